@@ -1,0 +1,1 @@
+//! The quarrel command line.

@@ -1,0 +1,1 @@
+//! Protocol, problem, workload and faults in; verdict out.

@@ -1,0 +1,184 @@
+//! What a protocol is: the trait, its inputs, and what its types must be able to say about themselves.
+
+use std::fmt::{self, Debug, Display};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Effects, Fingerprint, Fingerprinter, NodeId};
+
+/// What every type that crosses the contract can do: be copied, compared, printed on one line, digested and written
+/// to a trace.
+pub trait Data: Clone + Eq + Debug + Display + Fingerprint + Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<T> Data for T where
+    T: Clone + Eq + Debug + Display + Fingerprint + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+}
+
+/// A type with a closed set of kinds, known by name: decisions are keyed by them, faults aim at them, reports count
+/// them.
+pub trait Kinded {
+    /// The names, in the order of the enum: lower case, words joined by hyphens. At most 64.
+    const KINDS: &'static [&'static str];
+
+    /// The position of this value's kind in [`Kinded::KINDS`].
+    fn kind(&self) -> usize;
+
+    /// The name of this value's kind.
+    fn kind_name(&self) -> &'static str {
+        Self::KINDS[self.kind()]
+    }
+}
+
+/// What nodes send each other.
+pub trait Message: Data + Kinded {
+    /// The size on an imagined wire, in bytes.
+    fn size(&self) -> usize {
+        64
+    }
+}
+
+/// What a node announces to observers: the nemesis hears it at once, checkers when it is released.
+pub trait Announcement: Data + Kinded {
+    /// For each kind, the names of the numbers it carries, for triggers such as `n1 elected term=4`.
+    const FIELDS: &'static [&'static [&'static str]];
+
+    /// The number at `position` of this kind's [`Announcement::FIELDS`].
+    fn field(&self, position: usize) -> u64;
+
+    /// Whether a short story of a run tells this event (`true`) or leaves it to the full listing.
+    fn is_milestone(&self) -> bool;
+}
+
+/// Identity of a client, from 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, serde::Deserialize)]
+pub struct ClientId(pub u8);
+
+impl Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "c{}", u32::from(self.0) + 1)
+    }
+}
+
+/// Identity of a request: its number among the operations of the run. A retry keeps it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, serde::Deserialize)]
+pub struct RequestId(pub u32);
+
+impl Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "op{}", self.0)
+    }
+}
+
+/// How a client reads a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// The operation took effect (or was answered for good).
+    Done,
+    /// Not here; ask that node, if one is known.
+    Redirect(Option<NodeId>),
+}
+
+/// A reply that a client understands without knowing the protocol.
+pub trait ClientReply: Data {
+    /// What the client does next.
+    fn answer(&self) -> Answer;
+}
+
+/// The type without values, for a protocol that has no administrative requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, serde::Deserialize)]
+pub enum Nothing {}
+
+impl Display for Nothing {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+impl Fingerprint for Nothing {
+    fn fingerprint(&self, _: &mut Fingerprinter) {
+        match *self {}
+    }
+}
+
+/// One thing that happens to a node.
+pub enum Input<P: Protocol> {
+    /// A client asks.
+    Request {
+        /// Who asks.
+        client: ClientId,
+        /// Which of the client's requests this is; a retry repeats it.
+        id: RequestId,
+        /// What is asked.
+        request: P::Request,
+    },
+    /// An operator asks what only this protocol can be asked.
+    Admin(P::Admin),
+    /// A message arrives. The world sets `from`: it cannot be forged.
+    Message {
+        /// The sender; the node itself for a message to oneself.
+        from: NodeId,
+        /// What was sent.
+        message: P::Message,
+    },
+    /// A timer fires. It is no longer set.
+    Timer(P::Timer),
+}
+
+/// The abstract state of a node, for views, coverage and livelock detection: no identities, no times.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Summary {
+    /// The role, in the protocol's own word: `leader`, `acceptor`.
+    pub role: &'static str,
+    /// Named numbers, in a fixed order.
+    pub facts: Vec<(&'static str, u64)>,
+}
+
+impl Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.role)?;
+        self.facts.iter().try_for_each(|(name, value)| write!(f, ", {name} {value}"))
+    }
+}
+
+/// A protocol as a state machine that does no I/O.
+///
+/// Remote input is *filtered*: no message may panic a node. Own state is *asserted*: assertions stay on in release.
+pub trait Protocol: Sized + 'static {
+    /// The protocol's name in paths and reports: `raft`.
+    const NAME: &'static str;
+
+    /// What is fixed for a whole run: members, timeouts, options, deliberate flaws.
+    type Config: Clone + Eq + Debug + Serialize + DeserializeOwned + Send + Sync;
+    /// What clients ask.
+    type Request: Data;
+    /// What clients are told.
+    type Reply: ClientReply;
+    /// What the problem is about: a decided value, an applied entry. May repeat after a restart.
+    type Output: Data;
+    /// What only this protocol can be asked; [`Nothing`] if there is nothing.
+    type Admin: Data;
+    /// What nodes send each other.
+    type Message: Message;
+    /// The node's timers. Two values that are equal are the same timer.
+    type Timer: Data + Kinded;
+    /// One durable fact.
+    type Record: Data;
+    /// An announcement for observers.
+    type Event: Announcement;
+
+    /// Builds the node from its disk. A first boot is recovery from an empty disk.
+    fn recover(config: &Self::Config, id: NodeId, disk: &[Self::Record], effects: &mut Effects<Self>) -> Self;
+
+    /// Handles one input.
+    fn step(&mut self, input: Input<Self>, effects: &mut Effects<Self>);
+
+    /// Asserts what must hold of this one node's state, whatever the network did.
+    ///
+    /// # Panics
+    /// When the node's own state is broken; the world turns that into a verdict.
+    fn assert_invariants(&self);
+
+    /// The abstract state.
+    fn summary(&self) -> Summary;
+}

@@ -1,0 +1,163 @@
+//! What a step does to the world, as a list whose order is the meaning (see the *release rule* in the crate's page).
+
+use crate::{ClientId, NodeId, Protocol, RequestId};
+
+/// A timeout as a range on the node's own clock. The world picks the point, so jitter is a decision like any other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct After {
+    /// The earliest point, in nanoseconds.
+    pub min_ns: u64,
+    /// The latest point, in nanoseconds; at least `min_ns`.
+    pub max_ns: u64,
+}
+
+impl After {
+    /// Exactly `ns` nanoseconds.
+    #[must_use]
+    pub const fn exactly(ns: u64) -> Self {
+        Self { min_ns: ns, max_ns: ns }
+    }
+
+    /// Between `min_ns` and `max_ns` nanoseconds.
+    ///
+    /// # Panics
+    /// When the range is reversed.
+    #[must_use]
+    pub const fn between(min_ns: u64, max_ns: u64) -> Self {
+        assert!(min_ns <= max_ns, "a timeout range must not be reversed");
+        Self { min_ns, max_ns }
+    }
+
+    /// The same range, `factor` times as long (saturating).
+    #[must_use]
+    pub const fn times(self, factor: u64) -> Self {
+        Self { min_ns: self.min_ns.saturating_mul(factor), max_ns: self.max_ns.saturating_mul(factor) }
+    }
+}
+
+/// One effect of a step.
+pub enum Effect<P: Protocol> {
+    /// Append a record to the node's disk.
+    Persist(P::Record),
+    /// Replace all records by these, atomically.
+    Compact(Vec<P::Record>),
+    /// Send a message. To oneself it never touches the network and dies with the node; it so doubles as the
+    /// completion of the writes before it.
+    Send {
+        /// The receiver.
+        to: NodeId,
+        /// What is sent.
+        message: P::Message,
+        /// `true`: it may leave before the writes pushed before it are durable.
+        unsynced: bool,
+    },
+    /// Answer a client.
+    Reply {
+        /// Whom.
+        client: ClientId,
+        /// Which request.
+        id: RequestId,
+        /// What.
+        reply: P::Reply,
+    },
+    /// State a result of the protocol.
+    Output(P::Output),
+    /// Tell observers.
+    Announce(P::Event),
+    /// Set or re-arm a timer.
+    SetTimer {
+        /// Which.
+        timer: P::Timer,
+        /// When, from now.
+        after: After,
+    },
+    /// Unset a timer. One that is not set stays unset.
+    CancelTimer {
+        /// Which.
+        timer: P::Timer,
+    },
+}
+
+/// The buffer a step pushes into. It owns its memory and is used again for the next step.
+pub struct Effects<P: Protocol> {
+    list: Vec<Effect<P>>,
+}
+
+impl<P: Protocol> Default for Effects<P> {
+    fn default() -> Self {
+        Self { list: Vec::with_capacity(32) }
+    }
+}
+
+/// A message just pushed, which may still be released from waiting for the disk.
+pub struct Pushed<'a>(&'a mut bool);
+
+impl Pushed<'_> {
+    /// Lets the message leave before the writes pushed ahead of it are durable: a heartbeat need not wait behind a
+    /// slow disk.
+    pub fn unsynced(self) {
+        *self.0 = true;
+    }
+}
+
+impl<P: Protocol> Effects<P> {
+    /// Appends a record to the disk.
+    pub fn persist(&mut self, record: P::Record) {
+        self.list.push(Effect::Persist(record));
+    }
+
+    /// Replaces the disk's records atomically.
+    pub fn compact(&mut self, records: Vec<P::Record>) {
+        self.list.push(Effect::Compact(records));
+    }
+
+    /// Sends a message once everything persisted so far is durable.
+    pub fn send(&mut self, to: NodeId, message: P::Message) -> Pushed<'_> {
+        self.list.push(Effect::Send { to, message, unsynced: false });
+        match self.list.last_mut() {
+            Some(Effect::Send { unsynced, .. }) => Pushed(unsynced),
+            _ => unreachable!("a send was just pushed"),
+        }
+    }
+
+    /// Answers a client.
+    pub fn reply(&mut self, client: ClientId, id: RequestId, reply: P::Reply) {
+        self.list.push(Effect::Reply { client, id, reply });
+    }
+
+    /// States a result.
+    pub fn output(&mut self, output: P::Output) {
+        self.list.push(Effect::Output(output));
+    }
+
+    /// Tells observers.
+    pub fn announce(&mut self, event: P::Event) {
+        self.list.push(Effect::Announce(event));
+    }
+
+    /// Sets or re-arms a timer.
+    pub fn set_timer(&mut self, timer: P::Timer, after: After) {
+        self.list.push(Effect::SetTimer { timer, after });
+    }
+
+    /// Unsets a timer.
+    pub fn cancel_timer(&mut self, timer: P::Timer) {
+        self.list.push(Effect::CancelTimer { timer });
+    }
+
+    /// The effects pushed so far, in order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Effect<P>] {
+        &self.list
+    }
+
+    /// Takes the effects out in order and leaves the buffer empty, its memory kept.
+    pub fn drain(&mut self) -> impl Iterator<Item = Effect<P>> + '_ {
+        self.list.drain(..)
+    }
+
+    /// Forgets all effects: for tests that step a node by hand.
+    pub fn clear(&mut self) {
+        self.list.clear();
+    }
+}

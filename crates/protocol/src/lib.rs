@@ -1,0 +1,28 @@
+//! The sans-IO contract between a protocol and the world that runs it.
+//!
+//! A protocol is a state machine: [`Protocol::step`] takes one [`Input`] and pushes [`Effect`]s. It sees no clock, no
+//! random number, no storage and no network. Whoever runs it keeps one promise, the *release rule*:
+//!
+//! > A `Send`, `Reply`, `Output` or `Announce` leaves the node only when every `Persist` pushed before it, in any
+//! > step, is durable.
+//!
+//! So persistence is the order of a list: a vote that is pushed before its answer is on disk before its answer is on
+//! the wire, and a vote that is not pushed is a bug that a crash can find.
+//!
+//! Read in this order: [`contract`], [`effects`], [`monitor`], then the small ones.
+
+pub mod contract;
+pub mod effects;
+pub mod fingerprint;
+pub mod flaw;
+pub mod monitor;
+pub mod node;
+pub mod quorum;
+
+pub use contract::{Announcement, Answer, ClientId, ClientReply, Data, Input, Kinded, Message, Nothing, Protocol, RequestId, Summary};
+pub use effects::{After, Effect, Effects};
+pub use fingerprint::{Fingerprint, Fingerprinter, fold};
+pub use flaw::Flaw;
+pub use monitor::{Cell, Monitor, Property, PropertyKind, Report, Violation};
+pub use node::{NodeId, NodeSet};
+pub use quorum::Quorum;

@@ -1,0 +1,1 @@
+//! Deterministic simulation testing for consensus protocols: the library.

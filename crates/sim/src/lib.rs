@@ -1,0 +1,1 @@
+//! The deterministic world: cluster, network, clocks, disks, nemesis and choosers.

@@ -1,0 +1,137 @@
+//! Consensus: of all proposed values, one is chosen, and whoever learns a value learns that one.
+//!
+//! Lamport, *Paxos Made Simple* (2001), section 2.1.
+
+use std::fmt::{self, Display};
+
+use quarrel_protocol::{
+    Answer, ClientId, ClientReply, Fingerprint, Fingerprinter, Monitor, NodeId, Property, PropertyKind, Protocol,
+    Report, RequestId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Value;
+
+/// What a client asks: see to it that something is decided; this is my suggestion.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Propose(pub Value);
+
+impl Display for Propose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "propose {}", self.0)
+    }
+}
+
+impl Fingerprint for Propose {
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        self.0.fingerprint(into);
+    }
+}
+
+/// What a client is told, and what a replica puts out: this value is chosen, whoever proposed it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Decided(pub Value);
+
+impl Display for Decided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "decided {}", self.0)
+    }
+}
+
+impl Fingerprint for Decided {
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        self.0.fingerprint(into);
+    }
+}
+
+impl ClientReply for Decided {
+    fn answer(&self) -> Answer {
+        Answer::Done
+    }
+}
+
+/// The black-box properties of consensus, over outputs and replies. They know no protocol.
+pub struct Properties {
+    proposed: Vec<Value>,
+    decided: Option<(Who, Value)>,
+    of_node: Vec<Option<Value>>,
+}
+
+#[derive(Clone, Copy)]
+enum Who {
+    Node(NodeId),
+    Client(ClientId),
+}
+
+impl Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Who::Node(node) => node.fmt(f),
+            Who::Client(client) => write!(f, "client {client}"),
+        }
+    }
+}
+
+const AGREEMENT: usize = 0;
+const VALIDITY: usize = 1;
+const STABILITY: usize = 2;
+
+/// The properties of consensus.
+pub const PROPERTIES: &[Property] = &[
+    Property {
+        name: "agreement",
+        kind: PropertyKind::Paper,
+        statement: "no two nodes or clients learn different values",
+        source: "Paxos Made Simple, section 2.1: only a single value is chosen",
+    },
+    Property {
+        name: "validity",
+        kind: PropertyKind::Paper,
+        statement: "a value that is learned was proposed",
+        source: "Paxos Made Simple, section 2.1: only a value that has been proposed may be chosen",
+    },
+    Property {
+        name: "stability",
+        kind: PropertyKind::Paper,
+        statement: "a node that has learned a value never learns another, restarts included",
+        source: "Lampson, How to Build a Highly Available System Using Consensus (1996), section 6",
+    },
+];
+
+impl Properties {
+    fn learn(&mut self, who: Who, value: Value, report: &mut Report) {
+        report.check(VALIDITY, self.proposed.contains(&value), || {
+            (format!("{who} learned {value}, which nobody had proposed"), "")
+        });
+        let (first, chosen) = *self.decided.get_or_insert((who, value));
+        report.check(AGREEMENT, chosen == value, || {
+            (format!("{first} learned {chosen}, but {who} learned {value}"), "")
+        });
+    }
+}
+
+impl<P: Protocol<Request = Propose, Reply = Decided, Output = Decided>> Monitor<P> for Properties {
+    fn properties() -> &'static [Property] {
+        PROPERTIES
+    }
+
+    fn new(_: &P::Config, nodes: usize) -> Self {
+        Self { proposed: Vec::new(), decided: None, of_node: vec![None; nodes] }
+    }
+
+    fn on_request(&mut self, _: ClientId, _: RequestId, request: &Propose, _: &mut Report) {
+        self.proposed.push(request.0);
+    }
+
+    fn on_output(&mut self, node: NodeId, &Decided(value): &Decided, report: &mut Report) {
+        let before = *self.of_node[node.index()].get_or_insert(value);
+        report.check(STABILITY, before == value, || {
+            (format!("{node} had learned {before}, and now learned {value}"), "")
+        });
+        self.learn(Who::Node(node), value, report);
+    }
+
+    fn on_reply(&mut self, _: NodeId, client: ClientId, _: RequestId, &Decided(value): &Decided, report: &mut Report) {
+        self.learn(Who::Client(client), value, report);
+    }
+}

@@ -1,0 +1,102 @@
+//! `cargo xtask ci`: the one door for checks. The cheap steps come first; the first that fails ends the run.
+//!
+//! The last line on standard output is the count of the tests and nothing else, whatever happened before.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use crate::command::{cargo, run as run_command};
+use crate::tests::Count;
+use crate::{tests, tidy};
+
+/// A step: its name, and what it does. Only the step that runs the tests touches the count.
+type Step = (&'static str, fn(&Path, &mut Count) -> Result<()>);
+
+const STEPS: &[Step] = &[
+    ("format", |root, _| run_command(cargo(root, &["fmt", "--all", "--", "--check"]))),
+    ("tidy", |root, _| tidy::check(root)),
+    ("clippy", |root, _| {
+        run_command(cargo(
+            root,
+            &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+        ))
+    }),
+    ("documentation", |root, _| {
+        let mut command = cargo(root, &["doc", "--workspace", "--no-deps", "--locked"]);
+        command.env("RUSTDOCFLAGS", "-D warnings");
+        run_command(command)
+    }),
+    ("tests", tests::run),
+    ("release build", |root, _| run_command(quarrel(root, "build", &[]))),
+    ("replay", replay),
+    ("campaigns", |root, _| {
+        run_command(quarrel(root, "run", &["campaign", "raft/chaos", "paxos/chaos", "--seeds", "0..1000"]))
+    }),
+];
+
+/// Runs the steps, says how long each took, and ends with the count of the tests.
+pub(crate) fn run(root: &Path) -> ExitCode {
+    let mut count = Count::default();
+    let mut done: Vec<(&str, Duration)> = Vec::new();
+    let failure = STEPS.iter().find_map(|(name, step)| {
+        println!("ci: {name} ...");
+        let start = Instant::now();
+        let result = step(root, &mut count);
+        done.push((name, start.elapsed()));
+        println!("ci: {name} took {:.1?}", start.elapsed());
+        result.err().map(|error| (name, error))
+    });
+    println!();
+    for (name, duration) in &done {
+        println!("ci: {name:<14} {duration:>8.1?}");
+    }
+    match &failure {
+        None => println!("ci: all {} steps passed; tests:", STEPS.len()),
+        Some((name, error)) => {
+            println!("ci: stopped at step `{name}`: {error:#}");
+            if !done.iter().any(|(name, _)| *name == "tests") {
+                println!("ci: the tests come later and were not run:");
+            }
+        }
+    }
+    println!("{count}");
+    if failure.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// The release binary that people use, built or run through cargo, which alone knows the target folder.
+fn quarrel(root: &Path, verb: &str, arguments: &[&str]) -> std::process::Command {
+    let mut command =
+        cargo(root, &[verb, "--release", "--locked", "--package", "quarrel-cli", "--bin", "quarrel"]);
+    if !arguments.is_empty() {
+        command.arg("--").args(arguments);
+    }
+    command
+}
+
+/// Every trace of the checkout must be reproduced by the release binary.
+fn replay(root: &Path, _: &mut Count) -> Result<()> {
+    let tree = tidy::tree::Tree::read(root)?;
+    let traces: Vec<&str> =
+        tree.paths().filter(|path| path.starts_with("traces/") && path.ends_with(".jsonl")).collect();
+    ensure!(!traces.is_empty(), "there is no trace below traces/, so nothing shows that traces replay");
+    let mut command = quarrel(root, "run", &["replay"]);
+    command.args(traces);
+    run_command(command)
+}
+
+#[cfg(test)]
+mod check {
+    use super::*;
+
+    #[test]
+    fn cheap_steps_come_first_and_the_names_differ() {
+        let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(
+            names,
+            ["format", "tidy", "clippy", "documentation", "tests", "release build", "replay", "campaigns"]
+        );
+    }
+}

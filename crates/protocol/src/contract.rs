@@ -8,7 +8,10 @@ use crate::{Effects, Fingerprint, Fingerprinter, NodeId};
 
 /// What every type that crosses the contract can do: be copied, compared, printed on one line, digested and written
 /// to a trace.
-pub trait Data: Clone + Eq + Debug + Display + Fingerprint + Serialize + DeserializeOwned + Send + Sync + 'static {}
+pub trait Data:
+    Clone + Eq + Debug + Display + Fingerprint + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+}
 
 impl<T> Data for T where
     T: Clone + Eq + Debug + Display + Fingerprint + Serialize + DeserializeOwned + Send + Sync + 'static
@@ -168,7 +171,8 @@ pub trait Protocol: Sized + 'static {
     type Event: Announcement;
 
     /// Builds the node from its disk. A first boot is recovery from an empty disk.
-    fn recover(config: &Self::Config, id: NodeId, disk: &[Self::Record], effects: &mut Effects<Self>) -> Self;
+    fn recover(config: &Self::Config, id: NodeId, disk: &[Self::Record], effects: &mut Effects<Self>)
+    -> Self;
 
     /// Handles one input.
     fn step(&mut self, input: Input<Self>, effects: &mut Effects<Self>);

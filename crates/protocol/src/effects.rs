@@ -85,7 +85,7 @@ pub struct Effects<P: Protocol> {
 
 impl<P: Protocol> Default for Effects<P> {
     fn default() -> Self {
-        Self { list: Vec::with_capacity(32) }
+        Self { list: Vec::new() }
     }
 }
 

@@ -31,7 +31,8 @@ impl Fingerprinter {
     /// Adds one word at the next position.
     #[inline]
     pub fn word(&mut self, word: u64) {
-        self.sum = self.sum.wrapping_add(fold(word ^ self.position, SECRET[1] ^ self.position.rotate_left(32)));
+        self.sum =
+            self.sum.wrapping_add(fold(word ^ self.position, SECRET[1] ^ self.position.rotate_left(32)));
         self.position = self.position.wrapping_add(SECRET[2]);
     }
 

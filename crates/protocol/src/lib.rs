@@ -19,7 +19,10 @@ pub mod monitor;
 pub mod node;
 pub mod quorum;
 
-pub use contract::{Announcement, Answer, ClientId, ClientReply, Data, Input, Kinded, Message, Nothing, Protocol, RequestId, Summary};
+pub use contract::{
+    Announcement, Answer, ClientId, ClientReply, Data, Input, Kinded, Message, Nothing, Protocol, RequestId,
+    Summary,
+};
 pub use effects::{After, Effect, Effects};
 pub use fingerprint::{Fingerprint, Fingerprinter, fold};
 pub use flaw::Flaw;

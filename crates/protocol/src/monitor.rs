@@ -166,7 +166,8 @@ pub trait Monitor<P: Protocol> {
     fn new(config: &P::Config, nodes: usize) -> Self;
 
     /// A client sends a request for the first time.
-    fn on_request(&mut self, _client: ClientId, _id: RequestId, _request: &P::Request, _report: &mut Report) {}
+    fn on_request(&mut self, _client: ClientId, _id: RequestId, _request: &P::Request, _report: &mut Report) {
+    }
 
     /// A node's announcement is released.
     fn on_announce(&mut self, _node: NodeId, _event: &P::Event, _report: &mut Report) {}
@@ -175,7 +176,15 @@ pub trait Monitor<P: Protocol> {
     fn on_output(&mut self, _node: NodeId, _output: &P::Output, _report: &mut Report) {}
 
     /// A node's reply is released.
-    fn on_reply(&mut self, _node: NodeId, _client: ClientId, _id: RequestId, _reply: &P::Reply, _report: &mut Report) {}
+    fn on_reply(
+        &mut self,
+        _node: NodeId,
+        _client: ClientId,
+        _id: RequestId,
+        _reply: &P::Reply,
+        _report: &mut Report,
+    ) {
+    }
 
     /// A node has handled an input. For invariants of this one node's state only.
     fn after_step(&mut self, _node: NodeId, _state: &P, _report: &mut Report) {}

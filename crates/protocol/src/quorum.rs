@@ -42,7 +42,11 @@ impl Quorum {
     }
 
     fn checked(nodes: usize) -> u8 {
-        assert!((1..=crate::NodeId::LIMIT).contains(&nodes), "a cluster has 1 to {} nodes", crate::NodeId::LIMIT);
+        assert!(
+            (1..=crate::NodeId::LIMIT).contains(&nodes),
+            "a cluster has 1 to {} nodes",
+            crate::NodeId::LIMIT
+        );
         nodes as u8
     }
 

@@ -1,1 +1,34 @@
-//! The deterministic world: cluster, network, clocks, disks, nemesis and choosers.
+//! The deterministic world: it decides everything that could have gone differently, and nothing else does.
+//!
+//! A [`World`](world::World), a protocol's configuration, the client operations and a [`Chooser`](chooser::Chooser)
+//! determine a run to the byte. The crate names no concrete protocol and no property; it reads no clock, no
+//! environment and no file, and holds no float and no unordered map.
+//!
+//! Reading order: [`world`] and [`fault`] (what is fixed before the first event), [`decision`] and [`chooser`] (what
+//! is decided on the way), [`cluster`] (the executor), then what it is made of.
+
+pub mod chooser;
+pub mod cluster;
+pub mod decision;
+pub mod digest;
+pub mod draw;
+pub mod fault;
+pub mod observer;
+pub mod record;
+pub mod time;
+pub mod world;
+
+mod clients;
+mod disk;
+mod effects;
+mod flight;
+mod links;
+mod nemesis;
+mod node;
+mod queue;
+mod strike;
+mod timers;
+
+pub use chooser::Chooser;
+pub use cluster::{Cluster, Plan, Tally};
+pub use observer::Observer;

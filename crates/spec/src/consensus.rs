@@ -5,8 +5,8 @@
 use std::fmt::{self, Display};
 
 use quarrel_protocol::{
-    Answer, ClientId, ClientReply, Fingerprint, Fingerprinter, Monitor, NodeId, Property, PropertyKind, Protocol,
-    Report, RequestId,
+    Answer, ClientId, ClientReply, Fingerprint, Fingerprinter, Monitor, NodeId, Property, PropertyKind,
+    Protocol, Report, RequestId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -131,7 +131,14 @@ impl<P: Protocol<Request = Propose, Reply = Decided, Output = Decided>> Monitor<
         self.learn(Who::Node(node), value, report);
     }
 
-    fn on_reply(&mut self, _: NodeId, client: ClientId, _: RequestId, &Decided(value): &Decided, report: &mut Report) {
+    fn on_reply(
+        &mut self,
+        _: NodeId,
+        client: ClientId,
+        _: RequestId,
+        &Decided(value): &Decided,
+        report: &mut Report,
+    ) {
         self.learn(Who::Client(client), value, report);
     }
 }

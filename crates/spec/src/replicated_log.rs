@@ -5,8 +5,8 @@
 use std::fmt::{self, Display};
 
 use quarrel_protocol::{
-    Answer, ClientId, ClientReply, Fingerprint, Fingerprinter, Monitor, NodeId, Property, PropertyKind, Protocol,
-    Report, RequestId,
+    Answer, ClientId, ClientReply, Fingerprint, Fingerprinter, Monitor, NodeId, Property, PropertyKind,
+    Protocol, Report, RequestId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -207,18 +207,29 @@ impl<P: Protocol<Request = Append, Reply = Reply, Output = Applied>> Monitor<P> 
         }
     }
 
-    fn on_reply(&mut self, node: NodeId, client: ClientId, id: RequestId, reply: &Reply, report: &mut Report) {
+    fn on_reply(
+        &mut self,
+        node: NodeId,
+        client: ClientId,
+        id: RequestId,
+        reply: &Reply,
+        report: &mut Report,
+    ) {
         let &Reply::Applied { index } = reply else { return };
         let asked = self.asked.get(id.0 as usize).copied().flatten();
         let stands = (index as usize).checked_sub(1).and_then(|position| self.log.get(position));
-        report.check(ACKNOWLEDGED, asked.is_some() && stands.is_some_and(|(command, _)| *command == asked), || {
-            let found = match stands {
-                Some((Some(other), by)) => format!("{by} applied {other} there"),
-                Some((None, by)) => format!("{by} applied a no-op there"),
-                None => "nobody has applied that index".to_string(),
-            };
-            (format!("{node} told {client} that {id} stands at index {index}, but {found}"), "")
-        });
+        report.check(
+            ACKNOWLEDGED,
+            asked.is_some() && stands.is_some_and(|(command, _)| *command == asked),
+            || {
+                let found = match stands {
+                    Some((Some(other), by)) => format!("{by} applied {other} there"),
+                    Some((None, by)) => format!("{by} applied a no-op there"),
+                    None => "nobody has applied that index".to_string(),
+                };
+                (format!("{node} told {client} that {id} stands at index {index}, but {found}"), "")
+            },
+        );
     }
 
     fn on_crash(&mut self, node: NodeId, _: &mut Report) {

@@ -1,0 +1,567 @@
+//! The executor: one queue, one thread, one event at a time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use quarrel_protocol::{
+    ClientId, Effects, Fingerprint, Fingerprinter, Input, Kinded, NodeId, PropertyKind, Protocol, Violation,
+};
+
+use crate::chooser::{Chooser, Names};
+use crate::clients::{Clients, Next};
+use crate::decision::{Decision, Endpoint};
+use crate::digest::Digest;
+use crate::fault::{Fault, FaultClass, FaultCounts};
+use crate::flight::{Cargo, Flight, Slab};
+use crate::links::Links;
+use crate::nemesis::Nemesis;
+use crate::node::Node;
+use crate::observer::Observer;
+use crate::queue::{Class, Entry, Queue, Tie, WORLD};
+use crate::record::{Recorder, TraceEffect, TraceEvent};
+use crate::timers::Look;
+use crate::world::{Operation, Rule, World};
+
+/// All that is fixed before a run's first event.
+pub struct Plan<P: Protocol> {
+    /// The world.
+    pub world: World,
+    /// The protocol's configuration.
+    pub config: P::Config,
+    /// What clients will ask.
+    pub operations: Vec<Operation<P::Request>>,
+}
+
+/// What a run amounts to.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// The digest over every decision, input and effect.
+    pub digest: u64,
+    /// How many events there were.
+    pub events: u64,
+    /// How many messages were sent from node to node.
+    pub messages: u64,
+    /// When the run ended, in nanoseconds of virtual time.
+    pub ended_ns: u64,
+    /// How often each class of faults changed something.
+    pub faults: FaultCounts,
+    /// How many operations clients started, and how many were answered for good.
+    pub operations: (u64, u64),
+    /// How many requests were redirected.
+    pub redirects: u64,
+    /// How many crashes struck while messages of that node were under way.
+    pub crashes_mid_flight: u64,
+    /// A limit that was reached, an assertion that failed or a panic, at that time.
+    pub halted: Option<Violation>,
+}
+
+/// A cluster in its world.
+pub struct Cluster<P: Protocol, O: Observer<P>> {
+    pub(crate) world: World,
+    pub(crate) config: P::Config,
+    pub(crate) observer: O,
+    pub(crate) chooser: Chooser,
+    pub(crate) nodes: Vec<Node<P>>,
+    pub(crate) links: Links,
+    pub(crate) queue: Queue,
+    pub(crate) slab: Slab<P>,
+    pub(crate) clients: Clients<P::Request>,
+    pub(crate) nemesis: Nemesis,
+    /// Every fault of the run: planned, then in the order in which the nemesis reacted.
+    pub(crate) faults: Vec<Fault>,
+    /// Which of them hold now.
+    pub(crate) active: Vec<u32>,
+    pub(crate) now: u64,
+    pub(crate) digest: Digest,
+    pub(crate) words: Fingerprinter,
+    pub(crate) effects: Effects<P>,
+    pub(crate) counts: FaultCounts,
+    pub(crate) messages: u64,
+    pub(crate) crashes_mid_flight: u64,
+    /// The order of what the current event sends.
+    pub(crate) order: u32,
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) lose_kinds: &'static [&'static str],
+    events: u64,
+    instant_events: u32,
+    instant: u64,
+    halted: Option<Violation>,
+    asserting: bool,
+}
+
+impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
+    /// A cluster before its first event.
+    ///
+    /// # Errors
+    /// When a rule names an event that the protocol does not announce.
+    ///
+    /// # Panics
+    /// When the world is inconsistent: a vector of the wrong length, a node that does not exist. Files are checked
+    /// before they become worlds.
+    pub fn new(
+        plan: Plan<P>,
+        rules: Vec<Rule>,
+        seed: u64,
+        chooser: Chooser,
+        observer: O,
+    ) -> Result<Self, String> {
+        let Plan { world, config, operations } = plan;
+        let count = usize::from(world.nodes);
+        assert!((1..=NodeId::LIMIT).contains(&count), "a cluster has 1 to {} nodes", NodeId::LIMIT);
+        assert!(
+            world.sync_ns.len() == count && world.clock_ppm.len() == count,
+            "one disk and one clock a node"
+        );
+        let nemesis = Nemesis::new::<P>(rules, seed, count)?;
+        let mut nodes: Vec<Node<P>> = (0..count).map(|_| Node::default()).collect();
+        for (node, &rate) in nodes.iter_mut().zip(&world.clock_ppm) {
+            node.clock_ppm = rate;
+        }
+        Ok(Self {
+            links: Links::new(count, P::Message::KINDS.len(), world.latency_ns.clone()),
+            clients: Clients::new(operations, world.clients, world.nodes, world.client),
+            faults: world.faults.clone(),
+            world,
+            config,
+            observer,
+            chooser,
+            nodes,
+            nemesis,
+            queue: Queue::default(),
+            slab: Slab::default(),
+            active: Vec::new(),
+            now: 0,
+            digest: Digest::default(),
+            words: Fingerprinter::default(),
+            effects: Effects::default(),
+            counts: FaultCounts::default(),
+            messages: 0,
+            crashes_mid_flight: 0,
+            order: 0,
+            recorder: None,
+            lose_kinds: P::Message::KINDS,
+            events: 0,
+            instant_events: 0,
+            instant: 0,
+            halted: None,
+            asserting: false,
+        })
+    }
+
+    /// The names by which a chooser for this protocol in this world lays out its lanes.
+    #[must_use]
+    pub fn names(world: &World) -> Names {
+        Names {
+            nodes: usize::from(world.nodes),
+            clients: usize::from(world.clients),
+            messages: P::Message::KINDS,
+            timers: P::Timer::KINDS,
+        }
+    }
+
+    /// Keeps every event for a trace.
+    pub fn record_events(&mut self) {
+        self.recorder = Some(Recorder::default());
+    }
+
+    /// Keeps every decision that is not the default.
+    pub fn record_decisions(&mut self) {
+        self.chooser.record();
+    }
+
+    /// Runs to the end: of time, of patience with a broken property, or of a limit. A panic in the protocol is
+    /// caught and becomes a verdict.
+    pub fn run(&mut self) -> Tally {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.run_events()));
+        if let Err(panic) = outcome {
+            self.halted = Some(crate::cluster::verdict_of_panic(&*panic, self.asserting));
+            self.close();
+        }
+        Tally {
+            digest: self.digest.value(),
+            events: self.events,
+            messages: self.messages,
+            ended_ns: self.now,
+            faults: self.counts,
+            operations: (self.clients.started(), self.clients.answered()),
+            redirects: self.clients.redirected(),
+            crashes_mid_flight: self.crashes_mid_flight,
+            halted: self.halted.take(),
+        }
+    }
+
+    /// What the run recorded: decisions, faults, events.
+    pub fn take_recorded(&mut self) -> (Vec<Decision>, Vec<Fault>, Vec<TraceEvent>) {
+        let events = self.recorder.take().map(|recorder| recorder.events).unwrap_or_default();
+        let mut faults = std::mem::take(&mut self.faults);
+        faults.sort();
+        (self.chooser.take_recorded(), faults, events)
+    }
+
+    /// How many overrides of the chooser no one asked for.
+    #[must_use]
+    pub fn never_asked(&self) -> u64 {
+        self.chooser.never_asked()
+    }
+
+    /// Who watched.
+    pub fn into_observer(self) -> O {
+        self.observer
+    }
+
+    fn run_events(&mut self) {
+        self.begin();
+        let end = self.world.duration_ns.saturating_add(self.world.healing_ns);
+        while let Some(time) = self.queue.peek_time() {
+            if time > end || self.observer.is_over() || self.halted.is_some() {
+                break;
+            }
+            let Some(entry) = self.queue.pop() else { break };
+            self.advance(time);
+            self.handle(entry);
+        }
+        if self.halted.is_none() && !self.observer.is_over() {
+            self.now = end;
+        }
+    }
+
+    fn begin(&mut self) {
+        for index in 0..self.faults.len() {
+            self.schedule_fault(index as u32);
+        }
+        let heal = Tie::new(WORLD, Class::Heal, 0, 0, 0, 0);
+        self.queue.push(Entry { time: self.world.duration_ns, tie: heal, slot: 0 });
+        self.schedule_operation();
+        for node in NodeId::all(self.nodes.len()) {
+            self.open(Some(Endpoint::Node(node)), 0, "boot", || {
+                (String::from("starts with an empty disk"), None, None)
+            });
+            self.start_node(node);
+            self.close();
+        }
+    }
+
+    #[inline]
+    fn advance(&mut self, time: u64) {
+        debug_assert!(time >= self.now, "time never goes back");
+        self.now = time;
+        if time != self.instant {
+            (self.instant, self.instant_events) = (time, 0);
+        }
+        self.instant_events += 1;
+        let limits = &self.world.limits;
+        if self.instant_events > limits.instant_max {
+            self.halt("instant-limit", format!("more than {} events at one instant", limits.instant_max));
+        } else if self.slab.pending() > limits.pending_max as usize {
+            self.halt(
+                "pending-limit",
+                format!("a storm: more than {} messages under way", limits.pending_max),
+            );
+        } else if self.events > limits.events_max {
+            self.halt("events-limit", format!("more than {} events", limits.events_max));
+        }
+    }
+
+    #[cold]
+    fn halt(&mut self, name: &str, detail: String) {
+        let (property, signature) = (name.to_string(), name.to_string());
+        self.halted = Some(Violation { property, kind: PropertyKind::Limit, detail, signature });
+    }
+
+    #[inline]
+    fn handle(&mut self, entry: Entry) {
+        match entry.tie.class() {
+            Class::Arrival => self.arrive(entry),
+            Class::Timer => self.look_at_timer(entry),
+            Class::Sync => self.finish_sync(entry),
+            Class::Operation => {
+                self.clients.start(entry.slot);
+                self.ask(entry.slot);
+                self.schedule_operation();
+            }
+            Class::Patience => {
+                if self.clients.lose_patience(entry.slot, entry.tie.occurrence()) {
+                    self.ask(entry.slot);
+                }
+            }
+            Class::FaultStart => self.strike(entry.slot),
+            Class::FaultEnd => self.end_fault(entry.slot),
+            Class::Heal => self.heal(),
+        }
+    }
+
+    // --- Events at nodes ---
+
+    #[inline]
+    fn arrive(&mut self, entry: Entry) {
+        let Some(flight) = self.slab.get(entry.slot) else {
+            self.slab.take(entry.slot);
+            return;
+        };
+        let Endpoint::Node(to) = flight.to else { return self.answer(entry) };
+        let from = flight.from;
+        let node = &self.nodes[to.index()];
+        if node.paused_until > self.now && node.is_up() {
+            let time = node.paused_until;
+            self.counts.strike(FaultClass::Pause);
+            self.queue.push(Entry { time, ..entry });
+            return;
+        }
+        if let Endpoint::Node(from) = from
+            && from != to
+        {
+            if self.links.is_cut(from, to) {
+                self.counts.strike(FaultClass::Partition);
+                self.slab.take(entry.slot);
+                return;
+            }
+            let clogged = self.links.clogged_until(from, to);
+            if clogged > self.now {
+                self.counts.strike(FaultClass::Clog);
+                self.queue.push(Entry { time: clogged, ..entry });
+                return;
+            }
+        }
+        let incarnation = node.incarnation;
+        let alive = node.is_up() && (from != Endpoint::Node(to) || flight.incarnation == incarnation);
+        let Some(flight) = self.slab.take(entry.slot) else { return };
+        if alive {
+            self.deliver(to, flight, entry.tie.occurrence());
+        }
+    }
+
+    #[inline]
+    fn deliver(&mut self, to: NodeId, flight: Flight<P>, occurrence: u32) {
+        let Flight { cargo, from, print, cause, .. } = flight;
+        match cargo {
+            Cargo::Message(message) => {
+                let Endpoint::Node(from) = from else { return };
+                if from != to && self.links.arrive(from, to, message.kind(), occurrence) {
+                    self.counts.strike(FaultClass::Reordering);
+                }
+                let sender = Some(Endpoint::Node(from));
+                self.open(Some(Endpoint::Node(to)), print, "deliver", || {
+                    (message.to_string(), sender, Some(cause))
+                });
+                self.step(to, Input::Message { from, message });
+            }
+            Cargo::Request(position) => {
+                let operation = self.clients.operation(position);
+                let (client, id, request) = (operation.client, operation.id, operation.request.clone());
+                let words = || (format!("{id}: {request}"), Some(from), Some(cause));
+                self.open(Some(Endpoint::Node(to)), print, "request", words);
+                self.step(to, Input::Request { client, id, request });
+            }
+            Cargo::Reply(..) => {}
+        }
+    }
+
+    #[inline]
+    fn look_at_timer(&mut self, entry: Entry) {
+        let id = NodeId(entry.tie.destination());
+        let count = self.nodes.len();
+        let node = &mut self.nodes[id.index()];
+        if !node.is_up() {
+            return;
+        }
+        if node.paused_until > self.now {
+            let time = node.paused_until;
+            if node.timers.defer(entry.slot, self.now, time) {
+                self.counts.strike(FaultClass::Pause);
+            }
+            self.queue.push(Entry { time, ..entry });
+            return;
+        }
+        match node.timers.look(entry.slot, self.now, id, count, &mut self.chooser) {
+            Look::Nothing => {}
+            Look::Again(time, decided) => {
+                self.digest_decision(decided);
+                self.queue.push(Entry { time, ..entry });
+            }
+            Look::Fires(timer, decided) => {
+                if node.clock_ppm != 0 {
+                    self.counts.strike(FaultClass::ClockDrift);
+                }
+                self.digest_decision(decided);
+                self.open(Some(Endpoint::Node(id)), timer.digest(), "timer", || {
+                    (timer.to_string(), None, None)
+                });
+                self.step(id, Input::Timer(timer));
+            }
+        }
+    }
+
+    /// The point of a timer was decided: that is no event, but the digest knows.
+    #[inline]
+    fn digest_decision(&mut self, decided: Option<u64>) {
+        if let Some(answer) = decided {
+            let mut words = Fingerprinter::default();
+            words.word(answer);
+            self.digest.event(words);
+        }
+    }
+
+    #[inline]
+    fn step(&mut self, id: NodeId, input: Input<P>) {
+        let Some(machine) = self.nodes[id.index()].machine.as_mut() else { return };
+        machine.step(input, &mut self.effects);
+        self.settle(id);
+        self.close();
+    }
+
+    /// Applies what a machine has just pushed, and looks at the machine.
+    #[inline]
+    pub(crate) fn settle(&mut self, id: NodeId) {
+        self.apply(id);
+        if let Some(machine) = self.nodes[id.index()].machine.as_ref() {
+            self.asserting = true;
+            machine.assert_invariants();
+            self.asserting = false;
+            self.observer.after_step(id, machine);
+        }
+    }
+
+    // --- Events at clients ---
+
+    fn schedule_operation(&mut self) {
+        if let Some((slot, time, client)) = self.clients.upcoming() {
+            let tie = Tie::new(client_code(client), Class::Operation, 0, 0, 0, slot);
+            self.queue.push(Entry { time, tie, slot });
+        }
+    }
+
+    /// The client of this operation asks for it, for the first time or again.
+    fn ask(&mut self, position: u32) {
+        let Some((to, attempt)) = self.clients.ask(position) else { return };
+        let operation = self.clients.operation(position);
+        let (client, id, request) = (operation.client, operation.id, operation.request.clone());
+        if attempt == 1 {
+            self.observer.on_request(client, id, &request);
+        }
+        let print = request.digest();
+        self.open(Some(Endpoint::Client(client)), print, "ask", || {
+            let again = if attempt == 1 { String::new() } else { format!(", attempt {attempt}") };
+            (format!("asks {to} for {id}: {request}{again}"), None, None)
+        });
+        self.send_request(client, to, position, print);
+        let time = self.now.saturating_add(self.clients.timeout_ns());
+        self.await_answer(client, position, attempt, time);
+        self.close();
+    }
+
+    fn await_answer(&mut self, client: ClientId, position: u32, attempt: u32, time: u64) {
+        let tie = Tie::new(client_code(client), Class::Patience, 0, 0, 0, attempt);
+        self.queue.push(Entry { time, tie, slot: position });
+    }
+
+    /// A reply arrives at a client.
+    fn answer(&mut self, entry: Entry) {
+        let Some(flight) = self.slab.take(entry.slot) else { return };
+        let (Endpoint::Client(client), Endpoint::Node(from)) = (flight.to, flight.from) else { return };
+        let Cargo::Reply(id, reply) = flight.cargo else { return };
+        let Some(position) = self.clients.find(client, id) else { return };
+        let words = || (format!("{id}: {reply}"), Some(flight.from), Some(flight.cause));
+        self.open(Some(flight.to), flight.print, "answer", words);
+        let answer = quarrel_protocol::ClientReply::answer(&reply);
+        match self.clients.hear(position, from, answer) {
+            Next::Nothing => self.close(),
+            Next::Done => {
+                self.observer.on_answer(client, id, &reply);
+                self.close();
+            }
+            Next::AskNow => {
+                self.close();
+                self.ask(position);
+            }
+            Next::AskAfter(wait) => {
+                let attempt = self.clients.attempts(position);
+                self.await_answer(client, position, attempt, self.now.saturating_add(wait));
+                self.close();
+            }
+        }
+    }
+
+    // --- Keeping the books ---
+
+    /// Opens an event: counts it and starts its words. `words` are what is said, who sent it and what caused it.
+    #[inline]
+    pub(crate) fn open(
+        &mut self,
+        who: Option<Endpoint>,
+        print: u64,
+        kind: &'static str,
+        words: impl FnOnce() -> (String, Option<Endpoint>, Option<u64>),
+    ) {
+        self.events += 1;
+        self.order = 0;
+        self.words = Fingerprinter::default();
+        self.words.word(self.now);
+        self.words.word(print ^ who.map_or(u64::from(WORLD), endpoint_code) << 56);
+        if self.recorder.is_some() {
+            let (what, from, cause) = words();
+            let (n, at, kind) = (self.events, self.now, kind.to_string());
+            let event = TraceEvent {
+                n,
+                at,
+                who,
+                cause,
+                kind,
+                what,
+                from,
+                effects: Vec::new(),
+                digest: String::new(),
+            };
+            if let Some(recorder) = &mut self.recorder {
+                recorder.open(event);
+            }
+        }
+    }
+
+    /// Closes the event that is open.
+    #[inline]
+    pub(crate) fn close(&mut self) {
+        self.digest.event(self.words);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.close(self.digest.value());
+        }
+    }
+
+    /// Adds a line to the event that is open, if anybody records.
+    #[inline]
+    pub(crate) fn note(&mut self, effect: impl FnOnce() -> TraceEffect) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.effect(effect());
+        }
+    }
+
+    /// The number of the event that is open.
+    pub(crate) const fn event(&self) -> u64 {
+        self.events
+    }
+}
+
+pub(crate) const fn client_code(client: ClientId) -> u8 {
+    NodeId::LIMIT as u8 + client.0
+}
+
+const fn endpoint_code(endpoint: Endpoint) -> u64 {
+    match endpoint {
+        Endpoint::Node(node) => node.0 as u64,
+        Endpoint::Client(client) => client_code(client) as u64,
+    }
+}
+
+/// A panic as a verdict: its message, with every number taken out of the signature.
+fn verdict_of_panic(panic: &(dyn std::any::Any + Send), asserting: bool) -> Violation {
+    let message = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
+    let detail = message.unwrap_or_else(|| "a panic without a message".to_string());
+    let mut signature = String::new();
+    for letter in detail.chars().map(|letter| if letter.is_ascii_digit() { '#' } else { letter }) {
+        if !(letter == '#' && signature.ends_with('#')) {
+            signature.push(if letter.is_control() { ' ' } else { letter });
+        }
+    }
+    let (property, kind) =
+        if asserting { ("assertion", PropertyKind::Assertion) } else { ("panic", PropertyKind::Panic) };
+    Violation { property: property.into(), kind, detail, signature: format!("{property}: {signature}") }
+}

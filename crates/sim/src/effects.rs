@@ -1,0 +1,401 @@
+//! What a step's effects do to the world, by the release rule.
+
+use quarrel_protocol::Announcement;
+use quarrel_protocol::{
+    After, ClientId, Effect, Fingerprint, Fingerprinter, Kinded, NodeId, Protocol, RequestId,
+};
+
+use crate::cluster::{Cluster, client_code};
+use crate::decision::{Decision, DecisionKind, Endpoint, Fate};
+use crate::disk::Write;
+use crate::fault::FaultClass;
+use crate::flight::{Cargo, Flight};
+use crate::node::Held;
+use crate::observer::Observer;
+use crate::queue::{Class, Entry, Tie};
+use crate::record::TraceEffect;
+use crate::time::MICROSECOND;
+
+/// Tags that keep the words of different effects apart in the digest.
+mod tag {
+    pub(super) const PERSIST: u64 = 1 << 40;
+    pub(super) const COMPACT: u64 = 2 << 40;
+    pub(super) const SEND: u64 = 3 << 40;
+    pub(super) const REPLY: u64 = 4 << 40;
+    pub(super) const OUTPUT: u64 = 5 << 40;
+    pub(super) const ANNOUNCE: u64 = 6 << 40;
+    pub(super) const SET_TIMER: u64 = 7 << 40;
+    pub(super) const CANCEL_TIMER: u64 = 8 << 40;
+    pub(super) const REQUEST: u64 = 9 << 40;
+    pub(super) const SYNC: u64 = 10 << 40;
+}
+
+impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
+    /// Applies the effects that the node has just pushed, in order. A crash on the way drops the rest.
+    #[inline]
+    pub(crate) fn apply(&mut self, id: NodeId) {
+        let mut effects = std::mem::take(&mut self.effects);
+        // Whether the sync that this step's first write asked for takes no time at all.
+        let mut sync_ns = None;
+        for effect in effects.drain() {
+            match effect {
+                Effect::Persist(record) => {
+                    self.words.word(tag::PERSIST);
+                    record.fingerprint(&mut self.words);
+                    self.note(|| plain("persist", record.to_string()));
+                    if !self.write(id, Write::Append(record), &mut sync_ns) {
+                        break;
+                    }
+                }
+                Effect::Compact(records) => {
+                    self.words.word(tag::COMPACT);
+                    records.fingerprint(&mut self.words);
+                    self.note(|| plain("compact", format!("to {} records", records.len())));
+                    if !self.write(id, Write::Replace(records), &mut sync_ns) {
+                        break;
+                    }
+                }
+                Effect::Send { to, message, unsynced } => {
+                    if unsynced || self.nodes[id.index()].disk.is_clean() {
+                        self.send(id, to, message);
+                    } else {
+                        self.hold(id, Held::Send(to, message));
+                    }
+                }
+                Effect::Reply { client, id: request, reply } => {
+                    self.release_or_hold(id, Held::Reply(client, request, reply));
+                }
+                Effect::Output(output) => self.release_or_hold(id, Held::Output(output)),
+                Effect::Announce(event) => {
+                    self.tell_nemesis(id, &event);
+                    self.release_or_hold(id, Held::Announce(event));
+                }
+                Effect::SetTimer { timer, after } => self.set_timer(id, timer, after),
+                Effect::CancelTimer { timer } => {
+                    self.words.word(tag::CANCEL_TIMER);
+                    timer.fingerprint(&mut self.words);
+                    self.note(|| plain("cancel-timer", timer.to_string()));
+                    self.nodes[id.index()].timers.cancel(&timer);
+                }
+            }
+        }
+        self.effects = effects;
+        self.start_sync(id, sync_ns);
+    }
+
+    // --- The disk ---
+
+    /// Writes to the node's disk; `false` if the node crashed just before.
+    fn write(&mut self, id: NodeId, write: Write<P>, sync_ns: &mut Option<u64>) -> bool {
+        let node = &mut self.nodes[id.index()];
+        if let Some((left, outage)) = &mut node.crash_at_write {
+            *left -= 1;
+            if *left == 0 {
+                let outage = *outage;
+                node.crash_at_write = None;
+                self.crash_before_write(id, outage);
+                return false;
+            }
+        }
+        if !node.disk.is_syncing() && sync_ns.is_none() {
+            *sync_ns = Some(self.sync_length(id));
+        }
+        let disk = &mut self.nodes[id.index()].disk;
+        if *sync_ns == Some(0) && disk.is_clean() {
+            disk.write_through(write);
+        } else {
+            disk.write(write);
+        }
+        true
+    }
+
+    /// Decides how long the next sync of the node's disk takes.
+    fn sync_length(&mut self, id: NodeId) -> u64 {
+        let drawn = self.chooser.sync(id);
+        let extra = drawn.saturating_add(self.nodes[id.index()].slow_disk_ns);
+        self.nodes[id.index()].disk.slowed = extra > 0;
+        self.words.word(tag::SYNC | extra);
+        self.world.sync_ns[id.index()].saturating_add(extra)
+    }
+
+    /// Starts a sync if there is something to sync and none runs. `decided` is its length if that was asked for.
+    fn start_sync(&mut self, id: NodeId, decided: Option<u64>) {
+        let node = &self.nodes[id.index()];
+        if node.disk.is_clean() || node.disk.is_syncing() || !node.is_up() {
+            return;
+        }
+        let length = decided.unwrap_or_else(|| self.sync_length(id));
+        let node = &mut self.nodes[id.index()];
+        let slowed = node.disk.slowed;
+        node.disk.start_sync(slowed);
+        let tie = Tie::new(id.0, Class::Sync, 0, 0, 0, 0);
+        self.queue.push(Entry { time: self.now.saturating_add(length), tie, slot: node.incarnation });
+    }
+
+    /// A sync is complete: what waited for it leaves.
+    pub(crate) fn finish_sync(&mut self, entry: Entry) {
+        let id = NodeId(entry.tie.destination());
+        let node = &mut self.nodes[id.index()];
+        if !node.is_up() || node.incarnation != entry.slot {
+            return;
+        }
+        if node.paused_until > self.now {
+            let time = node.paused_until;
+            self.queue.push(Entry { time, ..entry });
+            return;
+        }
+        node.disk.finish_sync();
+        let synced = node.disk.synced();
+        if node.disk.slowed && !node.held.is_empty() {
+            self.counts.strike(FaultClass::SlowDisk);
+        }
+        self.open(Some(Endpoint::Node(id)), synced, "sync", || {
+            (format!("{synced} writes are durable"), None, None)
+        });
+        while self.nodes[id.index()].held.front().is_some_and(|&(needs, _)| needs <= synced) {
+            if let Some((_, held)) = self.nodes[id.index()].held.pop_front() {
+                self.release(id, held);
+            }
+        }
+        self.start_sync(id, None);
+        self.close();
+    }
+
+    // --- Releasing ---
+
+    #[inline]
+    fn release_or_hold(&mut self, id: NodeId, held: Held<P>) {
+        if self.nodes[id.index()].disk.is_clean() { self.release(id, held) } else { self.hold(id, held) }
+    }
+
+    fn hold(&mut self, id: NodeId, held: Held<P>) {
+        self.note(|| TraceEffect { fate: Some("held".into()), ..held.describe() });
+        let node = &mut self.nodes[id.index()];
+        node.held.push_back((node.disk.written(), held));
+    }
+
+    #[inline]
+    fn release(&mut self, id: NodeId, held: Held<P>) {
+        match held {
+            Held::Send(to, message) => self.send(id, to, message),
+            Held::Reply(client, request, reply) => self.send_reply(id, client, request, reply),
+            Held::Output(output) => {
+                self.words.word(tag::OUTPUT);
+                output.fingerprint(&mut self.words);
+                self.note(|| plain("output", output.to_string()));
+                self.observer.on_output(id, &output);
+            }
+            Held::Announce(event) => {
+                self.words.word(tag::ANNOUNCE);
+                event.fingerprint(&mut self.words);
+                self.note(|| announcement(&event));
+                self.observer.on_announce(id, &event);
+            }
+        }
+    }
+
+    // --- Sending ---
+
+    #[inline]
+    fn send(&mut self, from: NodeId, to: NodeId, message: P::Message) {
+        let mut print = Fingerprinter::default();
+        message.fingerprint(&mut print);
+        let (print, kind) = (print.finish(), message.kind());
+        self.words.word(tag::SEND | u64::from(to.0));
+        self.words.word(print);
+        if to == from {
+            return self.send_to_self(from, message, print);
+        }
+        if to.index() >= self.nodes.len() {
+            return;
+        }
+        self.messages += 1;
+        let (fate, occurrence) = self.chooser.fate(from, to, kind);
+        self.words.word(fate);
+        let cut = self.links.is_cut(from, to);
+        let aimed = !cut && self.links.is_aimed_at(kind, from, to);
+        self.note(|| {
+            let fate = match (cut, aimed, fate) {
+                (true, ..) => Some("cut".to_string()),
+                (_, true, _) => Some("lost (aimed)".to_string()),
+                (.., 0) => None,
+                (.., fate) => Some(Decision::answer(DecisionKind::Fate, fate)),
+            };
+            TraceEffect { to: Some(Endpoint::Node(to)), fate, ..plain("send", message.to_string()) }
+        });
+        if cut || aimed {
+            self.counts.strike(if cut { FaultClass::Partition } else { FaultClass::AimedLoss });
+            return;
+        }
+        let flight = self.flight(Cargo::Message(message), Endpoint::Node(from), Endpoint::Node(to), print);
+        let tie = |copy| Tie::new(to.0, Class::Arrival, 1 + from.0, kind as u8, copy, occurrence);
+        self.launch(flight, self.links.latency(from, to), fate, tie);
+    }
+
+    fn send_to_self(&mut self, id: NodeId, message: P::Message, print: u64) {
+        self.note(|| TraceEffect { to: Some(Endpoint::Node(id)), ..plain("send", message.to_string()) });
+        let node = &mut self.nodes[id.index()];
+        node.to_itself = node.to_itself.wrapping_add(1);
+        let tie = Tie::new(id.0, Class::Arrival, 0, message.kind() as u8, 0, node.to_itself);
+        let flight = self.flight(Cargo::Message(message), Endpoint::Node(id), Endpoint::Node(id), print);
+        let slot = self.slab.insert(flight);
+        self.queue.push(Entry { time: self.now, tie, slot });
+    }
+
+    fn send_reply(&mut self, from: NodeId, client: ClientId, id: RequestId, reply: P::Reply) {
+        let print = reply.digest();
+        self.words.word(tag::REPLY | u64::from(client.0));
+        self.words.word(print);
+        self.observer.on_reply(from, client, id, &reply);
+        if client.0 >= self.world.clients {
+            return;
+        }
+        let (fate, occurrence) = self.chooser.reply_fate(from, client);
+        self.words.word(fate);
+        self.note(|| {
+            let fate = (fate != 0).then(|| Decision::answer(DecisionKind::Fate, fate));
+            TraceEffect {
+                to: Some(Endpoint::Client(client)),
+                fate,
+                ..plain("reply", format!("{id}: {reply}"))
+            }
+        });
+        let flight =
+            self.flight(Cargo::Reply(id, reply), Endpoint::Node(from), Endpoint::Client(client), print);
+        let tie = |copy| Tie::new(client_code(client), Class::Arrival, 1 + from.0, 1, copy, occurrence);
+        self.launch(flight, self.world.client_latency_ns, fate, tie);
+    }
+
+    pub(crate) fn send_request(&mut self, client: ClientId, to: NodeId, position: u32, print: u64) {
+        let (fate, occurrence) = self.chooser.request_fate(client, to);
+        self.words.word(tag::REQUEST | u64::from(to.0));
+        self.words.word(fate);
+        if fate != 0 {
+            self.note(|| TraceEffect {
+                to: Some(Endpoint::Node(to)),
+                fate: Some(Decision::answer(DecisionKind::Fate, fate)),
+                ..plain("send", "the request".to_string())
+            });
+        }
+        let flight =
+            self.flight(Cargo::Request(position), Endpoint::Client(client), Endpoint::Node(to), print);
+        let tie = |copy| Tie::new(to.0, Class::Arrival, client_code(client), 0, copy, occurrence);
+        self.launch(flight, self.world.client_latency_ns, fate, tie);
+    }
+
+    #[inline]
+    fn flight(&mut self, cargo: Cargo<P>, from: Endpoint, to: Endpoint, print: u64) -> Flight<P> {
+        self.order += 1;
+        let incarnation = match from {
+            Endpoint::Node(node) => self.nodes[node.index()].incarnation,
+            Endpoint::Client(_) => 0,
+        };
+        Flight {
+            cargo,
+            from,
+            to,
+            print,
+            sent_at: self.now,
+            cause: self.event(),
+            order: self.order,
+            incarnation,
+        }
+    }
+
+    /// Puts a flight under way as its fate has it.
+    #[inline]
+    fn launch(&mut self, flight: Flight<P>, latency: u64, fate: u64, tie: impl Fn(u8) -> Tie) {
+        let base = self.now.saturating_add(latency);
+        let late = |us: u32| base.saturating_add(u64::from(us) * MICROSECOND);
+        if fate == 0 {
+            let slot = self.slab.insert(flight);
+            self.queue.push(Entry { time: base, tie: tie(0), slot });
+            return;
+        }
+        match Fate::decode(fate) {
+            Fate::Lost => self.counts.strike(FaultClass::Loss),
+            Fate::Arrives(delay) => {
+                self.counts.strike(FaultClass::Delay);
+                let slot = self.slab.insert(flight);
+                self.queue.push(Entry { time: late(delay), tie: tie(0), slot });
+            }
+            Fate::Twice(first, second) => {
+                self.counts.strike(FaultClass::Duplication);
+                let copy = self.slab.insert(flight.copy());
+                let slot = self.slab.insert(flight);
+                self.queue.push(Entry { time: late(first), tie: tie(0), slot });
+                self.queue.push(Entry { time: late(second), tie: tie(1), slot: copy });
+            }
+        }
+    }
+
+    // --- Timers and the nemesis ---
+
+    #[inline]
+    fn set_timer(&mut self, id: NodeId, timer: P::Timer, after: After) {
+        self.words.word(tag::SET_TIMER);
+        timer.fingerprint(&mut self.words);
+        self.words.word(after.min_ns);
+        self.words.word(after.max_ns);
+        let node = &mut self.nodes[id.index()];
+        let after = node.in_world_time(after);
+        let kind = timer.kind() as u8;
+        if self.recorder.is_some() {
+            let what = format!(
+                "{timer} in {} to {}",
+                crate::time::Span(after.min_ns),
+                crate::time::Span(after.max_ns)
+            );
+            self.note(|| plain("set-timer", what));
+        }
+        let (slot, queue) = self.nodes[id.index()].timers.set(timer, self.now, after);
+        if let Some(time) = queue {
+            self.queue.push(Entry { time, tie: Tie::new(id.0, Class::Timer, 0, kind, 0, slot), slot });
+        }
+    }
+
+    /// The nemesis hears announcements at once, and answers with faults.
+    #[inline]
+    fn tell_nemesis(&mut self, id: NodeId, event: &P::Event) {
+        if self.nemesis.watches(event.kind()) {
+            let mut answers = Vec::new();
+            self.nemesis.hear(id, event, self.now, &mut answers);
+            answers.into_iter().for_each(|fault| self.add_fault(fault));
+        }
+    }
+}
+
+impl<P: Protocol> Held<P> {
+    fn describe(&self) -> TraceEffect {
+        match self {
+            Held::Send(to, message) => {
+                TraceEffect { to: Some(Endpoint::Node(*to)), ..plain("send", message.to_string()) }
+            }
+            Held::Reply(client, id, reply) => TraceEffect {
+                to: Some(Endpoint::Client(*client)),
+                ..plain("reply", format!("{id}: {reply}"))
+            },
+            Held::Output(output) => plain("output", output.to_string()),
+            Held::Announce(event) => TraceEffect { milestone: false, ..announcement(event) },
+        }
+    }
+}
+
+impl<P: Protocol> Flight<P> {
+    fn copy(&self) -> Self {
+        let cargo = match &self.cargo {
+            Cargo::Message(message) => Cargo::Message(message.clone()),
+            Cargo::Request(position) => Cargo::Request(*position),
+            Cargo::Reply(id, reply) => Cargo::Reply(*id, reply.clone()),
+        };
+        Self { cargo, ..*self }
+    }
+}
+
+fn announcement<E: Announcement>(event: &E) -> TraceEffect {
+    TraceEffect { milestone: event.is_milestone(), ..plain("announce", event.to_string()) }
+}
+
+pub(crate) fn plain(kind: &str, what: String) -> TraceEffect {
+    TraceEffect { kind: kind.to_string(), what, to: None, fate: None, milestone: false }
+}

@@ -1,0 +1,73 @@
+//! A node as the world sees it: a machine that may be up or down, its disk, its timers, its clock.
+
+use std::collections::VecDeque;
+
+use quarrel_protocol::{After, ClientId, NodeId, Protocol, RequestId};
+
+use crate::disk::Disk;
+use crate::timers::Timers;
+
+/// An effect that waits for the disk.
+pub(crate) enum Held<P: Protocol> {
+    Send(NodeId, P::Message),
+    Reply(ClientId, RequestId, P::Reply),
+    Output(P::Output),
+    Announce(P::Event),
+}
+
+/// One node.
+pub(crate) struct Node<P: Protocol> {
+    /// The machine; `None` while the node is down.
+    pub(crate) machine: Option<P>,
+    /// How often it was started.
+    pub(crate) incarnation: u32,
+    pub(crate) disk: Disk<P>,
+    pub(crate) timers: Timers<P::Timer>,
+    /// Effects that wait until so many writes are durable.
+    pub(crate) held: VecDeque<(u64, Held<P>)>,
+    /// Until when it is paused.
+    pub(crate) paused_until: u64,
+    /// Rate error of its clock now, in parts per million.
+    pub(crate) clock_ppm: i32,
+    /// How much longer a sync takes now, in nanoseconds.
+    pub(crate) slow_disk_ns: u64,
+    /// Crashes just before that many more writes, and then stays down for so long.
+    pub(crate) crash_at_write: Option<(u32, Option<u64>)>,
+    /// Messages sent to itself so far: their occurrence.
+    pub(crate) to_itself: u32,
+}
+
+impl<P: Protocol> Default for Node<P> {
+    fn default() -> Self {
+        Self {
+            machine: None,
+            incarnation: 0,
+            disk: Disk::default(),
+            timers: Timers::default(),
+            held: VecDeque::new(),
+            paused_until: 0,
+            clock_ppm: 0,
+            slow_disk_ns: 0,
+            crash_at_write: None,
+            to_itself: 0,
+        }
+    }
+}
+
+impl<P: Protocol> Node<P> {
+    #[inline]
+    pub(crate) fn is_up(&self) -> bool {
+        self.machine.is_some()
+    }
+
+    /// A range on this node's clock, in the world's time: a fast clock makes it shorter.
+    #[inline]
+    pub(crate) fn in_world_time(&self, after: After) -> After {
+        if self.clock_ppm == 0 {
+            return after;
+        }
+        let rate = (1_000_000 + i64::from(self.clock_ppm)).max(1) as u128;
+        let scale = |ns: u64| u64::try_from(u128::from(ns) * 1_000_000 / rate).unwrap_or(u64::MAX);
+        After { min_ns: scale(after.min_ns), max_ns: scale(after.max_ns) }
+    }
+}

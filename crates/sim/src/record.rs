@@ -1,0 +1,88 @@
+//! What a recorded run looks like, event by event: the lines of a trace.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decision::Endpoint;
+
+/// One event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceEvent {
+    /// Its number, from 1.
+    pub n: u64,
+    /// When, in nanoseconds of virtual time.
+    pub at: u64,
+    /// To whom it happens; nobody for what happens to the world.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<Endpoint>,
+    /// The event that caused it: for an arrival, the one that sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<u64>,
+    /// What kind of event: `boot`, `deliver`, `timer`, `request`, `answer`, `ask`, `sync`, `crash`, `restart`,
+    /// `fault`, `fault-over`, `heal`.
+    pub kind: String,
+    /// What, in words.
+    pub what: String,
+    /// Who sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Endpoint>,
+    /// What came of it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<TraceEffect>,
+    /// The running digest after it: 16 hexadecimal digits.
+    pub digest: String,
+}
+
+/// One effect of an event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceEffect {
+    /// What kind: `persist`, `compact`, `send`, `reply`, `output`, `announce`, `set-timer`, `cancel-timer`, `lose`,
+    /// `restart`.
+    #[serde(rename = "do")]
+    pub kind: String,
+    /// What, in words.
+    pub what: String,
+    /// To whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Endpoint>,
+    /// What became of it where that is not the default: `held` until the disk has synced, `released`, `lost`,
+    /// `cut`, `late 3ms`, ....
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fate: Option<String>,
+    /// Whether a short story tells it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub milestone: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// Collects events while a run is recorded.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    pub(crate) events: Vec<TraceEvent>,
+}
+
+impl Recorder {
+    /// Opens an event; its digest follows when it is over.
+    pub(crate) fn open(&mut self, event: TraceEvent) {
+        self.events.push(event);
+    }
+
+    /// Adds an effect to the event that is open.
+    pub(crate) fn effect(&mut self, effect: TraceEffect) {
+        if let Some(event) = self.events.last_mut() {
+            event.effects.push(effect);
+        }
+    }
+
+    /// Closes the event that is open.
+    pub(crate) fn close(&mut self, digest: u64) {
+        if let Some(event) = self.events.last_mut() {
+            event.digest = format!("{digest:016x}");
+        }
+    }
+}

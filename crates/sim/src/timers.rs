@@ -1,0 +1,132 @@
+//! A node's timers: a small table in which re-arming moves a field and never touches the queue.
+
+use quarrel_protocol::{After, Kinded, NodeId};
+
+use crate::chooser::Chooser;
+
+/// No event in the queue.
+const NOT_QUEUED: u64 = u64::MAX;
+
+/// One timer.
+struct Slot<T> {
+    timer: T,
+    armed: bool,
+    /// Whether the minimum has passed without re-arming, and the point was decided.
+    mature: bool,
+    /// When the minimum has passed; once mature, when it fires.
+    due: u64,
+    /// The width of the range.
+    spread: u64,
+    /// When the event that speaks for this timer is due.
+    queued: u64,
+}
+
+/// The timers of one node.
+pub(crate) struct Timers<T> {
+    slots: Vec<Slot<T>>,
+}
+
+/// What is to be done after a look at a timer.
+pub(crate) enum Look<T> {
+    /// Nothing: it was cancelled, or another event speaks for it.
+    Nothing,
+    /// Look again then. If its point was decided just now, that decision.
+    Again(u64, Option<u64>),
+    /// It fires. If its point was decided just now, that decision.
+    Fires(T, Option<u64>),
+}
+
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Self { slots: Vec::new() }
+    }
+}
+
+impl<T: Clone + Eq + Kinded> Timers<T> {
+    /// Arms a timer from `now`; the range is in the world's time. Returns its slot, and when to look at it if the
+    /// queue does not know yet.
+    #[inline]
+    pub(crate) fn set(&mut self, timer: T, now: u64, after: After) -> (u32, Option<u64>) {
+        let due = now.saturating_add(after.min_ns);
+        let spread = after.max_ns - after.min_ns;
+        let position = self.slots.iter().position(|slot| slot.timer == timer);
+        let index = position.unwrap_or_else(|| {
+            let queued = NOT_QUEUED;
+            self.slots.push(Slot { timer, armed: false, mature: false, due, spread, queued });
+            self.slots.len() - 1
+        });
+        let slot = &mut self.slots[index];
+        (slot.armed, slot.mature, slot.due, slot.spread) = (true, false, due, spread);
+        let queue = slot.queued > due;
+        if queue {
+            slot.queued = due;
+        }
+        (index as u32, queue.then_some(due))
+    }
+
+    #[inline]
+    pub(crate) fn cancel(&mut self, timer: &T) {
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.timer == *timer) {
+            slot.armed = false;
+        }
+    }
+
+    /// Looks at a timer because an event for it is due `now`.
+    #[inline]
+    pub(crate) fn look(
+        &mut self,
+        index: u32,
+        now: u64,
+        node: NodeId,
+        nodes: usize,
+        chooser: &mut Chooser,
+    ) -> Look<T> {
+        let Some(slot) = self.slots.get_mut(index as usize).filter(|slot| slot.queued == now) else {
+            return Look::Nothing;
+        };
+        slot.queued = NOT_QUEUED;
+        if !slot.armed {
+            return Look::Nothing;
+        }
+        let mut decided = None;
+        if !slot.mature && slot.due <= now {
+            slot.mature = true;
+            if slot.spread > 0 {
+                let answer = chooser.timer(node, slot.timer.kind(), slot.spread);
+                let staggered = || slot.spread / (nodes as u64 + 1) * (u64::from(node.0) + 1);
+                let late = answer.checked_sub(1).map_or_else(staggered, |late| late.min(slot.spread));
+                slot.due = now.saturating_add(late);
+                decided = Some(answer);
+            }
+        }
+        if slot.due > now {
+            slot.queued = slot.due;
+            return Look::Again(slot.due, decided);
+        }
+        slot.armed = false;
+        Look::Fires(slot.timer.clone(), decided)
+    }
+
+    /// The node is paused: looks again when it goes on.
+    pub(crate) fn defer(&mut self, index: u32, now: u64, until: u64) -> bool {
+        match self.slots.get_mut(index as usize).filter(|slot| slot.queued == now) {
+            Some(slot) => {
+                slot.queued = until;
+                slot.armed
+            }
+            None => false,
+        }
+    }
+
+    /// Every armed timer of this kind runs out now. Returns the slots to look at.
+    pub(crate) fn expire(&mut self, kind: usize, now: u64) -> Vec<u32> {
+        let mut expired = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.armed && slot.timer.kind() == kind {
+                (slot.mature, slot.due, slot.queued) = (true, now, now);
+                expired.push(index as u32);
+            }
+        }
+        expired
+    }
+}

@@ -1,0 +1,169 @@
+//! A world: everything about a run that is fixed before its first event.
+//!
+//! A scenario and a seed resolve to one (the harness draws it); a trace holds one. Together with the decisions it is
+//! all that a run depends on.
+
+use quarrel_protocol::{ClientId, RequestId};
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Action, Fault};
+use crate::time::SECOND;
+
+/// The resolved world of one run.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct World {
+    /// How many nodes: 1 to 64.
+    pub nodes: u8,
+    /// How many clients: 0 to 64.
+    pub clients: u8,
+    /// How long faults may strike, in nanoseconds.
+    pub duration_ns: u64,
+    /// How long the world goes on after everything has healed, in nanoseconds.
+    pub healing_ns: u64,
+    /// Base latency from node to node, row by row (`from * nodes + to`), in nanoseconds; each at least 1.
+    pub latency_ns: Vec<u64>,
+    /// Base latency between clients and nodes, in nanoseconds; at least 1.
+    pub client_latency_ns: u64,
+    /// Base latency of a disk sync on each node, in nanoseconds; 0 makes writes durable at once.
+    pub sync_ns: Vec<u64>,
+    /// Rate error of each node's clock, in parts per million; positive is fast.
+    pub clock_ppm: Vec<i32>,
+    /// How clients behave.
+    pub client: ClientPolicy,
+    /// How often random decisions perturb. Replays ignore it.
+    pub rates: Rates,
+    /// When to stop a run that has gone wild.
+    pub limits: Limits,
+    /// Faults at fixed times.
+    pub faults: Vec<Fault>,
+}
+
+/// How clients behave: each operation is sent to the node believed to lead, again on silence, elsewhere on redirect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientPolicy {
+    /// How long a client waits for an answer before it asks another node, in nanoseconds.
+    pub timeout_ns: u64,
+    /// How often an operation is sent at most.
+    pub attempts_max: u32,
+}
+
+/// How often random decisions perturb: parts per million of the decisions of each kind, and how far.
+///
+/// A rate of 0 switches the class off: it then draws nothing, and no draw of one class shifts another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rates {
+    /// Messages lost.
+    pub loss_ppm: u32,
+    /// Messages duplicated.
+    pub duplication_ppm: u32,
+    /// Messages delayed.
+    pub delay_ppm: u32,
+    /// The longest of those delays, in microseconds.
+    pub delay_max_us: u32,
+    /// How those delays are distributed.
+    pub delay_shape: DelayShape,
+    /// Timers that fire at a drawn point of their range instead of the staggered default.
+    pub timer_ppm: u32,
+    /// Disk syncs that take longer.
+    pub sync_ppm: u32,
+    /// The longest such sync, in nanoseconds.
+    pub sync_max_ns: u64,
+    /// Crashes that lose some of the un-synced records.
+    pub lost_ppm: u32,
+    /// Crashes that cut what was leaving at that instant.
+    pub cut_ppm: u32,
+}
+
+/// The distribution of message delays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DelayShape {
+    /// Every delay up to the longest is equally likely.
+    #[default]
+    Uniform,
+    /// Most are short, few are long: exponential with a mean of an eighth of the longest.
+    Exponential,
+    /// Nearly nothing or nearly the longest.
+    Bimodal,
+}
+
+/// When to stop a run that has gone wild. Reaching one is a verdict with a name, never a hang.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The most events in a run.
+    pub events_max: u64,
+    /// The most messages in flight at once.
+    pub pending_max: u32,
+    /// The most events at one instant.
+    pub instant_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { events_max: 50_000_000, pending_max: 50_000, instant_max: 10_000 }
+    }
+}
+
+impl Default for ClientPolicy {
+    fn default() -> Self {
+        Self { timeout_ns: SECOND / 2, attempts_max: 20 }
+    }
+}
+
+/// One client operation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Operation<R> {
+    /// When the client first asks, in nanoseconds.
+    pub at_ns: u64,
+    /// Which client.
+    pub client: ClientId,
+    /// Its name, unique in the run; it survives the removal of others.
+    pub id: RequestId,
+    /// What is asked.
+    pub request: R,
+}
+
+/// A rule of the nemesis: watch announcements, and react with a fault. What it did is recorded as a plain fault.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rule {
+    /// What it watches for.
+    pub when: When,
+    /// How often it reacts, in parts per million of the matches.
+    pub chance_ppm: u32,
+    /// How long after the announcement, in nanoseconds: least and most.
+    pub after_ns: (u64, u64),
+    /// How long the fault lasts, in nanoseconds: least and most; `None` until the world heals.
+    pub lasting_ns: Option<(u64, u64)>,
+    /// What it does.
+    pub then: Reaction,
+}
+
+/// Which announcements a rule watches for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct When {
+    /// Only this node's; `None` is any node's.
+    pub node: Option<quarrel_protocol::NodeId>,
+    /// The name of the event.
+    pub event: String,
+    /// Fields of the event that must have these values.
+    pub fields: Vec<(String, u64)>,
+    /// Only the n-th match, from 1; `None` is every match.
+    pub nth: Option<u32>,
+}
+
+/// What a rule does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reaction {
+    /// Isolates the node that announced.
+    IsolateIt,
+    /// Crashes the node that announced.
+    CrashIt,
+    /// Stalls the node that announced.
+    PauseIt,
+    /// A fault written by hand.
+    Do(Action),
+}

@@ -1,0 +1,78 @@
+//! The acceptor: it promises and accepts, and everything it says is on its disk first.
+
+use quarrel_protocol::{Effects, NodeId};
+
+use crate::{
+    Accept, Accepted, Ballot, Event, Learn, Message, Paxos, PaxosFlaw, Prepare, Promise, Record, Reject, Role,
+};
+
+impl Paxos {
+    /// PMS 2.2, phase 1 (b).
+    pub(crate) fn on_prepare(
+        &mut self,
+        from: NodeId,
+        Prepare { ballot }: Prepare,
+        effects: &mut Effects<Self>,
+    ) {
+        if self.answers_decision(from, effects) || ballot.node != from {
+            return;
+        }
+        // P1a, and its optimisation: ignore a prepare request that is already answered.
+        match self.durable.promised {
+            Some(promised) if promised > ballot => return self.send_reject(from, ballot, promised, effects),
+            Some(promised) if promised == ballot => return,
+            Some(_) | None => {}
+        }
+        let record = Record::Promised(ballot);
+        if self.has(PaxosFlaw::AcceptorAmnesiaPromise) {
+            self.durable.apply(record);
+        } else {
+            self.write(record, effects);
+        }
+        let accepted = self.durable.accepted;
+        effects.announce(Event::Promised { ballot, accepted });
+        effects.send(from, Message::Promise(Promise { ballot, accepted }));
+    }
+
+    /// PMS 2.2, phase 2 (b).
+    pub(crate) fn on_accept(
+        &mut self,
+        from: NodeId,
+        Accept { proposal }: Accept,
+        effects: &mut Effects<Self>,
+    ) {
+        let ballot = proposal.ballot;
+        if self.answers_decision(from, effects) || ballot.node != from {
+            return;
+        }
+        // A duplicate: this acceptance has been announced.
+        if self.durable.accepted.is_some_and(|accepted| accepted.ballot == ballot) {
+            return;
+        }
+        // P1a: "unless it has already responded to a prepare request having a number greater than" this.
+        if let Some(promised) = self.durable.promised
+            && promised > ballot
+            && !self.has(PaxosFlaw::NoAcceptCheck)
+        {
+            return self.send_reject(from, ballot, promised, effects);
+        }
+        self.write(Record::Accepted(proposal), effects);
+        effects.announce(Event::Accepted { proposal });
+        // PMS 2.3: "have each acceptor, whenever it accepts a proposal, respond to all learners".
+        self.send_to_all(Message::Accepted(Accepted { proposal }), effects);
+    }
+
+    /// Tells a proposer that there is nothing left to propose, if so.
+    fn answers_decision(&self, from: NodeId, effects: &mut Effects<Self>) -> bool {
+        let Role::Decided { value } = self.role else { return false };
+        if from != self.id {
+            effects.send(from, Message::Learn(Learn { value }));
+        }
+        true
+    }
+
+    fn send_reject(&self, to: NodeId, ballot: Ballot, promised: Ballot, effects: &mut Effects<Self>) {
+        effects.announce(Event::Rejected { ballot, promised });
+        effects.send(to, Message::Reject(Reject { ballot, promised }));
+    }
+}

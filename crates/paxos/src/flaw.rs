@@ -1,0 +1,118 @@
+//! The catalogue of deliberate defects. Each is one named condition at the place of the correct line.
+
+use quarrel_protocol::Flaw;
+use serde::{Deserialize, Serialize};
+
+/// A defect that can be switched on. In the order of [`FLAWS`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PaxosFlaw {
+    /// `own-value`.
+    OwnValue,
+    /// `no-accept-check`.
+    NoAcceptCheck,
+    /// `acceptor-amnesia-promise`.
+    AcceptorAmnesiaPromise,
+}
+
+/// The catalogue.
+pub const FLAWS: &[Flaw] = &[
+    Flaw {
+        name: "own-value",
+        mistake: "in phase 2 a proposer proposes its own value although a promise carries an accepted one",
+        breaks: "one-value-chosen",
+        needs: "two ballots, one after the other; no fault",
+        nodes_min: 3,
+        source: "Paxos Made Simple, P2c",
+    },
+    Flaw {
+        name: "no-accept-check",
+        mistake: "an acceptor accepts a ballot although it has promised a higher one",
+        breaks: "one-value-chosen",
+        needs: "two duelling proposers",
+        nodes_min: 3,
+        source: "Paxos Made Simple, P1a; scylladb/scylladb#6139 (an accept with an unpromised ballot)",
+    },
+    Flaw {
+        name: "acceptor-amnesia-promise",
+        mistake: "a promise is not persisted: a restart restores only the last acceptance",
+        breaks: "one-value-chosen",
+        needs: "an acceptor that crashes and restarts between its promise and an older accept",
+        nodes_min: 3,
+        source: "Michael et al., Recovering Shared Objects Without Stable Storage (DISC 2017), on how replicas recover",
+    },
+];
+
+/// A set of defects. In files, a list of their names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct FlawSet(u64);
+
+impl FlawSet {
+    /// The set of one defect.
+    #[must_use]
+    pub const fn only(flaw: PaxosFlaw) -> Self {
+        Self(1 << flaw as u64)
+    }
+
+    /// The set of the defects with these names.
+    ///
+    /// # Errors
+    /// With the first name that [`FLAWS`] does not have.
+    pub fn from_names(names: &[String]) -> Result<Self, String> {
+        names.iter().try_fold(Self::default(), |set, name| {
+            let position = FLAWS.iter().position(|flaw| flaw.name == name).ok_or_else(|| name.clone())?;
+            Ok(Self(set.0 | 1 << position))
+        })
+    }
+
+    /// Whether a defect is switched on.
+    #[must_use]
+    #[inline]
+    pub const fn contains(self, flaw: PaxosFlaw) -> bool {
+        self.0 >> flaw as u64 & 1 == 1
+    }
+
+    /// The names, in the order of [`FLAWS`].
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        FLAWS
+            .iter()
+            .enumerate()
+            .filter(move |(position, _)| self.0 >> position & 1 == 1)
+            .map(|(_, flaw)| flaw.name)
+    }
+}
+
+impl TryFrom<Vec<String>> for FlawSet {
+    type Error = String;
+
+    fn try_from(names: Vec<String>) -> Result<Self, String> {
+        Self::from_names(&names).map_err(|name| format!("paxos has no flaw `{name}`"))
+    }
+}
+
+impl From<FlawSet> for Vec<String> {
+    fn from(set: FlawSet) -> Self {
+        set.names().map(str::to_string).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_enum_and_the_catalogue_agree() {
+        let all = [PaxosFlaw::OwnValue, PaxosFlaw::NoAcceptCheck, PaxosFlaw::AcceptorAmnesiaPromise];
+        let names: Vec<_> = all.iter().flat_map(|flaw| FlawSet::only(*flaw).names()).collect();
+        assert_eq!(names, ["own-value", "no-accept-check", "acceptor-amnesia-promise"]);
+        assert_eq!(names.len(), FLAWS.len());
+    }
+
+    #[test]
+    fn names_make_a_set_and_an_unknown_one_is_named() {
+        let set = FlawSet::from_names(&["no-accept-check".into(), "own-value".into()]).unwrap();
+        assert!(set.contains(PaxosFlaw::OwnValue) && set.contains(PaxosFlaw::NoAcceptCheck));
+        assert!(!set.contains(PaxosFlaw::AcceptorAmnesiaPromise));
+        assert_eq!(FlawSet::from_names(&["own-valu".into()]), Err("own-valu".into()));
+    }
+}

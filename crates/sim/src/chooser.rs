@@ -273,17 +273,20 @@ fn draw_fate(rates: &Rates, thresholds: &Thresholds, word: u64) -> u64 {
     let lost = slice(word, 0) < thresholds.loss;
     let twice = slice(word, 1) < thresholds.duplication;
     let late = slice(word, 2) < thresholds.delay;
-    if !(lost || twice || late) { 0 } else { draw_perturbed(rates, word, lost, twice, late) }
+    if lost || twice || late || rates.spread_us > 0 { draw_perturbed(rates, word, lost, twice, late) } else { 0 }
 }
 
 fn draw_perturbed(rates: &Rates, word: u64, lost: bool, twice: bool, late: bool) -> u64 {
-    let delay = |word: u64| draw_delay(rates, word);
-    let first = if late { delay(mix(word)) } else { 0 };
-    match (lost, twice) {
-        (true, _) => Fate::Lost.encode(),
-        // The copy takes its own way: mostly a little later, as a retransmission would be.
-        (false, true) => Fate::Twice(first, delay(mix(word ^ 1)).max(1)).encode(),
-        (false, false) => Fate::Arrives(first).encode(),
+    if lost {
+        return Fate::Lost.encode();
+    }
+    let word = mix(word);
+    let spread = |word: u64| between(word, 0, u64::from(rates.spread_us)) as u32;
+    let first = spread(word) + if late { draw_delay(rates, mix(word)) } else { 0 };
+    match twice {
+        // The copy takes its own way.
+        true => Fate::Twice(first, spread(mix(word ^ 1)) + draw_delay(rates, mix(word ^ 2)).max(1)).encode(),
+        false => Fate::Arrives(first).encode(),
     }
 }
 
@@ -458,6 +461,6 @@ mod tests {
         };
         let mut chooser = Chooser::random(NAMES, 42, rates, &[]);
         let answers: Vec<u64> = (0..6).map(|_| chooser.fate(NodeId(0), NodeId(1), 0).0).collect();
-        assert_eq!(answers, [0, 1, 85_899_346_318, 396, 111_669_149_698, 1]);
+        assert_eq!(answers, [0, 1, 627_065_225_262, 344, 429_496_729_602, 1]);
     }
 }

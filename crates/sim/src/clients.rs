@@ -68,7 +68,10 @@ impl<R> Clients<R> {
     pub(crate) fn start(&mut self, position: u32) {
         debug_assert_eq!(position as usize, self.started);
         self.started += 1;
-        self.standings[position as usize].target = self.beliefs[self.client(position).0 as usize];
+        let operation = &self.operations[position as usize];
+        let believed = self.beliefs[operation.client.0 as usize];
+        let first = operation.asks.map(|node| node.0).filter(|&node| node < self.nodes);
+        self.standings[position as usize].target = first.unwrap_or(believed);
     }
 
     pub(crate) fn operation(&self, position: u32) -> &Operation<R> {

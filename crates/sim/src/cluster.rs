@@ -48,6 +48,8 @@ pub struct Tally {
     pub operations: (u64, u64),
     /// How many requests were redirected.
     pub redirects: u64,
+    /// How many partitions began.
+    pub partitions: u64,
     /// How many crashes struck while messages of that node were under way.
     pub crashes_mid_flight: u64,
     /// A limit that was reached, an assertion that failed or a panic, at that time.
@@ -76,6 +78,7 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) effects: Effects<P>,
     pub(crate) counts: FaultCounts,
     pub(crate) messages: u64,
+    pub(crate) partitions: u64,
     pub(crate) crashes_mid_flight: u64,
     /// The order of what the current event sends.
     pub(crate) order: u32,
@@ -135,6 +138,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             effects: Effects::default(),
             counts: FaultCounts::default(),
             messages: 0,
+            partitions: 0,
             crashes_mid_flight: 0,
             order: 0,
             recorder: None,
@@ -173,7 +177,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub fn run(&mut self) -> Tally {
         let outcome = catch_unwind(AssertUnwindSafe(|| self.run_events()));
         if let Err(panic) = outcome {
-            self.halted = Some(crate::cluster::verdict_of_panic(&*panic, self.asserting));
+            self.halted = Some(verdict_of_panic(&*panic, self.asserting));
             self.close();
         }
         Tally {
@@ -184,6 +188,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             faults: self.counts,
             operations: (self.clients.started(), self.clients.answered()),
             redirects: self.clients.redirected(),
+            partitions: self.partitions,
             crashes_mid_flight: self.crashes_mid_flight,
             halted: self.halted.take(),
         }

@@ -175,7 +175,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     #[inline]
-    fn release(&mut self, id: NodeId, held: Held<P>) {
+    pub(crate) fn release(&mut self, id: NodeId, held: Held<P>) {
         match held {
             Held::Send(to, message) => self.send(id, to, message),
             Held::Reply(client, request, reply) => self.send_reply(id, client, request, reply),

@@ -6,6 +6,7 @@ use crate::cluster::Cluster;
 use crate::decision::Endpoint;
 use crate::effects::plain;
 use crate::fault::{Action, Fault, FaultClass};
+use crate::node::Held;
 use crate::observer::Observer;
 use crate::queue::{Class, Entry, Tie, WORLD};
 use crate::record::TraceEffect;
@@ -67,6 +68,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             | Action::Lose { .. }
             | Action::Clock { .. }
             | Action::SlowDisk { .. } => {
+                self.partitions += u64::from(matches!(fault.action, Action::Partition { .. }));
                 self.active.push(index);
                 self.lay_faults();
                 let tie = Tie::new(WORLD, Class::FaultEnd, 0, 0, 0, fault.action.digest() as u32);
@@ -169,9 +171,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             self.counts.strike(FaultClass::LostWrites);
         }
         self.words.word(lost);
+        self.release_durable_announcements(id, lost);
         let node = &mut self.nodes[id.index()];
         node.machine = None;
-        node.held.clear();
         node.timers = Default::default();
         node.disk.crash(lost);
         node.paused_until = 0;
@@ -181,6 +183,19 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let slot = 1 << 31 | (self.nodes[id.index()].incarnation & 0x7f_ffff) << 8 | u32::from(id.0);
         let tie = Tie::new(WORLD, Class::FaultEnd, id.0, RESTART, 0, 0);
         self.queue.push(Entry { time: over, tie, slot });
+    }
+
+    /// Writes that survive a crash although no sync had covered them are facts, and so are the announcements that
+    /// only waited for them: observers hear those, as if the crash had come a moment later and cut every message.
+    /// So what a monitor has heard is exactly what the disk holds.
+    fn release_durable_announcements(&mut self, id: NodeId, lost: u64) {
+        let node = &mut self.nodes[id.index()];
+        let durable = node.disk.written() - lost;
+        for (needs, held) in std::mem::take(&mut node.held) {
+            if needs <= durable && matches!(held, Held::Announce(_)) {
+                self.release(id, held);
+            }
+        }
     }
 
     /// Of what left the node at this very instant, a decision keeps the newest from leaving.

@@ -3,7 +3,7 @@
 //! A scenario and a seed resolve to one (the harness draws it); a trace holds one. Together with the decisions it is
 //! all that a run depends on.
 
-use quarrel_protocol::{ClientId, RequestId};
+use quarrel_protocol::{ClientId, NodeId, RequestId};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Action, Fault};
@@ -61,7 +61,9 @@ pub struct Rates {
     pub duplication_ppm: u32,
     /// Messages delayed.
     pub delay_ppm: u32,
-    /// The longest of those delays, in microseconds.
+    /// Every message takes a uniformly drawn extra of up to this, in microseconds; 0 makes links constant.
+    pub spread_us: u32,
+    /// The longest of the delays of messages held up, in microseconds.
     pub delay_max_us: u32,
     /// How those delays are distributed.
     pub delay_shape: DelayShape,
@@ -121,6 +123,9 @@ pub struct Operation<R> {
     pub at_ns: u64,
     /// Which client.
     pub client: ClientId,
+    /// Whom the client asks first; `None` for whomever it believes to lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<NodeId>,
     /// Its name, unique in the run; it survives the removal of others.
     pub id: RequestId,
     /// What is asked.
@@ -146,7 +151,7 @@ pub struct Rule {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct When {
     /// Only this node's; `None` is any node's.
-    pub node: Option<quarrel_protocol::NodeId>,
+    pub node: Option<NodeId>,
     /// The name of the event.
     pub event: String,
     /// Fields of the event that must have these values.

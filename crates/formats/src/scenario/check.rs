@@ -1,0 +1,141 @@
+//! Names that only a protocol knows: noted while a scenario is read, looked up when the protocol is at hand.
+
+use quarrel_sim::fault::FaultClass;
+
+use super::model::Scenario;
+use super::raw::meant;
+use super::source::{Complaint, Place};
+use crate::InputError;
+use crate::input::quoted;
+
+/// What there is: the protocols, and the names that each one knows.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Vocabulary {
+    /// The protocols, in the order in which they are listed to people.
+    pub protocols: Vec<Words>,
+}
+
+/// The names that one protocol knows.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Words {
+    /// The protocol's name.
+    pub protocol: &'static str,
+    /// The kinds of its messages.
+    pub messages: &'static [&'static str],
+    /// The kinds of its timers.
+    pub timers: &'static [&'static str],
+    /// The kinds of its announcements.
+    pub events: &'static [&'static str],
+    /// For each kind of announcement, the names of its numbers.
+    pub fields: &'static [&'static [&'static str]],
+    /// The properties that can be violated, whoever judges them.
+    pub properties: Vec<&'static str>,
+    /// The `sometimes` cells, whoever watches them.
+    pub cells: Vec<&'static str>,
+    /// The flaws, without the protocol's name: `commit-old-term`.
+    pub flaws: Vec<&'static str>,
+    /// The options under `[config]`.
+    pub config: Vec<&'static str>,
+}
+
+/// A name in a scenario that only the protocol knows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Mention {
+    what: What,
+    name: String,
+    place: Place,
+}
+
+/// What a name is the name of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum What {
+    Protocol,
+    Message,
+    Timer,
+    Event,
+    Field {
+        event: String,
+    },
+    Property,
+    Cell,
+    /// Something that is counted: a cell or a class of faults.
+    Tally,
+    Flaw,
+    Option,
+}
+
+impl Mention {
+    pub(super) fn new(what: What, name: &str, place: Place) -> Self {
+        Self { what, name: name.to_string(), place }
+    }
+
+    fn check(&self, vocabulary: &Vocabulary, words: &Words) -> Result<(), Complaint> {
+        let protocol = words.protocol;
+        let find = |what: &str, known: &[&str]| match known.contains(&self.name.as_str()) {
+            true => Ok(()),
+            false => {
+                let message = format!("{protocol} has no {what} {}", quoted(&self.name));
+                Err(self.complain(message, known.iter().copied()))
+            }
+        };
+        match &self.what {
+            What::Protocol => {
+                let known = vocabulary.protocols.iter().map(|words| words.protocol);
+                match known.clone().any(|known| known == self.name) {
+                    true => Ok(()),
+                    false => {
+                        Err(self.complain(format!("there is no protocol {}", quoted(&self.name)), known))
+                    }
+                }
+            }
+            What::Message => find("message", words.messages),
+            What::Timer => find("timer", words.timers),
+            What::Event => find("event", words.events),
+            What::Field { event } => {
+                let position = words.events.iter().position(|known| known == event);
+                let fields =
+                    position.and_then(|position| words.fields.get(position)).copied().unwrap_or_default();
+                match fields.contains(&self.name.as_str()) {
+                    true => Ok(()),
+                    false => {
+                        let message =
+                            format!("{} of {protocol} has no field {}", quoted(event), quoted(&self.name));
+                        Err(self.complain(message, fields.iter().copied()))
+                    }
+                }
+            }
+            What::Property => find("property", &words.properties),
+            What::Cell => find("cell", &words.cells),
+            What::Tally => {
+                let classes = FaultClass::ALL.map(FaultClass::name);
+                find("cell or class of faults", &[words.cells.as_slice(), &classes].concat())
+            }
+            What::Flaw => {
+                let full: Vec<String> = words.flaws.iter().map(|flaw| format!("{protocol}/{flaw}")).collect();
+                find("flaw", &full.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+            What::Option => find("option", &words.config),
+        }
+    }
+
+    fn complain<'a>(&self, message: String, known: impl Iterator<Item = &'a str> + Clone) -> Complaint {
+        Complaint::new(self.place, message).with_help(meant(&self.name, known))
+    }
+}
+
+impl Scenario {
+    /// Checks every name against what there is.
+    ///
+    /// # Errors
+    /// At the first name that does not exist, with the one that may have been meant.
+    pub fn check(&self, vocabulary: &Vocabulary) -> Result<(), InputError> {
+        let nothing = Words::default();
+        let words =
+            vocabulary.protocols.iter().find(|words| words.protocol == self.protocol).unwrap_or(&nothing);
+        // The protocol is mentioned first: without it, no other name can be judged.
+        self.mentions
+            .iter()
+            .try_for_each(|mention| mention.check(vocabulary, words))
+            .map_err(|complaint| self.explain(complaint))
+    }
+}

@@ -1,0 +1,31 @@
+//! Scenarios: TOML files, written by people, that say who does what and what must happen.
+//!
+//! [`Scenario::parse`] reads one and refuses whatever is wrong in itself; [`Scenario::check`] then looks up the names
+//! that only a protocol knows in a [`Vocabulary`]. Reading order: `model` (what a scenario says), `document`
+//! (the file as a whole), then the sections: `sections`, `recurring`, `timeline`, `script`.
+
+mod model;
+
+mod bounds;
+mod check;
+mod document;
+mod nesting;
+mod nodes;
+mod pin;
+mod raw;
+mod recurring;
+mod script;
+mod sections;
+mod source;
+mod timeline;
+mod trigger;
+mod units;
+
+pub use check::{Vocabulary, Words};
+pub use model::{
+    Asked, CERTAIN_PPM, Clock, Disk, Draw, Expectation, Expected, Floor, Network, Owes, Reactive, Recurring,
+    Reflex, Scenario, Strikes, Workload,
+};
+pub use raw::{Entry, Off, Raw, RawValue, Table};
+pub use source::{Complaint, Place};
+pub use units::{parse_duration, parse_probability, probability_text};

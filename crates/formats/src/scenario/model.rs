@@ -1,0 +1,397 @@
+//! What a scenario says, typed and in the simulator's own units: nanoseconds, parts per million, identities from 0.
+//!
+//! Nothing here is drawn yet: a [`Draw`] is what the harness resolves, once per run, into the simulator's
+//! [`World`](quarrel_sim::world::World).
+
+use std::collections::BTreeMap;
+
+use quarrel_protocol::{ClientId, NodeId};
+use quarrel_sim::decision::Decision;
+use quarrel_sim::fault::{Fault, Shape};
+use quarrel_sim::world::{ClientPolicy, DelayShape, Limits, Rule, When};
+
+use super::check::Mention;
+use super::raw::Raw;
+use super::source::Source;
+
+/// One million: certainty, in parts per million.
+pub const CERTAIN_PPM: u32 = 1_000_000;
+
+/// A scenario, valid in itself. Whether the names in it exist is for [`Scenario::check`] to say.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The name it is known by: `raft/figure-8`.
+    pub name: String,
+    /// The prose on top, line by line, without the `#`.
+    pub about: Vec<String>,
+    /// The protocol's name.
+    pub protocol: String,
+    /// How many nodes: 1 to 64.
+    pub nodes: Draw<u8>,
+    /// How long faults may strike, in nanoseconds.
+    pub duration_ns: Draw<u64>,
+    /// How long the world goes on after everything has healed, in nanoseconds.
+    pub healing_ns: u64,
+    /// Which `sometimes` cells the scenario owes.
+    pub owes: Owes,
+    /// Options of the protocol, by name, for the protocol's own reader: see [`Raw`] and [`Scenario::explain`].
+    pub config: BTreeMap<String, Raw>,
+    /// The network.
+    pub network: Network,
+    /// The disks.
+    pub disk: Disk,
+    /// The clocks and timers.
+    pub clock: Clock,
+    /// Faults that strike again and again, in the order of [`Strikes`]: at most one of each class.
+    pub recurring: Vec<Recurring>,
+    /// The nemesis that watches for leaders, if there is one.
+    pub leader: Option<Reactive>,
+    /// What clients ask, and when.
+    pub workload: Workload,
+    /// When to stop a run that has gone wild.
+    pub limits: Limits,
+    /// What the scenario promises never to fall below.
+    pub floor: Floor,
+    /// The exact timeline: faults at a time, in the order of the file.
+    pub timeline: Vec<Fault>,
+    /// The exact timeline: faults at a named announcement, in the order of the file.
+    pub rules: Vec<Rule>,
+    /// Decisions written by hand; no two have the same key.
+    pub decisions: Vec<Decision>,
+    /// Client operations written by hand, in the order of the file.
+    pub operations: Vec<Asked>,
+    /// What must come out; no two speak of the same flaw. See [`Scenario::expected`].
+    pub expectations: Vec<Expectation>,
+    /// What `--set` pinned, key and value.
+    pub pins: Vec<(String, String)>,
+    pub(super) source: Source,
+    pub(super) mentions: Vec<Mention>,
+}
+
+/// A value that the profile of a run draws.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Draw<T> {
+    /// Always this.
+    Fixed(T),
+    /// From the first to the second, both included; the first is not greater.
+    Between(T, T),
+    /// One of these; there is at least one.
+    OneOf(Vec<T>),
+    /// Drawn with this probability, in parts per million; otherwise the class is off.
+    Chance {
+        /// The probability, in parts per million.
+        chance_ppm: u32,
+        /// What is drawn then.
+        then: Box<Draw<T>>,
+    },
+}
+
+impl<T: Copy + Ord> Draw<T> {
+    /// The least value that can be drawn, other than "off".
+    #[must_use]
+    pub fn least(&self) -> T {
+        match self {
+            Draw::Fixed(value) | Draw::Between(value, _) => *value,
+            Draw::OneOf(values) => *values.iter().min().expect("a choice is never empty"),
+            Draw::Chance { then, .. } => then.least(),
+        }
+    }
+
+    /// The greatest value that can be drawn.
+    #[must_use]
+    pub fn most(&self) -> T {
+        match self {
+            Draw::Fixed(value) | Draw::Between(_, value) => *value,
+            Draw::OneOf(values) => *values.iter().max().expect("a choice is never empty"),
+            Draw::Chance { then, .. } => then.most(),
+        }
+    }
+
+    /// The value, if nothing is left to be drawn.
+    #[must_use]
+    pub const fn fixed(&self) -> Option<T> {
+        match self {
+            Draw::Fixed(value) => Some(*value),
+            _ => None,
+        }
+    }
+}
+
+/// Which `sometimes` cells a scenario owes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Owes {
+    /// None: the default.
+    #[default]
+    Nothing,
+    /// Every cell that it can reach: `owes = "all"`.
+    All,
+    /// These.
+    Cells(Vec<String>),
+}
+
+/// `[network]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Network {
+    /// Base latency of a link, drawn once per link or run; at least 1 ns. Default 1 ms.
+    pub latency_ns: Draw<u64>,
+    /// Uniform extra latency of every message; 0 makes links constant. Default 0.
+    pub spread_ns: Draw<u64>,
+    /// Probability that a message is lost. Default 0.
+    pub loss_ppm: Draw<u32>,
+    /// Probability that a message arrives twice. Default 0.
+    pub duplication_ppm: Draw<u32>,
+    /// Probability that a message is held up. Default 0.
+    pub delay_ppm: Draw<u32>,
+    /// The longest time it is held up; below 2³¹ microseconds. Default 100 ms.
+    pub delay_max_ns: Draw<u64>,
+    /// The distributions of those delays that a run draws from; never empty. Default uniform.
+    pub delay_shapes: Vec<DelayShape>,
+    /// Factor on the latency of one drawn link, 1 to 1,000. Default 1.
+    pub slow_links: Draw<u32>,
+    /// Factor on the latency of all links of one drawn node, 1 to 1,000. Default 1.
+    pub slow_nodes: Draw<u32>,
+}
+
+/// `[disk]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Disk {
+    /// Base latency of a sync; 0 makes writes durable at once. Default 0.
+    pub sync_ns: Draw<u64>,
+    /// Probability that a sync takes longer. Default 0.
+    pub slow_sync_ppm: Draw<u32>,
+    /// The longest such addition. Default 50 ms.
+    pub slow_sync_max_ns: Draw<u64>,
+    /// Probability that a crash takes some of the un-synced records. Default 0.
+    pub lost_writes_ppm: Draw<u32>,
+    /// Probability that a crash cuts what was leaving the node at that instant. Default 0.
+    pub cut_broadcasts_ppm: Draw<u32>,
+}
+
+/// `[clock]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Clock {
+    /// The greatest rate error of a node's clock, either way, in parts per million; below 900,000. Default 0.
+    pub drift_ppm: Draw<u32>,
+    /// Probability that a timer fires at a drawn point of its range rather than at its staggered default. Default 0.
+    pub timer_spread_ppm: Draw<u32>,
+}
+
+/// `[faults.<class>]`: a class of faults that strikes again and again while it is on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recurring {
+    /// What strikes.
+    pub strikes: Strikes,
+    /// Probability that the class is on in a run. Default certain.
+    pub chance_ppm: u32,
+    /// The gap between one fault of the class and the next; at least 1 ms.
+    pub every_ns: Draw<u64>,
+    /// How long each fault lasts; at least 1 ns.
+    pub lasting_ns: Draw<u64>,
+}
+
+/// What a recurring class of faults does. Whom it strikes is drawn each time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Strikes {
+    /// `crash`: a node crashes.
+    Crash,
+    /// `crash-all`: all nodes crash at the same instant.
+    CrashAll,
+    /// `crash-at-write`: a node crashes just before one of its next writes.
+    CrashAtWrite {
+        /// Which, counted from 1. Default 1 to 8.
+        write: Draw<u32>,
+    },
+    /// `pause`: a node stalls.
+    Pause,
+    /// `wipe`: a node crashes and loses its disk.
+    Wipe,
+    /// `partition`: the network is cut.
+    Partition {
+        /// The shapes to draw from; never empty, never [`Shape::Groups`]. Default all.
+        shapes: Vec<Shape>,
+    },
+    /// `clog`: a link holds its messages.
+    Clog,
+    /// `swizzle`: the links of some nodes clog one after the other and clear in another order.
+    Swizzle,
+    /// `aimed-loss`: messages of one kind are lost.
+    AimedLoss {
+        /// The kinds to draw from; empty means all.
+        kinds: Vec<String>,
+    },
+    /// `clock`: a node's clock runs at another rate.
+    Clock {
+        /// The rate error, either way, in parts per million; 1 to 900,000. Default 10,000 to 100,000.
+        drift_ppm: Draw<u32>,
+    },
+    /// `slow-disk`: a node's disk syncs take longer.
+    SlowDisk {
+        /// How much longer. Default 1 ms to 50 ms.
+        extra_ns: Draw<u64>,
+    },
+}
+
+impl Strikes {
+    /// The name of the class in files.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Strikes::Crash => "crash",
+            Strikes::CrashAll => "crash-all",
+            Strikes::CrashAtWrite { .. } => "crash-at-write",
+            Strikes::Pause => "pause",
+            Strikes::Wipe => "wipe",
+            Strikes::Partition { .. } => "partition",
+            Strikes::Clog => "clog",
+            Strikes::Swizzle => "swizzle",
+            Strikes::AimedLoss { .. } => "aimed-loss",
+            Strikes::Clock { .. } => "clock",
+            Strikes::SlowDisk { .. } => "slow-disk",
+        }
+    }
+}
+
+/// `[faults.leader]`: whoever announces something is struck for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reactive {
+    /// What it watches for.
+    pub on: When,
+    /// Probability that the nemesis is on in a run. Default certain.
+    pub chance_ppm: u32,
+    /// Probability that it reacts to one announcement. Default certain.
+    pub probability_ppm: u32,
+    /// How long after the announcement: least and most. Default 0 and 0.
+    pub after_ns: (u64, u64),
+    /// How long each fault lasts: least and most.
+    pub lasting_ns: (u64, u64),
+    /// What it does; never empty. Default all three.
+    pub actions: Vec<Reflex>,
+}
+
+/// What can be done to the node that announced something.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Reflex {
+    /// It is isolated.
+    Isolate,
+    /// It crashes.
+    Crash,
+    /// It stalls.
+    Pause,
+}
+
+/// `[workload]`: an open loop of client operations.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Workload {
+    /// How many operations; up to 10,000,000. Default 0.
+    pub operations: Draw<u32>,
+    /// How many clients share them: 0 to 64. Default 1.
+    pub clients: Draw<u8>,
+    /// The mean gap between operations; at least 1 µs. Default 10 ms.
+    pub every_ns: Draw<u64>,
+    /// How a client waits and asks again.
+    pub policy: ClientPolicy,
+}
+
+/// `[floor]`: so that speed is never bought with emptiness.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Floor {
+    /// The least number of nodes.
+    pub nodes_min: Option<u8>,
+    /// The least duration.
+    pub duration_min_ns: Option<u64>,
+    /// The least number of client operations.
+    pub operations_min: Option<u32>,
+    /// The least median, by name of a cell or of a class of faults, over the runs whose profile has the class on.
+    pub medians: BTreeMap<String, u64>,
+}
+
+/// `[[operation]]`: a client operation written by hand. What is asked is for the harness to draw.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// When the client first asks.
+    pub at_ns: u64,
+    /// Which client.
+    pub client: ClientId,
+    /// Whom it asks first; `None` for whomever it believes to lead.
+    pub node: Option<NodeId>,
+}
+
+/// `[[expect]]`: what must come out of a run, or of one with a flaw.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expectation {
+    /// The flaw it speaks of: `raft/commit-old-term`; `None` for runs without one.
+    pub flaw: Option<String>,
+    /// What must come out.
+    pub outcome: Expected,
+}
+
+/// What must come out of a run.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Expected {
+    /// No property is violated.
+    #[default]
+    Holds,
+    /// This property is violated; a campaign meets it when at least one run does.
+    Violates(String),
+    /// Nothing is violated, but some operation never completes.
+    Blocks,
+}
+
+impl Scenario {
+    /// What must come out of a run with exactly these flaws: what the file says of them, else that all holds.
+    #[must_use]
+    pub fn expected(&self, flaws: &[String]) -> Expected {
+        let speaks_of = |flaw: &Option<String>| match (flaw, flaws) {
+            (None, []) => true,
+            (Some(flaw), [only]) => flaw == only,
+            _ => false,
+        };
+        let entry = self.expectations.iter().find(|entry| speaks_of(&entry.flaw));
+        entry.map_or(Expected::Holds, |entry| entry.outcome.clone())
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            latency_ns: Draw::Fixed(1_000_000),
+            spread_ns: Draw::Fixed(0),
+            loss_ppm: Draw::Fixed(0),
+            duplication_ppm: Draw::Fixed(0),
+            delay_ppm: Draw::Fixed(0),
+            delay_max_ns: Draw::Fixed(100_000_000),
+            delay_shapes: vec![DelayShape::Uniform],
+            slow_links: Draw::Fixed(1),
+            slow_nodes: Draw::Fixed(1),
+        }
+    }
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self {
+            sync_ns: Draw::Fixed(0),
+            slow_sync_ppm: Draw::Fixed(0),
+            slow_sync_max_ns: Draw::Fixed(50_000_000),
+            lost_writes_ppm: Draw::Fixed(0),
+            cut_broadcasts_ppm: Draw::Fixed(0),
+        }
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { drift_ppm: Draw::Fixed(0), timer_spread_ppm: Draw::Fixed(0) }
+    }
+}
+
+impl Default for Workload {
+    fn default() -> Self {
+        Self {
+            operations: Draw::Fixed(0),
+            clients: Draw::Fixed(1),
+            every_ns: Draw::Fixed(10_000_000),
+            policy: ClientPolicy::default(),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `[[fault]]`: the exact timeline, fault by fault, at a time or when something is announced.
+
+use quarrel_protocol::NodeSet;
+use quarrel_sim::fault::{Action, Fault, Shape};
+use quarrel_sim::time::Span;
+use quarrel_sim::world::{Reaction, Rule};
+
+use super::bounds;
+use super::check::{Mention, What};
+use super::model::CERTAIN_PPM;
+use super::nodes::{read_groups, read_node, read_nodes};
+use super::raw::{Raw, Table};
+use super::sections::mention;
+use super::source::Complaint;
+use super::trigger::read_trigger;
+
+/// What a fault can do, by the key that says so.
+const ACTIONS: [&str; 12] = [
+    "crash",
+    "wipe",
+    "pause",
+    "crash-at-write",
+    "isolate",
+    "partition",
+    "cut",
+    "clog",
+    "lose",
+    "clock",
+    "slow-disk",
+    "expire",
+];
+
+/// One entry of the timeline.
+pub(super) enum Scripted {
+    /// At a time.
+    At(Fault),
+    /// When something is announced.
+    When(Rule),
+}
+
+/// One `[[fault]]`, in a cluster of `nodes` whose faults may strike for `duration_ns`.
+pub(super) fn read_fault(
+    raw: &Raw,
+    nodes: u8,
+    duration_ns: u64,
+    mentions: &mut Vec<Mention>,
+) -> Result<Scripted, Complaint> {
+    let known: Vec<&str> = ["at", "when", "after", "lasting"].into_iter().chain(ACTIONS).collect();
+    let table = raw.table(&known)?;
+    let (name, argument) = the_action(&table)?;
+    let strikes = |raw: &Raw| {
+        let at_ns = raw.duration(bounds::ANY_TIME)?;
+        if at_ns < duration_ns {
+            return Ok(at_ns);
+        }
+        let end = Span(duration_ns);
+        Err(raw.complain(format!("faults end at {end}, before this one strikes")).with_help("see `duration`"))
+    };
+    let reaction = |mentions: &mut Vec<Mention>| read_action(name, argument, nodes, mentions);
+    let scripted = match (table.get("at"), table.get("when"), table.get("after")) {
+        (Some(at), None, None) => {
+            let at_ns = strikes(at)?;
+            let Reaction::Do(action) = reaction(mentions)? else {
+                return Err(argument.complain("\"it\" is whoever announced: it needs `when`, not `at`"));
+            };
+            Scripted::At(Fault { at_ns, lasting_ns: read_lasting(&table, name)?, action })
+        }
+        (None, Some(when), after) => {
+            let after_ns = after.map_or(Ok(0), strikes)?;
+            Scripted::When(Rule {
+                when: read_trigger(when, nodes, mentions)?,
+                chance_ppm: CERTAIN_PPM,
+                after_ns: (after_ns, after_ns),
+                lasting_ns: read_lasting(&table, name)?.map(|lasting| (lasting, lasting)),
+                then: reaction(mentions)?,
+            })
+        }
+        (Some(_), None, Some(after)) => return Err(after.complain("`after` needs `when`, not `at`")),
+        (Some(_), Some(when), _) => return Err(when.complain("a fault has `at` or `when`, not both")),
+        (None, None, _) => return Err(raw.complain("a fault needs `at` or `when`")),
+    };
+    Ok(scripted)
+}
+
+/// The one action of a fault.
+fn the_action<'a>(table: &Table<'a>) -> Result<(&'static str, &'a Raw), Complaint> {
+    let mut named: Vec<_> = ACTIONS.into_iter().filter_map(|name| Some((table.key(name)?, name))).collect();
+    // In the order of the file, so that the second one is the one too many.
+    named.sort();
+    match named.as_slice() {
+        [(_, name)] => Ok((name, table.require(name)?)),
+        [(_, first), (place, second), ..] => Err(Complaint::new(
+            *place,
+            format!("a fault does one thing; this one has `{first}` and `{second}`"),
+        )),
+        [] => {
+            let names: Vec<_> = ACTIONS.iter().map(|name| format!("`{name}`")).collect();
+            Err(Complaint::new(table.place, "a fault does something")
+                .with_help(format!("one of {}", names.join(", "))))
+        }
+    }
+}
+
+fn read_lasting(table: &Table<'_>, action: &str) -> Result<Option<u64>, Complaint> {
+    match table.get("lasting") {
+        Some(raw) if action == "expire" => {
+            Err(raw.complain("a timer runs out at one instant: `lasting` says nothing"))
+        }
+        Some(raw) => raw.duration(bounds::SOME_TIME).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn read_action(name: &str, raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<Reaction, Complaint> {
+    let them = || read_nodes(raw, nodes);
+    let action = match (name, raw.text() == Ok("it")) {
+        ("crash", true) => return Ok(Reaction::CrashIt),
+        ("pause", true) => return Ok(Reaction::PauseIt),
+        ("isolate", true) => return Ok(Reaction::IsolateIt),
+        ("crash", _) => Action::Crash { nodes: them()? },
+        ("wipe", _) => Action::Wipe { nodes: them()? },
+        ("pause", _) => Action::Pause { nodes: them()? },
+        ("isolate", _) => Action::isolate(read_node(raw, nodes)?, nodes as usize),
+        ("partition", _) => Action::partition(Shape::Groups, &read_groups(raw, nodes)?),
+        ("cut", _) => Action::Partition { shape: Shape::OneWay, cuts: vec![read_links(raw, nodes)?] },
+        ("clog", _) => Action::Clog { links: vec![read_links(raw, nodes)?] },
+        ("lose", _) => read_lose(raw, nodes, mentions)?,
+        _ => read_at_node(name, raw, nodes, mentions)?,
+    };
+    Ok(Reaction::Do(action))
+}
+
+/// The actions that strike one node and say more than its name.
+fn read_at_node(name: &str, raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<Action, Complaint> {
+    let detail = match name {
+        "crash-at-write" => "write",
+        "clock" => "ppm",
+        "slow-disk" => "extra",
+        "expire" => "timer",
+        _ => unreachable!("every action of ACTIONS is read"),
+    };
+    let table = raw.table(&["node", detail])?;
+    let node = read_node(table.require("node")?, nodes)?;
+    let detail = table.require(detail)?;
+    Ok(match name {
+        "crash-at-write" => Action::CrashAtWrite { node, write: detail.integer(bounds::WRITE)? },
+        "clock" => Action::Clock { node, rate_ppm: detail.integer(bounds::RATE_PPM)? },
+        "slow-disk" => Action::SlowDisk { node, extra_ns: detail.duration(bounds::SOME_TIME)? },
+        _ => Action::Expire { node, timer: mention(detail, What::Timer, mentions)? },
+    })
+}
+
+fn read_links(raw: &Raw, nodes: u8) -> Result<(NodeSet, NodeSet), Complaint> {
+    let table = raw.table(&["from", "to"])?;
+    Ok((read_nodes(table.require("from")?, nodes)?, read_nodes(table.require("to")?, nodes)?))
+}
+
+fn read_lose(raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<Action, Complaint> {
+    let table = raw.table(&["kind", "from", "to"])?;
+    let kind = mention(table.require("kind")?, What::Message, mentions)?;
+    let (mut from, mut to) = (NodeSet::all(nodes as usize), NodeSet::all(nodes as usize));
+    table.read("from", &mut from, |raw| read_nodes(raw, nodes))?;
+    table.read("to", &mut to, |raw| read_nodes(raw, nodes))?;
+    Ok(Action::Lose { kind, from, to })
+}

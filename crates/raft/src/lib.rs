@@ -1,1 +1,43 @@
-//! Raft.
+//! Raft: a replicated log with a strong leader.
+//!
+//! Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm* (extended version, 2014). "Figure 2"
+//! and the sections cited in the code are of that paper; "thesis" is Ongaro, *Consensus: Bridging Theory and Practice*
+//! (2014).
+//!
+//! Read in this order: [`message`], [`log`], [`state`], [`raft`] with its handlers in `election.rs` and
+//! `replication.rs`; then what it announces ([`event`]), what must hold ([`invariants`]) and what can be broken on
+//! purpose ([`flaw`]).
+//!
+//! What the paper leaves open, and how it is closed here:
+//!
+//! * A node counts itself by a message to itself: a candidate its own vote, a leader its own log. Such a message leaves
+//!   only when the writes before it are durable, so nothing counts that a crash could take back.
+//! * A leader sends before its own disk write is done (thesis, section 10.2.1).
+//! * A leader pipelines: it sends the next entries before the last are confirmed. A refusal makes it probe, one message
+//!   at a time, until the logs agree again. Heartbeats are empty, follow the last entry sent, and so notice a loss.
+//! * A refusal carries the conflicting term and its first index (section 5.3, last paragraph of the text on
+//!   consistency), and the leader skips the whole term.
+//! * A leader that steps down tells its waiting clients to ask elsewhere. Their commands may still be committed.
+//!
+//! What is left out: pre-vote, snapshots, membership changes, linearizable reads and client sessions (section 8: a
+//! retried command may be appended, and so applied, twice).
+
+pub mod config;
+mod election;
+pub mod event;
+pub mod flaw;
+pub mod invariants;
+pub mod log;
+pub mod message;
+pub mod raft;
+mod replication;
+pub mod state;
+
+pub use config::Config;
+pub use event::Event;
+pub use flaw::{FLAWS, FlawSet, RaftFlaw, UnknownFlaw};
+pub use invariants::Invariants;
+pub use log::{Entry, Index, Log, Term};
+pub use message::{AppendEntries, AppendEntriesResponse, Message, Outcome, RequestVote, RequestVoteResponse};
+pub use raft::{Raft, Timer};
+pub use state::Record;

@@ -1,0 +1,189 @@
+//! The catalogue of deliberate defects. Each is one named condition at the place where the correct line is.
+
+use std::fmt::{self, Display};
+
+use quarrel_protocol::Flaw;
+use serde::{Deserialize, Serialize};
+
+/// One deliberate defect, in the order of [`FLAWS`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum RaftFlaw {
+    /// `vote-not-persisted`.
+    VoteNotPersisted,
+    /// `commit-old-term`.
+    CommitOldTerm,
+    /// `no-uptodate-check`.
+    NoUpToDateCheck,
+    /// `dup-vote-counted`.
+    DupVoteCounted,
+    /// `unconditional-truncate`.
+    UnconditionalTruncate,
+}
+
+/// What each flaw is, in the order of [`RaftFlaw`].
+pub const FLAWS: &[Flaw] = &[
+    Flaw {
+        name: "vote-not-persisted",
+        mistake: "a node writes its term to disk, but not whom it voted for in that term",
+        breaks: "election-safety",
+        needs: "a voter that crashes and restarts between the requests of two candidates of one term",
+        nodes_min: 3,
+        source: "Raft, Figure 2 (persistent state) and section 5.2; robustmq#2039",
+    },
+    Flaw {
+        name: "commit-old-term",
+        mistake: "a leader commits an entry of an earlier term by counting its copies",
+        breaks: "leader-completeness",
+        needs: "four elections and three isolated or crashed leaders, without the no-op or with short appends",
+        nodes_min: 3,
+        source: "Raft, section 5.4.2 and Figure 8; logcabin#44, goraft#27, canonical/raft#220, async-raft#108, PySyncObj#169",
+    },
+    Flaw {
+        name: "no-uptodate-check",
+        mistake: "a vote is given without comparing the ends of the logs",
+        breaks: "leader-completeness",
+        needs: "a node that lags behind and then campaigns",
+        nodes_min: 3,
+        source: "Raft, section 5.4.1",
+    },
+    Flaw {
+        name: "dup-vote-counted",
+        mistake: "a candidate counts answers instead of voters",
+        breaks: "election-safety",
+        needs: "a network that duplicates a granted vote",
+        // With three nodes, the candidate and one voter are a lawful majority: a duplicate changes nothing.
+        nodes_min: 4,
+        source: "xnnyygn/xraft#27; microsoft/coyote-samples#8; akka-raft#45",
+    },
+    Flaw {
+        name: "unconditional-truncate",
+        mistake: "a follower drops everything after the entry that an append follows, even when the entries agree",
+        breaks: "leader-completeness",
+        needs: "an append that is duplicated or overtaken, then a change of leader",
+        nodes_min: 3,
+        source: "Raft, Figure 2, AppendEntries, rule 3; RaftOS#26, hashicorp/raft#113, CCF#5991",
+    },
+];
+
+impl RaftFlaw {
+    /// All flaws, in the order of [`FLAWS`].
+    pub const ALL: [Self; 5] = [
+        Self::VoteNotPersisted,
+        Self::CommitOldTerm,
+        Self::NoUpToDateCheck,
+        Self::DupVoteCounted,
+        Self::UnconditionalTruncate,
+    ];
+
+    /// The name without the protocol: `commit-old-term`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        FLAWS[self as usize].name
+    }
+}
+
+/// The flaws that are switched on. In files it is the list of their names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct FlawSet(u32);
+
+impl FlawSet {
+    /// No flaw: Raft as it should be.
+    pub const NONE: Self = Self(0);
+
+    /// Exactly one flaw.
+    #[must_use]
+    pub const fn only(flaw: RaftFlaw) -> Self {
+        Self(1 << flaw as u32)
+    }
+
+    /// The flaws with these names.
+    ///
+    /// # Errors
+    /// When a name is not in the catalogue.
+    pub fn from_names<N: AsRef<str>>(names: &[N]) -> Result<Self, UnknownFlaw> {
+        names.iter().try_fold(Self::NONE, |set, name| {
+            let name = name.as_ref();
+            match RaftFlaw::ALL.iter().find(|flaw| flaw.name() == name) {
+                Some(&flaw) => Ok(Self(set.0 | Self::only(flaw).0)),
+                None => Err(UnknownFlaw(name.to_string())),
+            }
+        })
+    }
+
+    /// Whether this flaw is on.
+    #[must_use]
+    #[inline]
+    pub const fn contains(self, flaw: RaftFlaw) -> bool {
+        self.0 & Self::only(flaw).0 != 0
+    }
+
+    /// Whether no flaw is on.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The flaws that are on, in the order of the catalogue.
+    pub fn iter(self) -> impl Iterator<Item = RaftFlaw> {
+        RaftFlaw::ALL.into_iter().filter(move |&flaw| self.contains(flaw))
+    }
+}
+
+impl TryFrom<Vec<String>> for FlawSet {
+    type Error = UnknownFlaw;
+
+    fn try_from(names: Vec<String>) -> Result<Self, UnknownFlaw> {
+        Self::from_names(&names)
+    }
+}
+
+impl From<FlawSet> for Vec<String> {
+    fn from(set: FlawSet) -> Self {
+        set.iter().map(|flaw| flaw.name().to_string()).collect()
+    }
+}
+
+/// A name that is not in the catalogue.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownFlaw(pub String);
+
+impl Display for UnknownFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "raft has no flaw named `{}`; it has ", self.0)?;
+        for (position, flaw) in FLAWS.iter().enumerate() {
+            write!(f, "{}{}", if position == 0 { "" } else { ", " }, flaw.name)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for UnknownFlaw {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flaw_is_in_the_catalogue_under_its_name() {
+        assert_eq!(RaftFlaw::ALL.len(), FLAWS.len());
+        for (position, flaw) in RaftFlaw::ALL.into_iter().enumerate() {
+            assert_eq!(flaw as usize, position);
+            let set = FlawSet::from_names(&[FLAWS[position].name]).unwrap();
+            assert_eq!(set.iter().collect::<Vec<_>>(), [flaw]);
+        }
+    }
+
+    #[test]
+    fn a_set_is_written_as_names() {
+        let set = FlawSet::from_names(&["dup-vote-counted", "commit-old-term"]).unwrap();
+        let written = serde_json::to_string(&set).unwrap();
+        assert_eq!(written, r#"["commit-old-term","dup-vote-counted"]"#);
+        assert_eq!(serde_json::from_str::<FlawSet>(&written).unwrap(), set);
+        let refusal = serde_json::from_str::<FlawSet>(r#"["commit-new-term"]"#).unwrap_err().to_string();
+        assert!(
+            refusal.contains("no flaw named `commit-new-term`; it has vote-not-persisted, "),
+            "{refusal}"
+        );
+    }
+}

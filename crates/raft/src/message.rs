@@ -1,0 +1,299 @@
+//! What nodes send each other: Figure 2's two remote calls, as four messages.
+//!
+//! The sender is not in the message: the world names it, and it cannot be forged.
+
+use std::fmt::{self, Display};
+
+use quarrel_protocol::{Fingerprint, Fingerprinter, Kinded};
+use serde::{Deserialize, Serialize};
+
+use crate::{Entry, Index, Term};
+
+/// A candidate asks for a vote.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RequestVote {
+    /// The candidate's term.
+    pub term: Term,
+    /// The end of the candidate's log.
+    pub last_index: Index,
+    /// The term of the entry there.
+    pub last_term: Term,
+}
+
+/// The answer to [`RequestVote`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RequestVoteResponse {
+    /// The voter's term.
+    pub term: Term,
+    /// Whether the sender of the request has this node's vote in this term.
+    pub granted: bool,
+}
+
+/// A leader sends entries, or none: then it is a heartbeat.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AppendEntries {
+    /// The leader's term.
+    pub term: Term,
+    /// The position that the entries follow.
+    pub previous_index: Index,
+    /// The term of the leader's entry there.
+    pub previous_term: Term,
+    /// The entries, for the positions after `previous_index`.
+    pub entries: Vec<Entry>,
+    /// How far the leader has committed.
+    pub commit: Index,
+}
+
+impl AppendEntries {
+    /// Whether a node that follows the protocol, or one of its flaws, can have sent this: terms never fall along a
+    /// log, none is above the leader's, and the position before the first has term 0.
+    pub(crate) fn is_well_formed(&self) -> bool {
+        (self.previous_index == Index::ZERO) == (self.previous_term == Term(0))
+            && self
+                .entries
+                .first()
+                .is_none_or(|first| first.term >= self.previous_term && first.term > Term(0))
+            && self.entries.is_sorted_by_key(|entry| entry.term)
+            && self.entries.last().map_or(self.previous_term, |last| last.term) <= self.term
+    }
+}
+
+/// The answer to [`AppendEntries`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AppendEntriesResponse {
+    /// The follower's term.
+    pub term: Term,
+    /// What became of the entries.
+    pub outcome: Outcome,
+}
+
+/// What became of the entries of an [`AppendEntries`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The logs agree up to here; it is on the follower's disk.
+    Matched {
+        /// The last position that the message covered.
+        index: Index,
+    },
+    /// The follower's log does not hold the entry that these should follow.
+    Conflict {
+        /// The position that the message followed.
+        previous: Index,
+        /// The term of the follower's entry there; nothing if its log ends before.
+        term: Option<Term>,
+        /// The first position of that term in the follower's log, or the one after its end.
+        first: Index,
+    },
+    /// The message's term is over.
+    Stale,
+}
+
+/// Any message.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Message {
+    /// A candidate asks for a vote.
+    RequestVote(RequestVote),
+    /// A node answers a candidate.
+    RequestVoteResponse(RequestVoteResponse),
+    /// A leader sends entries or a heartbeat.
+    AppendEntries(AppendEntries),
+    /// A follower answers a leader.
+    AppendEntriesResponse(AppendEntriesResponse),
+}
+
+impl Message {
+    /// The sender's term.
+    #[must_use]
+    pub const fn term(&self) -> Term {
+        match self {
+            Message::RequestVote(message) => message.term,
+            Message::RequestVoteResponse(message) => message.term,
+            Message::AppendEntries(message) => message.term,
+            Message::AppendEntriesResponse(message) => message.term,
+        }
+    }
+}
+
+impl Kinded for Message {
+    const KINDS: &'static [&'static str] =
+        &["request-vote", "request-vote-response", "append-entries", "append-entries-response"];
+
+    #[inline]
+    fn kind(&self) -> usize {
+        match self {
+            Message::RequestVote(_) => 0,
+            Message::RequestVoteResponse(_) => 1,
+            Message::AppendEntries(_) => 2,
+            Message::AppendEntriesResponse(_) => 3,
+        }
+    }
+}
+
+/// Bytes of one number on the imagined wire, of an entry, and of what comes before any message.
+const WORD_BYTES: usize = 8;
+const ENTRY_BYTES: usize = 2 * WORD_BYTES;
+const HEADER_BYTES: usize = 2 * WORD_BYTES;
+
+impl quarrel_protocol::Message for Message {
+    fn size(&self) -> usize {
+        HEADER_BYTES
+            + match self {
+                Message::RequestVote(_) => 3 * WORD_BYTES,
+                Message::RequestVoteResponse(_) => 2 * WORD_BYTES,
+                Message::AppendEntries(message) => 4 * WORD_BYTES + message.entries.len() * ENTRY_BYTES,
+                Message::AppendEntriesResponse(_) => 4 * WORD_BYTES,
+            }
+    }
+}
+
+impl Display for RequestVote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestVote term {}, log ends at {}@{}", self.term, self.last_index, self.last_term)
+    }
+}
+
+impl Display for RequestVoteResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "RequestVoteResponse term {}, {}",
+            self.term,
+            if self.granted { "granted" } else { "refused" }
+        )
+    }
+}
+
+/// A line shows so many entries; of more it shows the first and the last.
+const ENTRIES_SHOWN: usize = 4;
+
+impl Display for AppendEntries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "AppendEntries term {}, after {}@{}, [",
+            self.term, self.previous_index, self.previous_term
+        )?;
+        let count = self.entries.len();
+        for (position, entry) in self.entries.iter().enumerate() {
+            // A message may come from a file, with any number in it.
+            let index = self.previous_index.0.saturating_add(position as u64 + 1);
+            let separator = if position == 0 { "" } else { ", " };
+            if count <= ENTRIES_SHOWN || position == 0 || position == count - 1 {
+                write!(f, "{separator}{index}@{} {entry}", entry.term)?;
+            } else if position == 1 {
+                write!(f, ", ...")?;
+            }
+        }
+        write!(f, "], commit {}", self.commit)
+    }
+}
+
+impl Display for AppendEntriesResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AppendEntriesResponse term {}, ", self.term)?;
+        match self.outcome {
+            Outcome::Matched { index } => write!(f, "matched up to {index}"),
+            Outcome::Conflict { previous, term: Some(term), first } => {
+                write!(f, "conflict at {previous}: term {term} since {first}")
+            }
+            Outcome::Conflict { previous, term: None, first } => {
+                write!(f, "conflict at {previous}: log ends before {first}")
+            }
+            Outcome::Stale => f.write_str("stale"),
+        }
+    }
+}
+
+impl Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Message::RequestVote(message) => message.fmt(f),
+            Message::RequestVoteResponse(message) => message.fmt(f),
+            Message::AppendEntries(message) => message.fmt(f),
+            Message::AppendEntriesResponse(message) => message.fmt(f),
+        }
+    }
+}
+
+impl Fingerprint for Outcome {
+    #[inline]
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        match self {
+            Outcome::Matched { index } => {
+                into.word(0);
+                index.fingerprint(into);
+            }
+            Outcome::Conflict { previous, term, first } => {
+                into.word(1);
+                previous.fingerprint(into);
+                term.fingerprint(into);
+                first.fingerprint(into);
+            }
+            Outcome::Stale => into.word(2),
+        }
+    }
+}
+
+impl Fingerprint for Message {
+    #[inline]
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        into.word(self.kind() as u64);
+        self.term().fingerprint(into);
+        match self {
+            Message::RequestVote(message) => {
+                message.last_index.fingerprint(into);
+                message.last_term.fingerprint(into);
+            }
+            Message::RequestVoteResponse(message) => message.granted.fingerprint(into),
+            Message::AppendEntries(message) => {
+                message.previous_index.fingerprint(into);
+                message.previous_term.fingerprint(into);
+                message.entries.fingerprint(into);
+                message.commit.fingerprint(into);
+            }
+            Message::AppendEntriesResponse(message) => message.outcome.fingerprint(into),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quarrel_spec::Value;
+
+    use super::*;
+
+    fn append(entries: &[(u64, Option<u64>)]) -> AppendEntries {
+        let entry =
+            |&(term, command): &(u64, Option<u64>)| Entry { term: Term(term), command: command.map(Value) };
+        AppendEntries {
+            term: Term(3),
+            previous_index: Index(4),
+            previous_term: Term(2),
+            entries: entries.iter().map(entry).collect(),
+            commit: Index(4),
+        }
+    }
+
+    #[test]
+    fn a_message_is_one_line_that_a_person_reads() {
+        let check =
+            |entries: &[(u64, Option<u64>)], line: &str| assert_eq!(append(entries).to_string(), line);
+        check(&[], "AppendEntries term 3, after 4@2, [], commit 4");
+        check(&[(3, Some(17))], "AppendEntries term 3, after 4@2, [5@3 v17], commit 4");
+        check(&[(2, None), (3, Some(8))], "AppendEntries term 3, after 4@2, [5@2 no-op, 6@3 v8], commit 4");
+        check(
+            &[(3, Some(1)), (3, Some(2)), (3, Some(3)), (3, Some(4)), (3, Some(5))],
+            "AppendEntries term 3, after 4@2, [5@3 v1, ..., 9@3 v5], commit 4",
+        );
+    }
+
+    #[test]
+    fn nonsense_is_recognised() {
+        assert!(append(&[(2, None), (3, None)]).is_well_formed());
+        assert!(!append(&[(3, None), (2, None)]).is_well_formed(), "a falling term");
+        assert!(!append(&[(4, None)]).is_well_formed(), "a term above the leader's");
+        assert!(!append(&[(1, None)]).is_well_formed(), "a term below that of the entry before");
+        assert!(!AppendEntries { previous_index: Index::ZERO, ..append(&[]) }.is_well_formed());
+        assert!(!AppendEntries { previous_term: Term(0), ..append(&[]) }.is_well_formed());
+    }
+}

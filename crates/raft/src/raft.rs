@@ -1,0 +1,313 @@
+//! The node: inputs to handlers, transitions between roles, writes, application.
+
+use std::fmt::{self, Display};
+
+use quarrel_protocol::{
+    Effects, Fingerprint, Fingerprinter, Input, Kinded, NodeId, Nothing, Protocol, Quorum, Summary,
+};
+use quarrel_spec::replicated_log::{Append, Applied, Reply};
+use serde::{Deserialize, Serialize};
+
+use crate::state::{Candidate, Durable, Follower, Leader, Role};
+use crate::{Config, Entry, Event, Index, Log, Message, RaftFlaw, Record, Term};
+
+/// A node's timers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Timer {
+    /// A follower has not heard from a leader, or a candidate has not won.
+    Election,
+    /// A leader must be heard again.
+    Heartbeat,
+}
+
+impl Kinded for Timer {
+    const KINDS: &'static [&'static str] = &["election", "heartbeat"];
+
+    #[inline]
+    fn kind(&self) -> usize {
+        *self as usize
+    }
+}
+
+impl Display for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind_name())
+    }
+}
+
+impl Fingerprint for Timer {
+    #[inline]
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        into.word(self.kind() as u64);
+    }
+}
+
+/// A node.
+pub struct Raft {
+    pub(crate) id: NodeId,
+    pub(crate) config: Config,
+    pub(crate) quorum: Quorum,
+    /// What survives a crash. Only the three writes below change it, each with its record.
+    pub(crate) durable: Durable,
+    /// The last position known to be committed.
+    pub(crate) commit: Index,
+    /// The last position applied. Invariant: `applied <= commit`.
+    pub(crate) applied: Index,
+    pub(crate) role: Role,
+}
+
+impl Protocol for Raft {
+    const NAME: &'static str = "raft";
+
+    type Config = Config;
+    type Request = Append;
+    type Reply = Reply;
+    type Output = Applied;
+    type Admin = Nothing;
+    type Message = Message;
+    type Timer = Timer;
+    type Record = Record;
+    type Event = Event;
+
+    fn recover(config: &Config, id: NodeId, disk: &[Record], effects: &mut Effects<Self>) -> Self {
+        assert!(id.0 < config.nodes, "a node is a member of its cluster");
+        // Section 5.2: when servers start up, they begin as followers.
+        effects.set_timer(Timer::Election, config.election_timeout);
+        Self {
+            id,
+            config: config.clone(),
+            quorum: config.quorum(),
+            durable: Durable::recover(disk),
+            commit: Index::ZERO,
+            applied: Index::ZERO,
+            role: Role::Follower(Follower::default()),
+        }
+    }
+
+    fn step(&mut self, input: Input<Self>, effects: &mut Effects<Self>) {
+        match input {
+            Input::Request { client, id, request } => self.on_request(client, id, request, effects),
+            Input::Admin(nothing) => match nothing {},
+            Input::Message { from, message } => {
+                let is_possible = (Term(1)..=Term::LIMIT).contains(&message.term());
+                if from.0 >= self.config.nodes || !is_possible {
+                    return;
+                }
+                match message {
+                    Message::RequestVote(message) => self.on_request_vote(from, message, effects),
+                    Message::RequestVoteResponse(message) => {
+                        self.on_request_vote_response(from, message, effects);
+                    }
+                    Message::AppendEntries(message) => self.on_append_entries(from, message, effects),
+                    Message::AppendEntriesResponse(message) => {
+                        self.on_append_entries_response(from, message, effects);
+                    }
+                }
+            }
+            Input::Timer(Timer::Election) => self.on_election_timer(effects),
+            Input::Timer(Timer::Heartbeat) => self.on_heartbeat_timer(effects),
+        }
+    }
+
+    /// Nothing here restates a rule that a flaw takes out: a flaw is found by a property of the paper.
+    fn assert_invariants(&self) {
+        self.durable.assert_invariants();
+        assert!(self.applied <= self.commit, "only what is committed is applied");
+        let has_own_vote = self.durable.vote == Some(self.id);
+        match &self.role {
+            Role::Follower(follower) => {
+                assert!(follower.leader != Some(self.id), "a follower follows another")
+            }
+            Role::Candidate(candidate) => {
+                assert!(has_own_vote, "a candidate has voted for itself");
+                assert!(
+                    candidate.voters.len() as u64 <= u64::from(candidate.responses),
+                    "a vote is an answer"
+                );
+            }
+            Role::Leader(leader) => {
+                assert!(has_own_vote, "a leader has voted for itself");
+                leader.assert_invariants(self.durable.log.last_index());
+            }
+        }
+    }
+
+    fn summary(&self) -> Summary {
+        let role = match self.role {
+            Role::Follower(_) => "follower",
+            Role::Candidate(_) => "candidate",
+            Role::Leader(_) => "leader",
+        };
+        let facts = vec![
+            ("term", self.durable.term.0),
+            ("last-index", self.durable.log.last_index().0),
+            ("last-term", self.durable.log.last_term().0),
+            ("commit", self.commit.0),
+            ("applied", self.applied.0),
+        ];
+        Summary { role, facts }
+    }
+}
+
+/// What observers of one node may look at.
+impl Raft {
+    /// The current term.
+    #[must_use]
+    pub fn term(&self) -> Term {
+        self.durable.term
+    }
+
+    /// Whom the node has voted for in the current term.
+    #[must_use]
+    pub fn vote(&self) -> Option<NodeId> {
+        self.durable.vote
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.durable.log
+    }
+
+    /// The last position known to be committed.
+    #[must_use]
+    pub fn commit(&self) -> Index {
+        self.commit
+    }
+
+    /// The last position applied.
+    #[must_use]
+    pub fn applied(&self) -> Index {
+        self.applied
+    }
+
+    /// Whether the node leads, as far as it knows.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        matches!(self.role, Role::Leader(_))
+    }
+
+    /// Who leads the current term, as far as the node knows.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        match &self.role {
+            Role::Follower(follower) => follower.leader,
+            Role::Candidate(_) => None,
+            Role::Leader(_) => Some(self.id),
+        }
+    }
+}
+
+/// Transitions: section 5.1, Figure 4.
+impl Raft {
+    /// The members but this one.
+    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let id = self.id;
+        self.config.members().filter(move |&node| node != id)
+    }
+
+    pub(crate) fn become_follower(
+        &mut self,
+        term: Term,
+        leader: Option<NodeId>,
+        effects: &mut Effects<Self>,
+    ) {
+        // Figure 2, All servers, rule 2: a higher term is adopted, and with it a fresh vote.
+        if term > self.durable.term {
+            self.write_term(term, None, effects);
+        }
+        assert!(term == self.durable.term, "a node never returns to an earlier term");
+        let before = std::mem::replace(&mut self.role, Role::Follower(Follower { leader }));
+        if let Role::Leader(before) = before {
+            effects.announce(Event::SteppedDown { term });
+            effects.cancel_timer(Timer::Heartbeat);
+            effects.set_timer(Timer::Election, self.config.election_timeout);
+            for waiting in before.pending {
+                effects.reply(waiting.client, waiting.id, Reply::NotLeader { hint: leader });
+            }
+        }
+    }
+
+    pub(crate) fn become_candidate(&mut self, effects: &mut Effects<Self>) {
+        assert!(!self.is_leader(), "a leader does not campaign");
+        // Figure 2, Candidates, rule 1: a new term, a vote for oneself.
+        let term = self.durable.term.next();
+        self.write_term(term, Some(self.id), effects);
+        effects.announce(Event::Campaigned { term });
+        self.role = Role::Candidate(Candidate::default());
+        // Figure 2, Candidates, rule 1 (reset the timer) and rule 4 (start anew when it fires).
+        effects.set_timer(Timer::Election, self.config.election_timeout);
+        self.send_request_vote(effects);
+    }
+
+    pub(crate) fn become_leader(&mut self, effects: &mut Effects<Self>) {
+        let Role::Candidate(Candidate { voters, .. }) = self.role else {
+            unreachable!("only a candidate wins an election");
+        };
+        let leader = Leader::new(self.quorum.nodes(), self.durable.log.last_index());
+        self.role = Role::Leader(leader);
+        effects.announce(Event::Elected { term: self.durable.term, voters });
+        effects.cancel_timer(Timer::Election);
+        self.start_leading(effects);
+    }
+}
+
+/// The writes: memory and disk change together.
+impl Raft {
+    pub(crate) fn write_term(&mut self, term: Term, vote: Option<NodeId>, effects: &mut Effects<Self>) {
+        assert!(term >= self.durable.term, "terms only rise");
+        assert!(
+            term > self.durable.term || self.durable.vote.is_none(),
+            "a vote is not changed within a term"
+        );
+        self.durable.term = term;
+        self.durable.vote = vote;
+        // Figure 2, State: the vote is updated on stable storage before responding to RPCs.
+        let vote = if self.config.has(RaftFlaw::VoteNotPersisted) { None } else { vote };
+        effects.persist(Record::Term { term, vote });
+    }
+
+    /// Puts an entry at the end of the log, for itself (`leader` is nothing) or on behalf of a leader.
+    pub(crate) fn write_entry(&mut self, entry: Entry, leader: Option<NodeId>, effects: &mut Effects<Self>) {
+        let Durable { term, log, .. } = &mut self.durable;
+        assert!(entry.term <= *term, "no entry is of a later term than the node");
+        let index = log.last_index().next();
+        effects.persist(Record::Append { index, previous_term: log.last_term(), entry });
+        log.push(entry);
+        effects.announce(Event::Appended { index, entry, current_term: *term, leader });
+    }
+
+    /// Drops the entry at `from` and all that follow.
+    pub(crate) fn write_truncation(&mut self, from: Index, effects: &mut Effects<Self>) {
+        // Figure 3, Leader Append-Only.
+        assert!(!self.is_leader(), "a leader never deletes entries of its log");
+        let log = &mut self.durable.log;
+        let last = log.last_index();
+        let Some(entry) = log.get(from) else { unreachable!("only what exists is dropped") };
+        effects.persist(Record::Truncate { from });
+        log.truncate(from);
+        effects.announce(Event::Truncated { from, last, entry });
+    }
+}
+
+/// Application.
+impl Raft {
+    pub(crate) fn apply_committed(&mut self, effects: &mut Effects<Self>) {
+        // Figure 2, All servers, rule 1.
+        while self.applied < self.commit {
+            let index = self.applied.next();
+            // Nothing there: only if committed entries were taken back, which the monitors see.
+            let Some(entry) = self.durable.log.get(index) else { return };
+            self.applied = index;
+            effects.output(Applied { index: index.0, command: entry.command });
+            // Figure 2, Leaders, rule 2: respond after the entry is applied.
+            if let Role::Leader(leader) = &mut self.role {
+                while let Some(&waiting) = leader.pending.front().filter(|waiting| waiting.index <= index) {
+                    leader.pending.pop_front();
+                    let reply = Reply::Applied { index: waiting.index.0 };
+                    effects.reply(waiting.client, waiting.id, reply);
+                }
+            }
+        }
+    }
+}

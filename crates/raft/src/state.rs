@@ -1,0 +1,320 @@
+//! What a node knows: what survives a crash, and its role.
+
+use std::collections::VecDeque;
+use std::fmt::{self, Display};
+
+use quarrel_protocol::{ClientId, Fingerprint, Fingerprinter, NodeId, NodeSet, Quorum, RequestId};
+use serde::{Deserialize, Serialize};
+
+use crate::{Entry, Index, Log, Term};
+
+/// One durable fact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Record {
+    /// The current term and the vote in it.
+    Term {
+        /// The term.
+        term: Term,
+        /// Whom the node has voted for.
+        vote: Option<NodeId>,
+    },
+    /// An entry at the end of the log.
+    Append {
+        /// Its position.
+        index: Index,
+        /// The term of the entry before it. So recovery recognises a record whose predecessors were lost: by Log
+        /// Matching, index and term name the whole prefix.
+        previous_term: Term,
+        /// The entry.
+        entry: Entry,
+    },
+    /// The end of the log is gone.
+    Truncate {
+        /// The first position that is gone.
+        from: Index,
+    },
+}
+
+impl Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Record::Term { term, vote: Some(vote) } => write!(f, "term {term}, vote for {vote}"),
+            Record::Term { term, vote: None } => write!(f, "term {term}, no vote"),
+            Record::Append { index, entry, .. } => write!(f, "append {index}@{} {entry}", entry.term),
+            Record::Truncate { from } => write!(f, "truncate from {from}"),
+        }
+    }
+}
+
+impl Fingerprint for Record {
+    #[inline]
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        match self {
+            Record::Term { term, vote } => {
+                into.word(0);
+                term.fingerprint(into);
+                vote.fingerprint(into);
+            }
+            Record::Append { index, previous_term, entry } => {
+                into.word(1);
+                index.fingerprint(into);
+                previous_term.fingerprint(into);
+                entry.fingerprint(into);
+            }
+            Record::Truncate { from } => {
+                into.word(2);
+                from.fingerprint(into);
+            }
+        }
+    }
+}
+
+/// Figure 2, State, "persistent state on all servers".
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Durable {
+    /// The latest term the node has seen. Invariant: no entry of the log is of a later term.
+    pub(crate) term: Term,
+    /// Whom the node has voted for in that term.
+    pub(crate) vote: Option<NodeId>,
+    /// The log.
+    pub(crate) log: Log,
+}
+
+impl Durable {
+    /// What the records say.
+    ///
+    /// Records that no answer ever waited for may be missing in any combination. What follows from a missing one is
+    /// skipped; nobody was told of it.
+    pub(crate) fn recover(disk: &[Record]) -> Self {
+        let mut durable = Self::default();
+        for record in disk {
+            match *record {
+                Record::Term { term, vote } if term >= durable.term => {
+                    durable.term = term;
+                    durable.vote = vote;
+                }
+                Record::Append { index, previous_term, entry }
+                    if index > Index::ZERO
+                        && durable.log.term_at(index.previous()) == Some(previous_term)
+                        && previous_term <= entry.term =>
+                {
+                    // The truncation that made room for this entry may be among the missing.
+                    durable.log.truncate(index);
+                    durable.log.push(entry);
+                }
+                Record::Truncate { from } => durable.log.truncate(from),
+                Record::Term { .. } | Record::Append { .. } => {}
+            }
+        }
+        if durable.log.last_term() > durable.term {
+            // The record of that term is missing, so no vote in it was ever given.
+            durable.term = durable.log.last_term();
+            durable.vote = None;
+        }
+        durable.log.assert_terms_never_fall();
+        durable.assert_invariants();
+        durable
+    }
+
+    pub(crate) fn assert_invariants(&self) {
+        assert!(self.log.last_term() <= self.term, "no entry is of a later term than the node");
+        assert!(self.term > Term(0) || self.vote.is_none(), "nobody votes before the first election");
+    }
+}
+
+/// What a node is to the others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    Follower(Follower),
+    Candidate(Candidate),
+    Leader(Leader),
+}
+
+/// A follower. Every node starts as one.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Follower {
+    /// Who leads the current term, once known. Invariant: another node.
+    pub(crate) leader: Option<NodeId>,
+}
+
+/// A candidate. Invariant: it has voted for itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Candidate {
+    /// Who has granted a vote.
+    pub(crate) voters: NodeSet,
+    /// How many granted votes have arrived, duplicates included. Invariant: at least as many as voters.
+    pub(crate) responses: u32,
+}
+
+/// A leader. Invariant: it has voted for itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Leader {
+    /// Figure 2, State, "volatile state on leaders", for every node including itself.
+    pub(crate) progress: Vec<Progress>,
+    /// Requests whose entry is not applied yet. Invariant: in the order of the log.
+    pub(crate) pending: VecDeque<Pending>,
+}
+
+/// How far one node's log is known to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Progress {
+    /// The next entry to send.
+    pub(crate) next: Index,
+    /// The last entry known to be on that node's disk. Invariant: `matched < next`.
+    pub(crate) matched: Index,
+    pub(crate) pace: Pace,
+}
+
+/// How a leader sends to one follower.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pace {
+    /// Where the logs agree is a guess: one message, then wait for its answer. `next` stays.
+    Probe,
+    /// The logs agreed: send as entries come. `next` moves on with each message.
+    Pipeline,
+}
+
+/// A client who waits for an entry to be applied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Pending {
+    pub(crate) index: Index,
+    pub(crate) client: ClientId,
+    pub(crate) id: RequestId,
+}
+
+impl Leader {
+    /// Figure 2, State: `nextIndex` starts after the leader's last entry, `matchIndex` at 0.
+    pub(crate) fn new(nodes: usize, last: Index) -> Self {
+        let progress = Progress { next: last.next(), matched: Index::ZERO, pace: Pace::Probe };
+        Self { progress: vec![progress; nodes], pending: VecDeque::new() }
+    }
+
+    /// The last position that a quorum holds on disk.
+    pub(crate) fn replicated(&self, quorum: Quorum) -> Index {
+        let mut matched = [Index::ZERO; NodeId::LIMIT];
+        let matched = &mut matched[..self.progress.len()];
+        for (slot, progress) in matched.iter_mut().zip(&self.progress) {
+            *slot = progress.matched;
+        }
+        matched.sort_unstable_by(|one, other| other.cmp(one));
+        matched[quorum.second() - 1]
+    }
+
+    pub(crate) fn assert_invariants(&self, last: Index) {
+        for progress in &self.progress {
+            assert!(progress.matched < progress.next, "what is matched is not sent again");
+            assert!(progress.next <= last.next(), "only what exists is sent");
+        }
+        if let (Some(first), Some(newest)) = (self.pending.front(), self.pending.back()) {
+            assert!(first.index <= newest.index, "clients wait in the order of the log");
+            assert!(newest.index <= last, "clients wait for entries that exist");
+        }
+    }
+}
+
+impl Progress {
+    /// The node holds everything up to `index`. Returns whether that is news.
+    pub(crate) fn on_matched(&mut self, index: Index) -> bool {
+        if index.next() >= self.next {
+            // What the next message follows is there: the guess was right.
+            self.next = index.next();
+            self.pace = Pace::Pipeline;
+        }
+        let is_news = index > self.matched;
+        self.matched = self.matched.max(index);
+        is_news
+    }
+
+    /// The node refused entries after `previous`; the logs may agree before `retry`. Returns whether to probe there:
+    /// an answer to anything but what is being asked now is an echo, and answering echoes makes a storm.
+    pub(crate) fn on_conflict(&mut self, previous: Index, retry: Index) -> bool {
+        let is_current = match self.pace {
+            Pace::Probe => previous == self.next.previous(),
+            Pace::Pipeline => previous < self.next,
+        };
+        // What was once on that node's disk stays there: a refusal of it is old, or no repair of ours.
+        if !is_current || previous <= self.matched {
+            return false;
+        }
+        self.pace = Pace::Probe;
+        self.next = retry.min(previous).max(self.matched.next());
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOOP: fn(u64) -> Entry = |term| Entry { term: Term(term), command: None };
+
+    fn append(index: u64, previous_term: u64, term: u64) -> Record {
+        Record::Append { index: Index(index), previous_term: Term(previous_term), entry: NOOP(term) }
+    }
+
+    #[test]
+    fn what_is_recovered_is_what_the_records_say() {
+        let vote = Some(NodeId(2));
+        let durable = Durable::recover(&[
+            Record::Term { term: Term(1), vote: None },
+            append(1, 0, 1),
+            append(2, 1, 1),
+            Record::Term { term: Term(3), vote },
+            Record::Truncate { from: Index(2) },
+            append(2, 1, 3),
+        ]);
+        assert_eq!((durable.term, durable.vote), (Term(3), vote));
+        assert_eq!(durable.log.after(Index::ZERO), [NOOP(1), NOOP(3)]);
+    }
+
+    #[test]
+    fn any_subset_of_the_records_is_a_state() {
+        let disk = [
+            Record::Term { term: Term(1), vote: None },
+            append(1, 0, 1),
+            append(2, 1, 1),
+            append(3, 1, 1),
+            Record::Term { term: Term(3), vote: Some(NodeId(2)) },
+            Record::Truncate { from: Index(2) },
+            append(2, 1, 3),
+            append(3, 3, 3),
+        ];
+        for subset in 0..1u32 << disk.len() {
+            let kept: Vec<Record> =
+                (0..disk.len()).filter(|bit| subset >> bit & 1 == 1).map(|bit| disk[bit]).collect();
+            // Asserts its invariants itself.
+            let Durable { log, .. } = Durable::recover(&kept);
+            // An entry never stands behind one that it did not follow: 3@3 follows 2@3 only.
+            assert!(log.term_at(Index(3)) != Some(Term(3)) || log.term_at(Index(2)) == Some(Term(3)));
+        }
+    }
+
+    #[test]
+    fn a_quorum_holds_what_the_middle_node_holds() {
+        let check = |matched: &[u64], expected: u64| {
+            let mut leader = Leader::new(matched.len(), Index(9));
+            for (progress, &matched) in leader.progress.iter_mut().zip(matched) {
+                progress.on_matched(Index(matched));
+            }
+            assert_eq!(leader.replicated(Quorum::majority(matched.len())), Index(expected), "{matched:?}");
+        };
+        check(&[7], 7);
+        check(&[7, 3], 3);
+        check(&[7, 3, 5], 5);
+        check(&[7, 3, 5, 0], 3);
+        check(&[7, 3, 5, 0, 9], 5);
+    }
+
+    #[test]
+    fn an_echo_is_not_answered() {
+        let mut progress = Progress { next: Index(9), matched: Index(2), pace: Pace::Pipeline };
+        assert!(!progress.on_conflict(Index(2), Index(1)), "it is on that node's disk");
+        assert!(!progress.on_conflict(Index(9), Index(1)), "that was never sent");
+        assert!(progress.on_conflict(Index(6), Index(4)));
+        assert_eq!((progress.next, progress.pace), (Index(4), Pace::Probe));
+        assert!(!progress.on_conflict(Index(7), Index(4)), "another of the same burst");
+        assert!(progress.on_conflict(Index(3), Index(0)), "the answer to the probe");
+        assert_eq!(progress.next, Index(3), "never to what is matched");
+        assert!(!progress.on_conflict(Index(2), Index(0)));
+    }
+}

@@ -190,12 +190,13 @@ impl Monitor<Raft> for Invariants {
     }
 
     fn on_crash(&mut self, node: NodeId, _: &mut Report) {
-        self.nodes[node.index()].leads = None;
-        self.leaders.remove(node);
+        self.stop_leading(node);
     }
 
     /// A crash may spare writes whose announcements it took: the disk has the last word.
     fn on_recover(&mut self, node: NodeId, state: &Raft, report: &mut Report) {
+        // The last announcements may come out after the crash that they survived.
+        self.stop_leading(node);
         let disk = state.log().after(Index::ZERO);
         let log = &mut self.nodes[node.index()].log;
         let mut common = log.len().min(disk.len());
@@ -277,9 +278,13 @@ impl Invariants {
 
     fn on_stepped_down(&mut self, node: NodeId, term: Term, report: &mut Report) {
         self.see_term(node, term, report);
+        self.stop_leading(node);
+        report.happened(STEPPED_DOWN);
+    }
+
+    fn stop_leading(&mut self, node: NodeId) {
         self.nodes[node.index()].leads = None;
         self.leaders.remove(node);
-        report.happened(STEPPED_DOWN);
     }
 
     fn see_term(&mut self, node: NodeId, term: Term, report: &mut Report) {

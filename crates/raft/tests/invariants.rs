@@ -237,6 +237,13 @@ fn the_disk_has_the_last_word_after_a_crash() {
 }
 
 #[test]
+fn nobody_leads_after_a_restart() {
+    let mut watch = Watch::new();
+    watch.crash(N1).hear(N1, elected(1)).hear(N1, appended(1, entry(1, 7)));
+    watch.recover(N1, &[]).hear(N1, appended(1, entry(2, 8))).hear(N1, truncated(1, entry(2, 8))).finds(&[]);
+}
+
+#[test]
 fn an_announcement_that_makes_no_sense_panics_nobody() {
     let mut watch = Watch::new();
     let wild = [0, 1, 2, u64::MAX];

@@ -1,1 +1,19 @@
 //! Protocol, problem, workload and faults in; verdict out.
+//!
+//! A [`Subject`] is a protocol with its monitors. [`profile`] draws the world of a seed from a scenario, [`run`] runs
+//! it as a pure function, [`tallies`] adds runs up so that the order does not matter, [`shrink`] makes a failure
+//! small, [`story`] tells it, and [`registry`] reaches all of that for a protocol known only by name.
+
+pub mod dice;
+pub mod oracle;
+pub mod profile;
+pub mod registry;
+pub mod run;
+pub mod shrink;
+pub mod subject;
+pub mod tallies;
+
+mod fault_plan;
+mod subjects;
+
+pub use subject::{NoInvariants, RawOptions, Subject};

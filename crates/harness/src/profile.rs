@@ -1,0 +1,183 @@
+//! Profiles: a scenario and a seed become a world. This is where a swarm draws which faults a run has at all.
+
+use quarrel_formats::scenario::{Draw, Reflex, Scenario, Strikes};
+use quarrel_protocol::{ClientId, NodeId, RequestId};
+use quarrel_sim::Plan;
+use quarrel_sim::draw::exponential;
+use quarrel_sim::time::{MICROSECOND, MILLISECOND};
+use quarrel_sim::world::{Operation, Rates, Reaction, Rule, World};
+
+use crate::dice::Dice;
+use crate::fault_plan;
+use crate::subject::Subject;
+
+/// A run before its first event: the world, and what only random runs have.
+pub struct Profile<P: Subject> {
+    /// The world, the configuration, the operations.
+    pub plan: Plan<P>,
+    /// The rules of the nemesis.
+    pub rules: Vec<Rule>,
+    /// Which classes of faults the profile has on, by name.
+    pub on: Vec<&'static str>,
+}
+
+/// Draws the profile of a seed.
+pub fn draw<P: Subject>(scenario: &Scenario, options: &P::Options, flaws: &[&str], seed: u64) -> Profile<P> {
+    let mut dice = Dice::new(seed, "profile");
+    let nodes = dice.count(&scenario.nodes).unwrap_or(1);
+    let duration_ns = dice.scale(&scenario.duration_ns).unwrap_or(MILLISECOND);
+    let config = P::configure(options, nodes, flaws, &mut Dice::new(seed, "config"));
+    let mut on = Vec::new();
+    let rates = draw_rates(scenario, seed, &mut on);
+    let operations = draw_operations::<P>(scenario, nodes, seed);
+    let clients = operations.iter().map(|operation| operation.client.0 + 1).max().unwrap_or(0);
+    let mut world = World {
+        nodes,
+        clients,
+        duration_ns,
+        healing_ns: scenario.healing_ns,
+        latency_ns: draw_latencies(scenario, nodes, seed),
+        client_latency_ns: scenario.network.latency_ns.least().max(1),
+        sync_ns: draw_syncs(scenario, nodes, seed),
+        clock_ppm: draw_clocks(scenario, nodes, seed),
+        client: scenario.workload.policy,
+        rates,
+        limits: scenario.limits,
+        faults: scenario.timeline.clone(),
+    };
+    let mut rules = scenario.rules.clone();
+    draw_faults::<P>(scenario, seed, &mut world, &mut on);
+    draw_nemesis(scenario, seed, &mut rules, &mut on);
+    world.faults.sort();
+    on.sort_unstable();
+    on.dedup();
+    Profile { plan: Plan { world, config, operations }, rules, on }
+}
+
+fn draw_rates(scenario: &Scenario, seed: u64, on: &mut Vec<&'static str>) -> Rates {
+    let (network, disk, clock) = (&scenario.network, &scenario.disk, &scenario.clock);
+    let mut rate = |purpose: &'static str, draw: &Draw<u32>| {
+        let ppm = Dice::new(seed, purpose).scale(draw).unwrap_or(0);
+        if ppm > 0 {
+            on.push(purpose);
+        }
+        ppm
+    };
+    let mut rates = Rates {
+        loss_ppm: rate("loss", &network.loss_ppm),
+        duplication_ppm: rate("duplication", &network.duplication_ppm),
+        delay_ppm: rate("delay", &network.delay_ppm),
+        timer_ppm: rate("timer-spread", &clock.timer_spread_ppm),
+        sync_ppm: rate("slow-disk", &disk.slow_sync_ppm),
+        lost_ppm: rate("lost-writes", &disk.lost_writes_ppm),
+        cut_ppm: rate("cut-broadcast", &disk.cut_broadcasts_ppm),
+        ..Rates::default()
+    };
+    let mut dice = Dice::new(seed, "delays");
+    let spread = dice.scale(&network.spread_ns).unwrap_or(0);
+    let most = dice.scale(&network.delay_max_ns).unwrap_or(0);
+    rates.spread_us = (spread / MICROSECOND) as u32;
+    rates.delay_max_us = (most / MICROSECOND) as u32;
+    rates.delay_shape = *dice.pick(&network.delay_shapes);
+    rates.sync_max_ns = dice.scale(&disk.slow_sync_max_ns).unwrap_or(0);
+    rates
+}
+
+/// One base latency for the run, then one slow link and one slow node, if the profile has them.
+fn draw_latencies(scenario: &Scenario, nodes: u8, seed: u64) -> Vec<u64> {
+    let mut dice = Dice::new(seed, "latency");
+    let count = usize::from(nodes);
+    let base = dice.scale(&scenario.network.latency_ns).unwrap_or(MILLISECOND).max(1);
+    let mut latencies = vec![base; count * count];
+    let node = |dice: &mut Dice| dice.between(0, u64::from(nodes) - 1) as usize;
+    let factor = u64::from(dice.scale(&scenario.network.slow_links).unwrap_or(1));
+    let (from, to) = (node(&mut dice), node(&mut dice));
+    latencies[from * count + to] = base.saturating_mul(factor);
+    let factor = u64::from(dice.scale(&scenario.network.slow_nodes).unwrap_or(1));
+    let slow = node(&mut dice);
+    for other in 0..count {
+        for link in [slow * count + other, other * count + slow] {
+            latencies[link] = latencies[link].max(base.saturating_mul(factor));
+        }
+    }
+    latencies
+}
+
+fn draw_syncs(scenario: &Scenario, nodes: u8, seed: u64) -> Vec<u64> {
+    let sync_ns = Dice::new(seed, "sync").scale(&scenario.disk.sync_ns).unwrap_or(0);
+    vec![sync_ns; usize::from(nodes)]
+}
+
+fn draw_clocks(scenario: &Scenario, nodes: u8, seed: u64) -> Vec<i32> {
+    let mut dice = Dice::new(seed, "clock");
+    let drift = u64::from(dice.scale(&scenario.clock.drift_ppm).unwrap_or(0));
+    (0..nodes).map(|_| dice.between(0, 2 * drift) as i32 - drift as i32).collect()
+}
+
+fn draw_faults<P: Subject>(scenario: &Scenario, seed: u64, world: &mut World, on: &mut Vec<&'static str>) {
+    for class in &scenario.recurring {
+        let name = class.strikes.name();
+        let mut dice = Dice::new(seed, name);
+        if dice.chance(class.chance_ppm) {
+            on.push(name);
+            if matches!(class.strikes, Strikes::CrashAll) {
+                on.push("crash");
+            }
+            world.faults.extend(fault_plan::draw::<P>(class, world.nodes, world.duration_ns, &mut dice));
+        }
+    }
+}
+
+fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut Vec<&'static str>) {
+    let Some(leader) = &scenario.leader else { return };
+    let mut dice = Dice::new(seed, "leader");
+    if !dice.chance(leader.chance_ppm) {
+        return;
+    }
+    on.push("leader");
+    // A run's nemesis has one temper, or each in turn.
+    let single = dice.chance(500_000);
+    let actions = if single { vec![*dice.pick(&leader.actions)] } else { leader.actions.clone() };
+    let share = (leader.probability_ppm / actions.len() as u32).max(1);
+    for action in actions {
+        rules.push(Rule {
+            when: leader.on.clone(),
+            chance_ppm: share,
+            after_ns: leader.after_ns,
+            lasting_ns: Some(leader.lasting_ns),
+            then: match action {
+                Reflex::Isolate => Reaction::IsolateIt,
+                Reflex::Crash => Reaction::CrashIt,
+                Reflex::Pause => Reaction::PauseIt,
+            },
+        });
+    }
+}
+
+fn draw_operations<P: Subject>(scenario: &Scenario, nodes: u8, seed: u64) -> Vec<Operation<P::Request>> {
+    let mut dice = Dice::new(seed, "workload");
+    let workload = &scenario.workload;
+    let count = dice.count(&workload.operations).unwrap_or(0);
+    let clients = u64::from(dice.count(&workload.clients).unwrap_or(1).max(1));
+    let mean = dice.scale(&workload.every_ns).unwrap_or(MILLISECOND);
+    let mut at_ns = 0u64;
+    let mut operations = Vec::with_capacity(count as usize + scenario.operations.len());
+    for _ in 0..count {
+        at_ns = at_ns.saturating_add(exponential(dice.word(), mean).max(1));
+        let client = ClientId(dice.between(0, clients - 1) as u8);
+        operations.push((at_ns, client, None));
+    }
+    operations.extend(scenario.operations.iter().map(|asked| (asked.at_ns, asked.client, asked.node)));
+    operations.sort_by_key(|&(at_ns, client, _)| (at_ns, client.0));
+    let asks = |node: Option<NodeId>| node.filter(|node| node.0 < nodes);
+    (0u32..)
+        .zip(operations)
+        .map(|(number, (at_ns, client, node))| Operation {
+            at_ns,
+            client,
+            asks: asks(node),
+            id: RequestId(number),
+            request: P::request(number),
+        })
+        .collect()
+}

@@ -1,0 +1,178 @@
+//! The registry: protocols reached by name. A protocol is erased once per batch of runs, never per step.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use quarrel_formats::scenario::{Vocabulary, Words};
+use quarrel_formats::{InputError, Scenario};
+use quarrel_paxos::Paxos;
+use quarrel_protocol::{Announcement, Cell, Flaw, Kinded, Property};
+use quarrel_raft::Raft;
+
+use crate::oracle;
+use crate::run::{self, Outcome};
+use crate::subject::Subject;
+use crate::tallies::{Names, Tallies, WORLD_CELLS};
+
+/// The protocols that can be put on trial.
+pub struct Registry {
+    entries: Vec<Box<dyn Entry>>,
+}
+
+/// A protocol known by name.
+pub trait Entry: Send + Sync {
+    /// Its name.
+    fn name(&self) -> &'static str;
+    /// The names that scenarios may use.
+    fn words(&self) -> Words;
+    /// Its deliberate defects.
+    fn flaws(&self) -> &'static [Flaw];
+    /// The properties that its runs are judged by.
+    fn properties(&self) -> Vec<Property>;
+    /// The cells that its runs may fill, and when they are due.
+    fn cells(&self) -> Vec<Cell>;
+    /// Prepares to run a scenario, whose names have been checked, with these flaws (`raft/commit-old-term`).
+    ///
+    /// # Errors
+    /// When an option of the scenario cannot be read.
+    fn trial(&self, scenario: Scenario, flaws: &[String]) -> Result<Box<dyn Trial>, InputError>;
+}
+
+/// A scenario that is ready to run.
+pub trait Trial: Send + Sync {
+    /// The scenario.
+    fn scenario(&self) -> &Scenario;
+    /// The flaws that are on, with the protocol's name.
+    fn flaws(&self) -> &[String];
+    /// Runs one seed.
+    fn run(&self, seed: u64) -> Outcome;
+    /// Runs many seeds and adds them up. Stops early when `stop` says so; the tallies then hold fewer runs.
+    fn batch(&self, seeds: Range<u64>, stop: &dyn Fn() -> bool) -> Tallies;
+}
+
+impl Registry {
+    /// The protocols that come with Quarrel.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self { entries: Vec::new() }.with::<Raft>().with::<Paxos>()
+    }
+
+    /// And this one.
+    #[must_use]
+    pub fn with<P: Subject>(mut self) -> Self {
+        self.entries.push(Box::new(Registered::<P>(PhantomData)));
+        self
+    }
+
+    /// The protocols, in order.
+    pub fn entries(&self) -> impl Iterator<Item = &dyn Entry> {
+        self.entries.iter().map(AsRef::as_ref)
+    }
+
+    /// The protocol of that name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&dyn Entry> {
+        self.entries().find(|entry| entry.name() == name)
+    }
+
+    /// All names that scenarios may use.
+    #[must_use]
+    pub fn vocabulary(&self) -> Vocabulary {
+        Vocabulary { protocols: self.entries().map(Entry::words).collect() }
+    }
+
+    /// Checks a scenario's names and prepares to run it. Flaws are known names.
+    ///
+    /// # Errors
+    /// When the scenario names something that does not exist, or an option cannot be read.
+    pub fn trial(&self, scenario: Scenario, flaws: &[String]) -> Result<Box<dyn Trial>, InputError> {
+        scenario.check(&self.vocabulary())?;
+        let entry = self.find(&scenario.protocol).expect("the check knows the protocols of the registry");
+        entry.trial(scenario, flaws)
+    }
+}
+
+struct Registered<P>(PhantomData<fn() -> P>);
+
+impl<P: Subject> Entry for Registered<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn words(&self) -> Words {
+        Words {
+            protocol: P::NAME,
+            messages: <P::Message as Kinded>::KINDS,
+            timers: <P::Timer as Kinded>::KINDS,
+            events: <P::Event as Kinded>::KINDS,
+            fields: <P::Event as Announcement>::FIELDS,
+            properties: self.properties().iter().map(|property| property.name).collect(),
+            cells: self.cells().iter().map(|cell| cell.name).collect(),
+            flaws: P::FLAWS.iter().map(|flaw| flaw.name).collect(),
+            config: P::OPTIONS.to_vec(),
+        }
+    }
+
+    fn flaws(&self) -> &'static [Flaw] {
+        P::FLAWS
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        oracle::properties::<P>()
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        let world = WORLD_CELLS.into_iter().map(|name| Cell { name, due_runs: 1000 });
+        oracle::cells::<P>().into_iter().chain(world).collect()
+    }
+
+    fn trial(&self, scenario: Scenario, flaws: &[String]) -> Result<Box<dyn Trial>, InputError> {
+        let options = P::options(&scenario.config).map_err(|complaint| scenario.explain(complaint))?;
+        Ok(Box::new(Prepared::<P> { options, flaws: flaws.to_vec(), names: names::<P>(), scenario }))
+    }
+}
+
+fn names<P: Subject>() -> Names {
+    let cells = oracle::cells::<P>().iter().map(|cell| cell.name).collect();
+    Names { properties: oracle::properties::<P>(), cells }
+}
+
+struct Prepared<P: Subject> {
+    scenario: Scenario,
+    options: P::Options,
+    flaws: Vec<String>,
+    names: Names,
+}
+
+impl<P: Subject> Prepared<P> {
+    fn bare_flaws(&self) -> Vec<&str> {
+        let bare = |flaw: &'_ String| flaw.split_once('/').map_or(0, |(protocol, _)| protocol.len() + 1);
+        self.flaws.iter().map(|flaw| &flaw[bare(flaw)..]).collect()
+    }
+}
+
+impl<P: Subject> Trial for Prepared<P> {
+    fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    fn flaws(&self) -> &[String] {
+        &self.flaws
+    }
+
+    fn run(&self, seed: u64) -> Outcome {
+        run::run::<P>(&self.scenario, &self.options, &self.bare_flaws(), seed)
+    }
+
+    fn batch(&self, seeds: Range<u64>, stop: &dyn Fn() -> bool) -> Tallies {
+        let flaws = self.bare_flaws();
+        let mut tallies = Tallies::default();
+        for seed in seeds {
+            if stop() {
+                break;
+            }
+            tallies.add(&run::run::<P>(&self.scenario, &self.options, &flaws, seed), &self.names);
+        }
+        tallies
+    }
+}

@@ -1,0 +1,36 @@
+//! The protocols that come with the harness.
+
+mod paxos;
+mod raft;
+
+use quarrel_formats::scenario::{Complaint, Draw, Off, Raw};
+use quarrel_protocol::After;
+use quarrel_sim::time::{MICROSECOND, SECOND};
+
+use crate::subject::RawOptions;
+
+/// Reads a timeout: `["150ms", "300ms"]`.
+fn read_timeout(raw: &RawOptions, name: &str, into: &mut After) -> Result<(), Complaint> {
+    if let Some(value) = raw.get(name) {
+        let (min_ns, max_ns) = value.range(read_duration)?;
+        *into = After::between(min_ns, max_ns);
+    }
+    Ok(())
+}
+
+/// Reads an option that a run may draw.
+fn read_draw<T: PartialOrd + Copy>(
+    raw: &RawOptions,
+    name: &str,
+    into: &mut Draw<T>,
+    read: impl Fn(&Raw) -> Result<T, Complaint>,
+) -> Result<(), Complaint> {
+    if let Some(value) = raw.get(name) {
+        *into = value.draw(Off::Impossible, read)?;
+    }
+    Ok(())
+}
+
+fn read_duration(raw: &Raw) -> Result<u64, Complaint> {
+    raw.duration(MICROSECOND..=1_000 * SECOND)
+}

@@ -1,0 +1,76 @@
+//! Paxos on trial.
+
+use quarrel_formats::scenario::{Complaint, Draw};
+use quarrel_paxos::{Config, FLAWS, FlawSet, Invariants, Paxos};
+use quarrel_protocol::{After, Flaw, Quorum};
+use quarrel_spec::Value;
+use quarrel_spec::consensus::{Properties, Propose};
+
+use super::{read_draw, read_timeout};
+use crate::dice::Dice;
+use crate::subject::{RawOptions, Subject};
+
+/// The options of Paxos, as a scenario gives them.
+#[derive(Clone)]
+pub struct Options {
+    attempt_timeout: After,
+    backoff: After,
+    inquiry_timeout: After,
+    backoff_doublings: Draw<u8>,
+    flexible: Draw<bool>,
+}
+
+impl Subject for Paxos {
+    type Invariants = Invariants;
+    type Properties = Properties;
+    type Options = Options;
+
+    const FLAWS: &'static [Flaw] = FLAWS;
+    const OPTIONS: &'static [&'static str] =
+        &["attempt-timeout", "back-off", "back-off-doublings", "inquiry-timeout", "flexible-quorums"];
+
+    fn options(raw: &RawOptions) -> Result<Options, Complaint> {
+        let plain = Config::new(1);
+        let mut options = Options {
+            attempt_timeout: plain.attempt_timeout,
+            backoff: plain.backoff,
+            inquiry_timeout: plain.inquiry_timeout,
+            backoff_doublings: Draw::Fixed(plain.backoff_doublings_max),
+            flexible: Draw::Fixed(false),
+        };
+        read_timeout(raw, "attempt-timeout", &mut options.attempt_timeout)?;
+        read_timeout(raw, "back-off", &mut options.backoff)?;
+        read_timeout(raw, "inquiry-timeout", &mut options.inquiry_timeout)?;
+        read_draw(raw, "back-off-doublings", &mut options.backoff_doublings, |raw| raw.integer(0..=20))?;
+        read_draw(raw, "flexible-quorums", &mut options.flexible, quarrel_formats::scenario::Raw::flag)?;
+        Ok(options)
+    }
+
+    fn configure(options: &Options, nodes: u8, flaws: &[&str], dice: &mut Dice) -> Config {
+        let names: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+        let flexible = match &options.flexible {
+            Draw::Fixed(flag) => *flag,
+            Draw::OneOf(flags) => *dice.pick(flags),
+            Draw::Between(..) | Draw::Chance { .. } => dice.chance(500_000),
+        };
+        Config {
+            attempt_timeout: options.attempt_timeout,
+            backoff: options.backoff,
+            inquiry_timeout: options.inquiry_timeout,
+            backoff_doublings_max: dice.count(&options.backoff_doublings).unwrap_or(0),
+            quorum: if flexible { draw_quorum(nodes, dice) } else { Quorum::majority(usize::from(nodes)) },
+            flaws: FlawSet::from_names(&names).unwrap_or_default(),
+        }
+    }
+
+    fn request(number: u32) -> Propose {
+        Propose(Value(u64::from(number)))
+    }
+}
+
+/// Any pair of quorum sizes that just meet.
+fn draw_quorum(nodes: u8, dice: &mut Dice) -> Quorum {
+    let nodes = usize::from(nodes);
+    let second = dice.between(1, nodes as u64) as usize;
+    Quorum::flexible(nodes, nodes + 1 - second, second).unwrap_or_else(|_| Quorum::majority(nodes))
+}

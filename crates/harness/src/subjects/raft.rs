@@ -1,0 +1,85 @@
+//! Raft on trial.
+
+use quarrel_formats::scenario::{Complaint, Draw, Raw, RawValue};
+use quarrel_protocol::{After, Flaw};
+use quarrel_raft::{Config, FLAWS, FlawSet, Invariants, Raft};
+use quarrel_sim::time::MILLISECOND;
+use quarrel_spec::Value;
+use quarrel_spec::replicated_log::{Append, Properties};
+
+use super::{read_draw, read_duration, read_timeout};
+use crate::dice::Dice;
+use crate::subject::{RawOptions, Subject};
+
+/// The options of Raft, as a scenario gives them.
+#[derive(Clone)]
+pub struct Options {
+    election_timeout: After,
+    heartbeat_ns: Draw<u64>,
+    entries_per_append: Draw<u32>,
+    entries_in_flight: Draw<u32>,
+    no_op: Draw<bool>,
+}
+
+impl Subject for Raft {
+    type Invariants = Invariants;
+    type Properties = Properties;
+    type Options = Options;
+
+    const FLAWS: &'static [Flaw] = FLAWS;
+    const OPTIONS: &'static [&'static str] =
+        &["election-timeout", "heartbeat", "entries-per-append", "entries-in-flight", "no-op"];
+
+    fn options(raw: &RawOptions) -> Result<Options, Complaint> {
+        let paper = Config::new(1);
+        let mut options = Options {
+            election_timeout: paper.election_timeout,
+            heartbeat_ns: Draw::Fixed(paper.heartbeat_ns),
+            entries_per_append: Draw::Fixed(paper.entries_per_append),
+            entries_in_flight: Draw::Fixed(paper.entries_in_flight_max),
+            no_op: Draw::Fixed(paper.noop_on_election),
+        };
+        read_timeout(raw, "election-timeout", &mut options.election_timeout)?;
+        read_draw(raw, "heartbeat", &mut options.heartbeat_ns, read_duration)?;
+        read_draw(raw, "entries-per-append", &mut options.entries_per_append, read_entries)?;
+        read_draw(raw, "entries-in-flight", &mut options.entries_in_flight, |raw| raw.integer(1..=100_000))?;
+        read_draw(raw, "no-op", &mut options.no_op, Raw::flag)?;
+        if let Some(heartbeat) = raw.get("heartbeat")
+            && options.heartbeat_ns.most() >= options.election_timeout.min_ns
+        {
+            return Err(heartbeat.complain("the heartbeat must be shorter than the election timeout"));
+        }
+        Ok(options)
+    }
+
+    fn configure(options: &Options, nodes: u8, flaws: &[&str], dice: &mut Dice) -> Config {
+        let names: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+        let least = Draw::least;
+        Config {
+            nodes,
+            election_timeout: options.election_timeout,
+            heartbeat_ns: dice.scale(&options.heartbeat_ns).unwrap_or(50 * MILLISECOND),
+            entries_per_append: dice.count(&options.entries_per_append).unwrap_or(0),
+            entries_in_flight_max: dice.count(&options.entries_in_flight).unwrap_or(least(&options.entries_in_flight)),
+            noop_on_election: match &options.no_op {
+                Draw::Fixed(flag) => *flag,
+                Draw::OneOf(flags) => *dice.pick(flags),
+                Draw::Between(..) | Draw::Chance { .. } => dice.chance(500_000),
+            },
+            flaws: FlawSet::from_names(&names).unwrap_or_default(),
+        }
+    }
+
+    fn request(number: u32) -> Append {
+        Append(Value(u64::from(number)))
+    }
+}
+
+/// A number of entries, or `"unlimited"`.
+fn read_entries(raw: &Raw) -> Result<u32, Complaint> {
+    match &raw.value {
+        RawValue::Text(text) if text == "unlimited" => Ok(0),
+        RawValue::Text(_) => Err(raw.complain("expected a number of entries or \"unlimited\"")),
+        _ => raw.integer(1..=100_000),
+    }
+}

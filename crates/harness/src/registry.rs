@@ -4,11 +4,13 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use quarrel_formats::scenario::{Vocabulary, Words};
+use quarrel_formats::trace::Trace;
 use quarrel_formats::{InputError, Scenario};
 use quarrel_paxos::Paxos;
 use quarrel_protocol::{Announcement, Cell, Flaw, Kinded, Property};
 use quarrel_raft::Raft;
 
+use crate::case::{Case, Filed, Origin, Shrunk, run_and_file, shrink_and_file};
 use crate::oracle;
 use crate::run::{self, Outcome};
 use crate::subject::Subject;
@@ -36,6 +38,11 @@ pub trait Entry: Send + Sync {
     /// # Errors
     /// When an option of the scenario cannot be read.
     fn trial(&self, scenario: Scenario, flaws: &[String]) -> Result<Box<dyn Trial>, InputError>;
+    /// Prepares to run a trace again. `file` is the name that errors give.
+    ///
+    /// # Errors
+    /// When its configuration or operations are not this protocol's.
+    fn open(&self, file: &str, trace: &Trace) -> Result<Box<dyn Case>, InputError>;
 }
 
 /// A scenario that is ready to run.
@@ -48,6 +55,10 @@ pub trait Trial: Send + Sync {
     fn run(&self, seed: u64) -> Outcome;
     /// Runs many seeds and adds them up. Stops early when `stop` says so; the tallies then hold fewer runs.
     fn batch(&self, seeds: Range<u64>, stop: &dyn Fn() -> bool) -> Tallies;
+    /// Runs one seed again and keeps every event.
+    fn record(&self, seed: u64) -> Trace;
+    /// Runs one seed again and, if it fails, makes the failure as small as it gets.
+    fn shrink(&self, seed: u64) -> Option<Shrunk>;
 }
 
 impl Registry {
@@ -90,6 +101,20 @@ impl Registry {
         let entry = self.find(&scenario.protocol).expect("the check knows the protocols of the registry");
         entry.trial(scenario, flaws)
     }
+
+    /// Prepares to run a trace again. `file` is the name that errors give.
+    ///
+    /// # Errors
+    /// When its protocol is not known here, or its configuration or operations are not that protocol's.
+    pub fn open(&self, file: &str, trace: &Trace) -> Result<Box<dyn Case>, InputError> {
+        let name = &trace.header.protocol;
+        let Some(entry) = self.find(name) else {
+            let known: Vec<&str> = self.entries().map(Entry::name).collect();
+            let message = format!("this trace is of protocol `{name}`; known here: {}", known.join(", "));
+            return Err(InputError::whole(&format!("{file}:1:1"), message));
+        };
+        entry.open(file, trace)
+    }
 }
 
 struct Registered<P>(PhantomData<fn() -> P>);
@@ -130,6 +155,10 @@ impl<P: Subject> Entry for Registered<P> {
         let options = P::options(&scenario.config).map_err(|complaint| scenario.explain(complaint))?;
         Ok(Box::new(Prepared::<P> { options, flaws: flaws.to_vec(), names: names::<P>(), scenario }))
     }
+
+    fn open(&self, file: &str, trace: &Trace) -> Result<Box<dyn Case>, InputError> {
+        Ok(Box::new(Filed::<P>::open(file, trace)?))
+    }
 }
 
 fn names<P: Subject>() -> Names {
@@ -145,6 +174,10 @@ struct Prepared<P: Subject> {
 }
 
 impl<P: Subject> Prepared<P> {
+    fn origin(&self, seed: u64) -> Origin {
+        Origin { scenario: self.scenario.name.clone(), seed, flaws: self.flaws.clone() }
+    }
+
     fn bare_flaws(&self) -> Vec<&str> {
         let bare = |flaw: &'_ String| flaw.split_once('/').map_or(0, |(protocol, _)| protocol.len() + 1);
         self.flaws.iter().map(|flaw| &flaw[bare(flaw)..]).collect()
@@ -174,5 +207,16 @@ impl<P: Subject> Trial for Prepared<P> {
             tallies.add(&run::run::<P>(&self.scenario, &self.options, &flaws, seed), &self.names);
         }
         tallies
+    }
+
+    fn record(&self, seed: u64) -> Trace {
+        let (_, schedule) = run::record::<P>(&self.scenario, &self.options, &self.bare_flaws(), seed);
+        run_and_file(&schedule, &self.origin(seed)).trace
+    }
+
+    fn shrink(&self, seed: u64) -> Option<Shrunk> {
+        let (outcome, schedule) = run::record::<P>(&self.scenario, &self.options, &self.bare_flaws(), seed);
+        let violation = outcome.verdict()?;
+        Some(shrink_and_file(schedule, violation, &self.origin(seed)))
     }
 }

@@ -34,6 +34,20 @@ pub trait Subject: Protocol {
     /// protocol's own).
     fn configure(options: &Self::Options, nodes: u8, flaws: &[&str], dice: &mut Dice) -> Self::Config;
 
+    /// The same configuration with every deliberate defect switched off.
+    #[must_use]
+    fn without_flaws(config: Self::Config) -> Self::Config {
+        config
+    }
+
+    /// Checks a configuration that was read from a file.
+    ///
+    /// # Errors
+    /// When it does not fit a cluster of `nodes` nodes, with the reason.
+    fn fits(_config: &Self::Config, _nodes: u8) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The request of client operation number `number`, counted from 0.
     fn request(number: u32) -> Self::Request;
 }

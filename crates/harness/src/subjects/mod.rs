@@ -34,3 +34,16 @@ fn read_draw<T: PartialOrd + Copy>(
 fn read_duration(raw: &Raw) -> Result<u64, Complaint> {
     raw.duration(MICROSECOND..=1_000 * SECOND)
 }
+
+/// A file's configuration must be for as many nodes as its world has.
+fn fits_nodes(configured: u8, nodes: u8) -> Result<(), String> {
+    if configured == nodes { Ok(()) } else { Err(format!("it is for {configured} nodes, the world has {nodes}")) }
+}
+
+/// A file's timeout must be a range that lets time pass.
+fn fits_timeout(after: After) -> Result<(), String> {
+    if after.min_ns > 0 && after.min_ns <= after.max_ns {
+        return Ok(());
+    }
+    Err(format!("a timeout of {} to {} nanoseconds is no timeout", after.min_ns, after.max_ns))
+}

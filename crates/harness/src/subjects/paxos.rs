@@ -63,6 +63,15 @@ impl Subject for Paxos {
         }
     }
 
+    fn without_flaws(config: Config) -> Config {
+        Config { flaws: FlawSet::default(), ..config }
+    }
+
+    fn fits(config: &Config, nodes: u8) -> Result<(), String> {
+        super::fits_nodes(config.quorum.nodes() as u8, nodes)?;
+        [config.attempt_timeout, config.backoff, config.inquiry_timeout].into_iter().try_for_each(super::fits_timeout)
+    }
+
     fn request(number: u32) -> Propose {
         Propose(Value(u64::from(number)))
     }

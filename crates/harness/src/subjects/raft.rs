@@ -70,6 +70,16 @@ impl Subject for Raft {
         }
     }
 
+    fn without_flaws(config: Config) -> Config {
+        Config { flaws: FlawSet::NONE, ..config }
+    }
+
+    fn fits(config: &Config, nodes: u8) -> Result<(), String> {
+        super::fits_nodes(config.nodes, nodes)?;
+        super::fits_timeout(config.election_timeout)?;
+        super::fits_timeout(After::exactly(config.heartbeat_ns))
+    }
+
     fn request(number: u32) -> Append {
         Append(Value(u64::from(number)))
     }

@@ -1,0 +1,168 @@
+//! Cases: runs on file. A trace becomes a schedule again, and a schedule that was run becomes a trace.
+
+use quarrel_formats::InputError;
+use quarrel_formats::trace::{FORMAT, Header, Judgement, Oracle, Trace, TraceMark, Verdict};
+use quarrel_protocol::Violation;
+use quarrel_sim::digest::ALGORITHM;
+use quarrel_sim::world::Operation;
+
+use crate::run::{Outcome, Schedule, replay_events};
+use crate::shrink::{ShrinkReport, shrink};
+use crate::subject::Subject;
+
+/// Where a case came from: what its file says beside the schedule.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// The flaws that are on, with the protocol's name.
+    pub flaws: Vec<String>,
+}
+
+/// A trace that is ready to run again.
+pub trait Case: Send + Sync {
+    /// Runs it again, as it was recorded or without its flaws.
+    fn replay(&self, flaws: Flaws) -> Replayed;
+    /// Makes it as small as it gets while it fails in the same way. `None` when nothing in it fails.
+    fn shrink(&self) -> Option<Shrunk>;
+}
+
+/// Whether a replay keeps the flaws of the recorded run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flaws {
+    /// As recorded.
+    Kept,
+    /// The corrected protocol.
+    Removed,
+}
+
+/// A run that was run again.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// What happened this time.
+    pub trace: Trace,
+    /// How many recorded decisions were never asked for.
+    pub never_asked: u64,
+}
+
+/// A failure made small.
+#[derive(Clone, Debug)]
+pub struct Shrunk {
+    /// The smallest run that still fails in the same way.
+    pub trace: Trace,
+    /// What it took.
+    pub report: ShrinkReport,
+}
+
+/// How many faults, non-default decisions and client operations a trace holds.
+#[must_use]
+pub fn items(trace: &Trace) -> usize {
+    trace.header.world.faults.len() + trace.header.decisions.len() + trace.header.operations.len()
+}
+
+/// A schedule with its origin.
+pub(crate) struct Filed<P: Subject> {
+    pub(crate) schedule: Schedule<P>,
+    pub(crate) origin: Origin,
+    /// What the file says came out.
+    pub(crate) expected: Option<Violation>,
+}
+
+impl<P: Subject> Filed<P> {
+    /// Reads a trace's schedule back.
+    pub(crate) fn open(file: &str, trace: &Trace) -> Result<Self, InputError> {
+        let header = &trace.header;
+        let damaged = |what: &str, why: &dyn std::fmt::Display| {
+            InputError::whole(&format!("{file}:1:1"), format!("this trace's {what} does not fit {}: {why}", P::NAME))
+        };
+        let config: P::Config = serde_json::from_value(header.config.clone()).map_err(|e| damaged("config", &e))?;
+        P::fits(&config, header.world.nodes).map_err(|why| damaged("config", &why))?;
+        let operations = header.operations.iter().map(|operation| {
+            let request = serde_json::from_value(operation.request.clone());
+            let Operation { at_ns, client, asks, id, .. } = *operation;
+            Ok(Operation { at_ns, client, asks, id, request: request.map_err(|e| damaged("operations", &e))? })
+        });
+        let operations = operations.collect::<Result<_, InputError>>()?;
+        let (world, decisions) = (header.world.clone(), header.decisions.clone());
+        let (scenario, flaws) = (header.scenario.clone(), header.flaws.clone());
+        Ok(Self {
+            schedule: Schedule { world, config, operations, decisions },
+            origin: Origin { scenario, seed: header.seed, flaws },
+            expected: match &trace.verdict.judgement {
+                Judgement::Held => None,
+                Judgement::Violated(violation) => Some(violation.clone()),
+            },
+        })
+    }
+}
+
+impl<P: Subject> Case for Filed<P> {
+    fn replay(&self, flaws: Flaws) -> Replayed {
+        match flaws {
+            Flaws::Kept => run_and_file(&self.schedule, &self.origin),
+            Flaws::Removed => {
+                let config = P::without_flaws(self.schedule.config.clone());
+                let origin = Origin { flaws: Vec::new(), ..self.origin.clone() };
+                run_and_file(&Schedule { config, ..self.schedule.clone() }, &origin)
+            }
+        }
+    }
+
+    fn shrink(&self) -> Option<Shrunk> {
+        let violation = self.expected.as_ref()?;
+        Some(shrink_and_file(self.schedule.clone(), violation, &self.origin))
+    }
+}
+
+/// Shrinks a failing schedule and files the smallest run.
+pub(crate) fn shrink_and_file<P: Subject>(
+    schedule: Schedule<P>,
+    violation: &Violation,
+    origin: &Origin,
+) -> Shrunk {
+    let (schedule, report) = shrink(schedule, violation);
+    Shrunk { trace: run_and_file(&schedule, origin).trace, report }
+}
+
+/// Runs a schedule, keeping every event, and files it.
+pub(crate) fn run_and_file<P: Subject>(schedule: &Schedule<P>, origin: &Origin) -> Replayed {
+    let (outcome, events) = replay_events(schedule);
+    let judgement = judgement(&outcome);
+    let tally = &outcome.tally;
+    let in_own_form = "what a protocol's types hold can be written as JSON";
+    let header = Header {
+        quarrel: TraceMark::Trace,
+        format: FORMAT,
+        tool: env!("CARGO_PKG_VERSION").to_string(),
+        digest_algorithm: ALGORITHM.to_string(),
+        protocol: P::NAME.to_string(),
+        scenario: origin.scenario.clone(),
+        seed: origin.seed,
+        flaws: origin.flaws.clone(),
+        oracle: Oracle::All,
+        config: serde_json::to_value(&schedule.config).expect(in_own_form),
+        world: schedule.world.clone(),
+        operations: (schedule.operations.iter())
+            .map(|operation| Operation {
+                at_ns: operation.at_ns,
+                client: operation.client,
+                asks: operation.asks,
+                id: operation.id,
+                request: serde_json::to_value(&operation.request).expect(in_own_form),
+            })
+            .collect(),
+        decisions: schedule.decisions.clone(),
+        expect: judgement.clone(),
+        digest: tally.digest,
+        events: tally.events,
+        simulated_ns: tally.ended_ns,
+    };
+    let verdict = Verdict { judgement, at_ns: tally.ended_ns, events: tally.events, digest: tally.digest };
+    Replayed { trace: Trace { header, events, verdict }, never_asked: outcome.never_asked }
+}
+
+fn judgement(outcome: &Outcome) -> Judgement {
+    outcome.verdict().map_or(Judgement::Held, |violation| Judgement::Violated(violation.clone()))
+}

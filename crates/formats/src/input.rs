@@ -160,14 +160,14 @@ impl Excerpt {
     fn crop(line_number: usize, line: &[u8], marked: Range<usize>, column: usize) -> Self {
         let skipped = column.saturating_sub(BEFORE_MAX);
         let mut text = String::from(if skipped > 0 { "..." } else { "" });
-        text.extend(characters(&line[..marked.start]).skip(skipped));
+        text.extend(characters(&line[..marked.start]).skip(skipped).map(harmless));
         let start = text.len();
         let room = SHOWN_MAX - (column - skipped);
-        text.extend(characters(&line[marked.clone()]).take(room));
+        text.extend(characters(&line[marked.clone()]).take(room).map(harmless));
         let end = text.len();
         let marked_count = characters(&line[marked.clone()]).take(room).count();
         let mut rest = characters(&line[marked.end..]);
-        text.extend(rest.by_ref().take(room - marked_count));
+        text.extend(rest.by_ref().take(room - marked_count).map(harmless));
         if rest.next().is_some() || marked_count == room {
             text.push_str("...");
         }
@@ -191,6 +191,14 @@ fn characters(bytes: &[u8]) -> impl Iterator<Item = char> {
         let broken = !chunk.invalid().is_empty();
         chunk.valid().chars().chain(broken.then_some(char::REPLACEMENT_CHARACTER))
     })
+}
+
+/// The renderer shows the control characters of ASCII as pictures, but lets those beyond it through to the terminal.
+const fn harmless(character: char) -> char {
+    match character {
+        '\u{80}'..='\u{9f}' => char::REPLACEMENT_CHARACTER,
+        _ => character,
+    }
 }
 
 /// A name out of an input, fit for a message: in backticks, cropped, no control characters.

@@ -1,10 +1,11 @@
-//! The file formats: the [`scenario`], written by people, and the trace, written by a run.
+//! The file formats: the [`scenario`], written by people, and the [`trace`], written by a run.
 //!
 //! Bytes in, bytes out: this crate opens no file. Whatever the bytes are, reading them ends in a value or in an
 //! [`InputError`] that names file, line and column, in memory proportional to the bytes; it never panics, and there
 //! is no float in what it returns.
 
 pub mod scenario;
+pub mod trace;
 
 mod input;
 mod suggest;
@@ -12,3 +13,4 @@ mod suggest;
 pub use input::InputError;
 pub use scenario::Scenario;
 pub use suggest::did_you_mean;
+pub use trace::Trace;

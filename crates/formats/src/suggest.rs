@@ -11,13 +11,13 @@ pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
     if length > LENGTH_MAX {
         return None;
     }
-    let slips_max = (length / 3).max(1);
-    let nearest = candidates
-        .into_iter()
-        .filter(|candidate| candidate.len() <= 2 * LENGTH_MAX)
-        .map(|candidate| (distance(name, candidate), candidate))
-        .min_by_key(|&(slips, _)| slips)?;
-    (nearest.0 <= slips_max).then_some(nearest.1)
+    let near = |candidate: &'a str| {
+        let slips = distance(name, candidate);
+        let slips_max = length.max(candidate.len()) / 3;
+        (slips <= slips_max.max(1)).then_some((slips, candidate))
+    };
+    let comparable = candidates.into_iter().filter(|candidate| candidate.len() <= 2 * LENGTH_MAX);
+    comparable.filter_map(near).min_by_key(|&(slips, _)| slips).map(|(_, candidate)| candidate)
 }
 
 /// How many slips lie between two names: a character left out, added, replaced, or swapped with its neighbour
@@ -57,6 +57,7 @@ mod tests {
             ("delay_max", Some("delay-max")),
             ("dupplication", Some("duplication")),
             ("los", Some("loss")),
+            ("lattenzy", Some("latency")),
             ("drift", None),
             ("", None),
             ("日本", None),

@@ -76,7 +76,7 @@ impl Scenario {
         for (number, (key, value)) in sets.iter().enumerate() {
             pin(&mut document, number, key, value).map_err(|complaint| source.explain(complaint))?;
         }
-        read(name, &document, &source).map_err(|complaint| source.explain(complaint))
+        read(name, &document, &source).map_err(|complaint| source.blame_sets(complaint))
     }
 
     /// Makes an error of a complaint about a value of this scenario.

@@ -10,12 +10,14 @@ use super::bounds::{DOTS_MAX, NESTING_MAX};
 /// What is wrong with the text, and where.
 pub(super) fn check_nesting(text: &str) -> Result<(), (Range<usize>, String)> {
     let bytes = text.as_bytes();
+    if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
+        return Err((at..at + 1, "this is not text: it holds a NUL character".to_string()));
+    }
     let (mut depth, mut dots, mut at) = (0_usize, 0_usize, 0_usize);
     while let Some(&byte) = bytes.get(at) {
         let here = at..at + 1;
         let mut next = at + 1;
         match byte {
-            0 => return Err((here, "this is not text: it holds a NUL character".to_string())),
             b'#' => next = line_end(bytes, at),
             b'"' | b'\'' => next = string_end(bytes, at),
             b'[' | b'{' => (depth, dots) = (depth + 1, 0),

@@ -67,18 +67,27 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// Makes an error of a complaint.
     pub(super) fn explain(&self, complaint: Complaint) -> InputError {
         let Complaint { place, message, help } = complaint;
         let error = match self.sets.get((place.text as usize).wrapping_sub(1)) {
             Some(set) => InputError::whole("", message).because_of(option(set)),
             None => {
                 let range = place.start as usize..place.end as usize;
-                let error = InputError::at(&self.file, self.text.as_bytes(), range, message);
-                // The file was valid before the sets, so what is wrong now is their doing.
-                error.because_of(self.sets.iter().map(option).collect::<Vec<_>>().join(" "))
+                InputError::at(&self.file, self.text.as_bytes(), range, message)
             }
         };
         error.with_help(help)
+    }
+
+    /// Makes an error of a complaint about what was valid before the sets: it is their doing, wherever it shows.
+    pub(super) fn blame_sets(&self, complaint: Complaint) -> InputError {
+        let shows_in_file = complaint.place.text == 0;
+        let error = self.explain(complaint);
+        if shows_in_file {
+            return error.because_of(self.sets.iter().map(option).collect::<Vec<_>>().join(" "));
+        }
+        error
     }
 }
 

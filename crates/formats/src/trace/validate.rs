@@ -1,0 +1,212 @@
+//! What must be true of a trace beyond its shape: whatever passes here can be run again without a panic.
+
+use std::collections::BTreeSet;
+
+use quarrel_protocol::{NodeId, NodeSet};
+use quarrel_sim::decision::{DELAY_MAX_US, Decision, DecisionKind, Endpoint};
+use quarrel_sim::fault::{Action, Fault};
+use quarrel_sim::record::TraceEvent;
+use quarrel_sim::time::{SECOND, Span};
+use quarrel_sim::world::World;
+
+use super::model::{Header, Verdict};
+use super::words::hexadecimal;
+
+/// The longest time in a trace: what a scenario can ask for, healing included.
+const LONGEST_NS: u64 = 200_000 * SECOND;
+/// The rate errors a clock can have.
+const RATES_PPM: std::ops::RangeInclusive<i32> = -899_999..=8_999_999;
+
+/// What is wrong, and at which path of keys.
+pub(super) struct Flawed {
+    pub(super) path: Vec<String>,
+    pub(super) message: String,
+}
+
+type Check = Result<(), Flawed>;
+
+fn demand(holds: bool, path: &str, message: impl FnOnce() -> String) -> Check {
+    match holds {
+        true => Ok(()),
+        false => Err(Flawed { path: path.split('.').map(str::to_string).collect(), message: message() }),
+    }
+}
+
+fn within(number: u64, bounds: std::ops::RangeInclusive<u64>, path: &str) -> Check {
+    demand(bounds.contains(&number), path, || {
+        format!("{number} is out of bounds: from {} to {}", bounds.start(), bounds.end())
+    })
+}
+
+pub(super) fn check_header(header: &Header) -> Check {
+    let world = &header.world;
+    check_world(world)?;
+    let mut names = BTreeSet::new();
+    for (position, operation) in header.operations.iter().enumerate() {
+        let path = |key: &str| format!("operations.{position}.{key}");
+        within(operation.at_ns, 0..=LONGEST_NS, &path("at_ns"))?;
+        demand(operation.client.0 < world.clients, &path("client"), || {
+            format!("there is no client {}: the world has {}", operation.client, world.clients)
+        })?;
+        if let Some(node) = operation.asks {
+            check_endpoint(Endpoint::Node(node), world, &path("asks"))?;
+        }
+        demand(names.insert(operation.id.0), &path("id"), || {
+            format!("{} is the name of two operations", operation.id)
+        })?;
+    }
+    let mut keys = BTreeSet::new();
+    for (position, decision) in header.decisions.iter().enumerate() {
+        let path = format!("decisions.{position}");
+        check_decision(decision, world, &path)?;
+        demand(keys.insert(&decision.key), &path, || "this is decided twice".to_string())?;
+    }
+    Ok(())
+}
+
+fn check_world(world: &World) -> Check {
+    within(u64::from(world.nodes), 1..=NodeId::LIMIT as u64, "world.nodes")?;
+    within(u64::from(world.clients), 0..=64, "world.clients")?;
+    within(world.duration_ns, 0..=LONGEST_NS, "world.duration_ns")?;
+    within(world.healing_ns, 0..=LONGEST_NS, "world.healing_ns")?;
+    let nodes = world.nodes as usize;
+    let sizes = [
+        ("world.latency_ns", world.latency_ns.len(), nodes * nodes),
+        ("world.sync_ns", world.sync_ns.len(), nodes),
+        ("world.clock_ppm", world.clock_ppm.len(), nodes),
+    ];
+    for (path, size, expected) in sizes {
+        demand(size == expected, path, || {
+            format!("{nodes} nodes need {expected} values here, found {size}")
+        })?;
+    }
+    for (position, &latency) in world.latency_ns.iter().enumerate() {
+        within(latency, 1..=LONGEST_NS, &format!("world.latency_ns.{position}"))?;
+    }
+    within(world.client_latency_ns, 1..=LONGEST_NS, "world.client_latency_ns")?;
+    for (position, &sync) in world.sync_ns.iter().enumerate() {
+        within(sync, 0..=LONGEST_NS, &format!("world.sync_ns.{position}"))?;
+    }
+    for (position, &rate) in world.clock_ppm.iter().enumerate() {
+        check_rate(rate, &format!("world.clock_ppm.{position}"))?;
+    }
+    check_numbers(world)?;
+    world.faults.iter().enumerate().try_for_each(|(position, fault)| {
+        check_fault(fault, world.nodes, &format!("world.faults.{position}"))
+    })
+}
+
+fn check_numbers(world: &World) -> Check {
+    within(world.client.timeout_ns, 1..=LONGEST_NS, "world.client.timeout_ns")?;
+    within(u64::from(world.client.attempts_max), 1..=u64::from(u32::MAX), "world.client.attempts_max")?;
+    let rates = &world.rates;
+    let parts = [
+        ("world.rates.loss_ppm", rates.loss_ppm),
+        ("world.rates.duplication_ppm", rates.duplication_ppm),
+        ("world.rates.delay_ppm", rates.delay_ppm),
+        ("world.rates.timer_ppm", rates.timer_ppm),
+        ("world.rates.sync_ppm", rates.sync_ppm),
+        ("world.rates.lost_ppm", rates.lost_ppm),
+        ("world.rates.cut_ppm", rates.cut_ppm),
+    ];
+    for (path, ppm) in parts {
+        within(u64::from(ppm), 0..=1_000_000, path)?;
+    }
+    within(u64::from(rates.delay_max_us), 0..=u64::from(DELAY_MAX_US), "world.rates.delay_max_us")?;
+    within(rates.sync_max_ns, 0..=LONGEST_NS, "world.rates.sync_max_ns")?;
+    within(world.limits.events_max, 1..=1_000_000_000_000, "world.limits.events_max")?;
+    within(u64::from(world.limits.pending_max), 1..=10_000_000, "world.limits.pending_max")?;
+    within(u64::from(world.limits.instant_max), 1..=10_000_000, "world.limits.instant_max")
+}
+
+fn check_rate(ppm: i32, path: &str) -> Check {
+    demand(RATES_PPM.contains(&ppm), path, || {
+        format!("{ppm} is out of bounds: from {} to {}", RATES_PPM.start(), RATES_PPM.end())
+    })
+}
+
+fn check_fault(fault: &Fault, nodes: u8, path: &str) -> Check {
+    within(fault.at_ns, 0..=LONGEST_NS, &format!("{path}.at_ns"))?;
+    if let Some(lasting) = fault.lasting_ns {
+        within(lasting, 1..=LONGEST_NS, &format!("{path}.lasting_ns"))?;
+    }
+    let path = &format!("{path}.action");
+    let all = NodeSet::all(nodes as usize);
+    let known = |set: NodeSet| {
+        demand(set.union(all) == all, path, || {
+            format!("{set} are not all among the {nodes} nodes of the world")
+        })
+    };
+    let one = |node: NodeId| {
+        demand(node.0 < nodes, path, || format!("{node} is not among the {nodes} nodes of the world"))
+    };
+    match &fault.action {
+        Action::Crash { nodes: set } | Action::Wipe { nodes: set } | Action::Pause { nodes: set } => {
+            demand(!set.is_empty(), path, || "this strikes nobody".to_string()).and(known(*set))
+        }
+        Action::CrashAtWrite { node, write } => one(*node).and(within(u64::from(*write), 1..=u64::MAX, path)),
+        Action::Partition { cuts: links, .. } | Action::Clog { links } => {
+            demand(!links.is_empty(), path, || "this strikes nobody".to_string())?;
+            links.iter().try_for_each(|&(from, to)| known(from).and(known(to)))
+        }
+        Action::Lose { from, to, .. } => known(*from).and(known(*to)),
+        Action::Clock { node, rate_ppm } => one(*node).and(check_rate(*rate_ppm, path)),
+        Action::SlowDisk { node, extra_ns } => one(*node).and(within(*extra_ns, 0..=LONGEST_NS, path)),
+        Action::Expire { node, .. } => one(*node),
+    }
+}
+
+fn check_decision(decision: &Decision, world: &World, path: &str) -> Check {
+    let key = &decision.key;
+    check_endpoint(key.source, world, path)?;
+    check_endpoint(key.target, world, path)?;
+    match key.kind {
+        DecisionKind::Timer => within(decision.value - 1, 0..=LONGEST_NS, path),
+        DecisionKind::Sync => within(decision.value, 0..=LONGEST_NS, path),
+        // Any word is some fate, and a crash cannot take more than there is.
+        DecisionKind::Fate | DecisionKind::Lost | DecisionKind::Cut => Ok(()),
+    }
+}
+
+fn check_endpoint(endpoint: Endpoint, world: &World, path: &str) -> Check {
+    let known = match endpoint {
+        Endpoint::Node(node) => node.0 < world.nodes,
+        Endpoint::Client(client) => client.0 < world.clients,
+    };
+    demand(known, path, || {
+        format!("there is no {endpoint}: the world has {} nodes and {} clients", world.nodes, world.clients)
+    })
+}
+
+pub(super) fn check_event(header: &Header, before: Option<&TraceEvent>, event: &TraceEvent) -> Check {
+    let (number, time) = before.map_or((0, 0), |before| (before.n, before.at));
+    demand(event.n == number + 1, "n", || format!("event {} follows event {number}", event.n))?;
+    demand(event.at >= time, "at", || {
+        format!("event {} is at {}, but the one before it at {}", event.n, Span(event.at), Span(time))
+    })?;
+    demand(event.cause.is_none_or(|cause| (1..event.n).contains(&cause)), "cause", || {
+        "the cause of an event comes before it".to_string()
+    })?;
+    demand(hexadecimal::parse(&event.digest).is_some(), "digest", || {
+        "expected a digest of 16 hexadecimal digits".to_string()
+    })?;
+    let world = &header.world;
+    event.who.map_or(Ok(()), |who| check_endpoint(who, world, "who"))?;
+    event.from.map_or(Ok(()), |from| check_endpoint(from, world, "from"))?;
+    event.effects.iter().enumerate().try_for_each(|(position, effect)| {
+        effect.to.map_or(Ok(()), |to| check_endpoint(to, world, &format!("effects.{position}.to")))
+    })
+}
+
+pub(super) fn check_verdict(header: &Header, events: usize, verdict: &Verdict) -> Check {
+    demand(verdict.events == events as u64, "events", || {
+        format!("the verdict counts {} events, the trace has {events}", verdict.events)
+    })?;
+    demand(verdict.events == header.events, "events", || {
+        format!("the verdict counts {} events, the header {}", verdict.events, header.events)
+    })?;
+    demand(verdict.digest == header.digest, "digest", || {
+        format!("the verdict's digest is {:016x}, the header's {:016x}", verdict.digest, header.digest)
+    })?;
+    demand(verdict.judgement == header.expect, "verdict", || "the header expects another verdict".to_string())
+}

@@ -1,0 +1,194 @@
+//! What a scenario says, read back.
+
+mod words;
+
+use proptest::prelude::*;
+use quarrel_formats::Scenario;
+use quarrel_formats::scenario::{
+    Draw, Expected, Off, Owes, Raw, Reflex, Strikes, parse_duration, parse_probability, probability_text,
+};
+use quarrel_protocol::{ClientId, NodeId, NodeSet};
+use quarrel_sim::decision::{DecisionKind, Fate};
+use quarrel_sim::fault::{Action, Shape};
+use quarrel_sim::time::{MILLISECOND, SECOND, Span};
+use quarrel_sim::world::{DelayShape, Reaction, When};
+
+const FULL: &str = include_str!("full.toml");
+
+fn parse(text: &str) -> Scenario {
+    let scenario =
+        Scenario::parse("raft/full", "full.toml", text.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    scenario.check(&words::vocabulary()).unwrap_or_else(|error| panic!("{error}"));
+    scenario
+}
+
+fn pinned(sets: &[(&str, &str)]) -> Scenario {
+    let sets: Vec<_> = sets.iter().map(|&(key, value)| (key.to_string(), value.to_string())).collect();
+    let read = Scenario::parse_with("raft/full", "full.toml", FULL.as_bytes(), &sets);
+    read.unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn the_frame_and_the_world_are_read() {
+    let scenario = parse(FULL);
+    assert_eq!(scenario.about, ["Everything a scenario can say, once.", "", "Nobody runs this one."]);
+    assert_eq!((scenario.protocol.as_str(), scenario.nodes.fixed()), ("raft", Some(5)));
+    assert_eq!(scenario.duration_ns, Draw::Fixed(10 * SECOND));
+    assert_eq!(scenario.healing_ns, 5 * SECOND);
+    assert_eq!(scenario.owes, Owes::Cells(vec!["entries-truncated".to_string()]));
+    let network = &scenario.network;
+    assert_eq!(network.latency_ns, Draw::Between(MILLISECOND, 10 * MILLISECOND));
+    assert_eq!(
+        network.loss_ppm,
+        Draw::Chance { chance_ppm: 500_000, then: Box::new(Draw::Between(1, 20_000)) }
+    );
+    assert_eq!(network.slow_links, Draw::OneOf(vec![1, 10, 100]));
+    assert_eq!(network.delay_shapes, [DelayShape::Uniform, DelayShape::Bimodal]);
+    assert_eq!(scenario.disk.sync_ns, Draw::Between(0, 5 * MILLISECOND));
+    assert_eq!(scenario.disk.lost_writes_ppm, Draw::Fixed(500_000));
+    assert_eq!(scenario.clock.drift_ppm, Draw::Fixed(50_000));
+    assert_eq!(scenario.workload.operations.most(), 200);
+    assert_eq!(scenario.workload.policy.attempts_max, 20);
+    assert_eq!(scenario.limits.pending_max, 50_000);
+    assert_eq!((scenario.floor.nodes_min, scenario.floor.medians["crash"]), (Some(3), 1));
+}
+
+#[test]
+fn recurring_faults_come_in_the_order_of_their_classes() {
+    let scenario = parse(FULL);
+    let names: Vec<_> = scenario.recurring.iter().map(|recurring| recurring.strikes.name()).collect();
+    let expected = [
+        "crash",
+        "crash-all",
+        "crash-at-write",
+        "pause",
+        "wipe",
+        "partition",
+        "clog",
+        "swizzle",
+        "aimed-loss",
+        "clock",
+        "slow-disk",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(scenario.recurring[0].chance_ppm, 500_000);
+    assert_eq!(
+        scenario.recurring[5].strikes,
+        Strikes::Partition { shapes: vec![Shape::Halves, Shape::Ring] }
+    );
+    assert_eq!(scenario.recurring[1].chance_ppm, 1_000_000);
+    let leader = scenario.leader.expect("somebody watches");
+    assert_eq!(leader.on, When { node: None, event: "elected".to_string(), fields: vec![], nth: None });
+    assert_eq!(leader.after_ns, (500_000, 100 * MILLISECOND));
+    assert_eq!(leader.actions, [Reflex::Isolate, Reflex::Pause]);
+}
+
+#[test]
+fn the_timeline_becomes_faults_and_rules() {
+    let scenario = parse(FULL);
+    let (n1, n2) = (NodeSet::only(NodeId(0)), NodeSet::only(NodeId(1)));
+    let actions: Vec<_> = scenario.timeline.iter().map(|fault| fault.action.clone()).collect();
+    let expected = [
+        Action::Crash { nodes: n1 },
+        Action::Wipe { nodes: n1.union(n2) },
+        Action::Pause { nodes: NodeSet::all(5) },
+        Action::CrashAtWrite { node: NodeId(0), write: 2 },
+        Action::isolate(NodeId(0), 5),
+        Action::partition(Shape::Groups, &[n1.union(n2), NodeSet::only(NodeId(2))]),
+        Action::Partition { shape: Shape::OneWay, cuts: vec![(n1, n2)] },
+        Action::Clog { links: vec![(n1, n2)] },
+        Action::Lose { kind: "append-entries".to_string(), from: n1, to: NodeSet::all(5) },
+        Action::Clock { node: NodeId(0), rate_ppm: -500_000 },
+        Action::SlowDisk { node: NodeId(0), extra_ns: 5 * MILLISECOND },
+        Action::Expire { node: NodeId(0), timer: "election".to_string() },
+    ];
+    assert_eq!(actions, expected);
+    assert_eq!((scenario.timeline[0].at_ns, scenario.timeline[0].lasting_ns), (2 * SECOND, Some(SECOND)));
+    assert_eq!(scenario.timeline[1].lasting_ns, None);
+    let rule = &scenario.rules[0];
+    let fields = vec![("term".to_string(), 4)];
+    assert_eq!(rule.when, When { node: Some(NodeId(0)), event: "elected".to_string(), fields, nth: Some(2) });
+    assert_eq!((rule.after_ns, rule.chance_ppm), ((5 * MILLISECOND, 5 * MILLISECOND), 1_000_000));
+    assert_eq!(rule.then, Reaction::Do(Action::Crash { nodes: n1 }));
+    assert_eq!(scenario.rules[1].then, Reaction::IsolateIt);
+    assert_eq!(scenario.rules[1].when.node, None);
+}
+
+#[test]
+fn decisions_operations_and_expectations_are_read() {
+    let scenario = parse(FULL);
+    assert_eq!(scenario.decisions[0].value, Fate::Lost.encode());
+    assert_eq!(scenario.decisions[1].key.of, "request");
+    assert_eq!(scenario.decisions[2].key.kind, DecisionKind::Timer);
+    assert_eq!((scenario.operations[0].client, scenario.operations[0].node), (ClientId(0), Some(NodeId(0))));
+    let flaw = |name: &str| vec![name.to_string()];
+    assert_eq!(scenario.expected(&[]), Expected::Holds);
+    let violates = Expected::Violates("leader-completeness".to_string());
+    assert_eq!(scenario.expected(&flaw("raft/commit-old-term")), violates);
+    assert_eq!(scenario.expected(&flaw("raft/vote-not-persisted")), Expected::Blocks);
+    assert_eq!(scenario.expected(&flaw("raft/unheard-of")), Expected::Holds, "silence means: holds");
+    assert_eq!(scenario.expected(&[flaw("raft/commit-old-term"), flaw("raft/x")].concat()), Expected::Holds);
+}
+
+#[test]
+fn options_are_left_to_the_protocol_with_their_places() {
+    let scenario = parse(FULL);
+    let timeout = scenario.config["election-timeout"].range(|raw| raw.duration(1..=SECOND));
+    assert_eq!(timeout, Ok((150 * MILLISECOND, 300 * MILLISECOND)));
+    let batch =
+        |raw: &Raw| if raw.text() == Ok("unlimited") { Ok(None) } else { raw.integer(1..=100).map(Some) };
+    let choice = Draw::OneOf(vec![Some(1), Some(8), None]);
+    assert_eq!(scenario.config["batch"].draw(Off::Impossible, batch), Ok(choice));
+    let complaint = scenario.config["election-timeout"].range(|raw| raw.duration(1..=200)).unwrap_err();
+    let error = scenario.explain(complaint).to_string();
+    assert!(error.starts_with("full.toml:12:21: expected a duration from 1ns to 200ns\n"), "{error}");
+}
+
+#[test]
+fn a_set_pins_what_would_be_drawn() {
+    let scenario = pinned(&[
+        ("nodes", "7"),
+        ("duration", "20s"),
+        ("network.loss", "0"),
+        ("clock.timer-spread", "{ chance = 0.5, value = 1 }"),
+        ("config.batch", "8"),
+        ("floor.duration-min", "100s"),
+        ("owes", "all"),
+    ]);
+    assert_eq!(scenario.nodes, Draw::Fixed(7));
+    assert_eq!(scenario.duration_ns, Draw::Fixed(20 * SECOND));
+    assert_eq!(scenario.network.loss_ppm, Draw::Fixed(0));
+    assert_eq!(scenario.owes, Owes::All);
+    assert_eq!(scenario.config["batch"].integer(1..=100_u64), Ok(8));
+    assert_eq!(scenario.pins.len(), 7);
+    assert_eq!(scenario.pins[1], ("duration".to_string(), "20s".to_string()));
+}
+
+#[test]
+fn a_short_scenario_is_calm() {
+    let scenario = parse("# Calm.\nprotocol = \"raft\"\nnodes = [3, 7]\nduration = \"1h\"\n");
+    assert_eq!((scenario.nodes.least(), scenario.nodes.most()), (3, 7));
+    assert_eq!(scenario.network.loss_ppm, Draw::Fixed(0));
+    assert_eq!(scenario.workload.operations, Draw::Fixed(0));
+    assert!(scenario.recurring.is_empty() && scenario.leader.is_none() && scenario.timeline.is_empty());
+    assert_eq!((scenario.owes.clone(), scenario.expected(&[])), (Owes::Nothing, Expected::Holds));
+}
+
+proptest! {
+    #[test]
+    fn durations_read_back(ns: u64) {
+        prop_assert_eq!(parse_duration(&Span(ns).to_string()), Ok(ns));
+    }
+
+    #[test]
+    fn probabilities_read_back(ppm in 0_u32..=1_000_000) {
+        prop_assert_eq!(parse_probability(&probability_text(ppm)), Ok(ppm));
+    }
+
+    #[test]
+    fn units_never_panic(text in "\\PC*", number in "[0-9.+-]{0,40}(ns|us|ms|s|m|h)?") {
+        for text in [text, number] {
+            let _ = (parse_duration(&text), parse_probability(&text));
+        }
+    }
+}

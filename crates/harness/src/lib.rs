@@ -8,6 +8,7 @@ pub mod case;
 pub mod dice;
 pub mod oracle;
 pub mod profile;
+pub mod reach;
 pub mod registry;
 pub mod run;
 pub mod shrink;

@@ -51,6 +51,10 @@ pub trait Trial: Send + Sync {
     fn scenario(&self) -> &Scenario;
     /// The flaws that are on, with the protocol's name.
     fn flaws(&self) -> &[String];
+    /// The cells that runs may fill.
+    fn cells(&self) -> Vec<Cell>;
+    /// The properties that runs are judged by.
+    fn properties(&self) -> &[Property];
     /// Runs one seed.
     fn run(&self, seed: u64) -> Outcome;
     /// Runs many seeds and adds them up. Stops early when `stop` says so; the tallies then hold fewer runs.
@@ -147,8 +151,7 @@ impl<P: Subject> Entry for Registered<P> {
     }
 
     fn cells(&self) -> Vec<Cell> {
-        let world = WORLD_CELLS.into_iter().map(|name| Cell { name, due_runs: 1000 });
-        oracle::cells::<P>().into_iter().chain(world).collect()
+        cells::<P>()
     }
 
     fn trial(&self, scenario: Scenario, flaws: &[String]) -> Result<Box<dyn Trial>, InputError> {
@@ -159,6 +162,11 @@ impl<P: Subject> Entry for Registered<P> {
     fn open(&self, file: &str, trace: &Trace) -> Result<Box<dyn Case>, InputError> {
         Ok(Box::new(Filed::<P>::open(file, trace)?))
     }
+}
+
+fn cells<P: Subject>() -> Vec<Cell> {
+    let world = WORLD_CELLS.into_iter().map(|name| Cell { name, due_runs: 1000 });
+    oracle::cells::<P>().into_iter().chain(world).collect()
 }
 
 fn names<P: Subject>() -> Names {
@@ -191,6 +199,14 @@ impl<P: Subject> Trial for Prepared<P> {
 
     fn flaws(&self) -> &[String] {
         &self.flaws
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        cells::<P>()
+    }
+
+    fn properties(&self) -> &[Property] {
+        &self.names.properties
     }
 
     fn run(&self, seed: u64) -> Outcome {

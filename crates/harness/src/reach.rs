@@ -1,0 +1,94 @@
+//! What a scenario can reach: the classes of faults that it may draw, and the cells that it owes.
+
+use quarrel_formats::Scenario;
+use quarrel_formats::scenario::{Owes, Reflex, Strikes};
+use quarrel_protocol::Cell;
+use quarrel_sim::fault::{Action, FaultClass};
+use quarrel_sim::world::Reaction;
+
+/// After how many runs a class of faults that a scenario draws must have changed something.
+pub const FAULT_DUE_RUNS: u64 = 1000;
+
+/// The classes of faults that runs of this scenario may draw, in the order of [`FaultClass::ALL`].
+#[must_use]
+pub fn fault_classes(scenario: &Scenario) -> Vec<FaultClass> {
+    let (network, disk, clock) = (&scenario.network, &scenario.disk, &scenario.clock);
+    let mut classes = Vec::new();
+    let mut reach = |can: bool, class: FaultClass| {
+        if can {
+            classes.push(class);
+        }
+    };
+    reach(network.loss_ppm.most() > 0, FaultClass::Loss);
+    reach(network.duplication_ppm.most() > 0, FaultClass::Duplication);
+    let late = network.delay_ppm.most() > 0 || network.spread_ns.most() > 0;
+    reach(late, FaultClass::Delay);
+    reach(late || network.duplication_ppm.most() > 0, FaultClass::Reordering);
+    reach(disk.slow_sync_ppm.most() > 0, FaultClass::SlowDisk);
+    reach(clock.drift_ppm.most() > 0, FaultClass::ClockDrift);
+    for class in &scenario.recurring {
+        let struck: &[FaultClass] = match class.strikes {
+            Strikes::Crash | Strikes::CrashAll => &[FaultClass::Crash],
+            Strikes::CrashAtWrite { .. } => &[FaultClass::Crash, FaultClass::CrashAtWrite],
+            Strikes::Pause => &[FaultClass::Pause],
+            Strikes::Wipe => &[FaultClass::Crash, FaultClass::Wipe],
+            Strikes::Partition { .. } => &[FaultClass::Partition],
+            Strikes::Clog | Strikes::Swizzle => &[FaultClass::Clog],
+            Strikes::AimedLoss { .. } => &[FaultClass::AimedLoss],
+            Strikes::Clock { .. } => &[FaultClass::ClockDrift],
+            Strikes::SlowDisk { .. } => &[FaultClass::SlowDisk],
+        };
+        struck.iter().for_each(|&class| reach(true, class));
+    }
+    for reflex in scenario.leader.iter().flat_map(|leader| &leader.actions) {
+        let class = match reflex {
+            Reflex::Isolate => FaultClass::Partition,
+            Reflex::Crash => FaultClass::Crash,
+            Reflex::Pause => FaultClass::Pause,
+        };
+        reach(true, class);
+    }
+    let scripted = scenario.rules.iter().filter_map(|rule| match &rule.then {
+        Reaction::Do(action) => Some(action),
+        Reaction::IsolateIt | Reaction::CrashIt | Reaction::PauseIt => None,
+    });
+    for action in scenario.timeline.iter().map(|fault| &fault.action).chain(scripted) {
+        scripted_classes(action).iter().for_each(|&class| reach(true, class));
+    }
+    let crashes = classes.contains(&FaultClass::Crash);
+    let slow = disk.sync_ns.most() > 0 || classes.contains(&FaultClass::SlowDisk);
+    if crashes && slow && disk.lost_writes_ppm.most() > 0 {
+        classes.push(FaultClass::LostWrites);
+    }
+    if crashes && disk.cut_broadcasts_ppm.most() > 0 {
+        classes.push(FaultClass::CutBroadcast);
+    }
+    classes.sort_unstable();
+    classes.dedup();
+    classes
+}
+
+fn scripted_classes(action: &Action) -> &'static [FaultClass] {
+    match action {
+        Action::Crash { .. } => &[FaultClass::Crash],
+        Action::Wipe { .. } => &[FaultClass::Crash, FaultClass::Wipe],
+        Action::CrashAtWrite { .. } => &[FaultClass::Crash, FaultClass::CrashAtWrite],
+        Action::Pause { .. } => &[FaultClass::Pause],
+        Action::Partition { .. } => &[FaultClass::Partition],
+        Action::Clog { .. } => &[FaultClass::Clog],
+        Action::Lose { .. } => &[FaultClass::AimedLoss],
+        Action::Clock { .. } => &[FaultClass::ClockDrift],
+        Action::SlowDisk { .. } => &[FaultClass::SlowDisk],
+        Action::Expire { .. } => &[FaultClass::Expire],
+    }
+}
+
+/// The cells that a campaign of this scenario owes, of those that its protocol has.
+#[must_use]
+pub fn owed_cells(scenario: &Scenario, cells: Vec<Cell>) -> Vec<Cell> {
+    match &scenario.owes {
+        Owes::Nothing => Vec::new(),
+        Owes::All => cells,
+        Owes::Cells(names) => cells.into_iter().filter(|cell| names.iter().any(|name| name == cell.name)).collect(),
+    }
+}

@@ -176,13 +176,12 @@ fn find_value(json: &[u8], key: &str) -> Option<Range<usize>> {
             Some(start) if ends => return Some(trim(json, start..at)),
             None if depth == 1 => {
                 let named = byte == b'"' && json.get(at + 1..next - 1) == Some(key.as_bytes());
-                let colon =
-                    json[next..].iter().position(|byte| !byte.is_ascii_whitespace()).map(|more| next + more);
-                match (position, colon) {
-                    (Some(position), _) if item == position && matches!(byte, b'[' | b',') => {
-                        start = Some(next)
+                match position {
+                    Some(position) if item == position && matches!(byte, b'[' | b',') => start = Some(next),
+                    None if named && json[next..].trim_ascii_start().starts_with(b":") => {
+                        start =
+                            json[next..].iter().position(|&byte| byte == b':').map(|colon| next + colon + 1);
                     }
-                    (None, Some(colon)) if named && json[colon] == b':' => start = Some(colon + 1),
                     _ => {}
                 }
             }

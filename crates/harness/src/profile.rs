@@ -29,7 +29,8 @@ pub fn draw<P: Subject>(scenario: &Scenario, options: &P::Options, flaws: &[&str
     let config = P::configure(options, nodes, flaws, &mut Dice::new(seed, "config"));
     let mut on = Vec::new();
     let rates = draw_rates(scenario, seed, &mut on);
-    let operations = draw_operations::<P>(scenario, nodes, seed);
+    let end_ns = duration_ns.saturating_add(scenario.healing_ns);
+    let operations = draw_operations::<P>(scenario, nodes, end_ns, seed);
     let clients = operations.iter().map(|operation| operation.client.0 + 1).max().unwrap_or(0);
     let mut world = World {
         nodes,
@@ -154,16 +155,20 @@ fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut 
     }
 }
 
-fn draw_operations<P: Subject>(scenario: &Scenario, nodes: u8, seed: u64) -> Vec<Operation<P::Request>> {
+fn draw_operations<P: Subject>(scenario: &Scenario, nodes: u8, end_ns: u64, seed: u64) -> Vec<Operation<P::Request>> {
     let mut dice = Dice::new(seed, "workload");
     let workload = &scenario.workload;
     let count = dice.count(&workload.operations).unwrap_or(0);
     let clients = u64::from(dice.count(&workload.clients).unwrap_or(1).max(1));
     let mean = dice.scale(&workload.every_ns).unwrap_or(MILLISECOND);
     let mut at_ns = 0u64;
-    let mut operations = Vec::with_capacity(count as usize + scenario.operations.len());
+    let mut operations = Vec::with_capacity(scenario.operations.len());
     for _ in 0..count {
         at_ns = at_ns.saturating_add(exponential(dice.word(), mean).max(1));
+        // Nobody lives to ask this, nor what would follow.
+        if at_ns > end_ns {
+            break;
+        }
         let client = ClientId(dice.between(0, clients - 1) as u8);
         operations.push((at_ns, client, None));
     }

@@ -16,5 +16,17 @@ fn main() {
     println!("cells {:?}", tallies.cells);
     println!("fault_runs {:?}", tallies.fault_runs);
     for (name, spread) in &tallies.spreads { println!("  {name}: median {} mean {} runs {}", spread.median(), spread.mean_milli() as f64 / 1000.0, spread.runs()); }
-    for group in tallies.groups.values() { println!("{} x{} seeds {:?}\n   {}", group.violation.signature, group.runs, group.seeds, group.violation.detail); }
+    for group in tallies.groups.values() { 
+        println!("{} x{} seeds {:?}\n   {}", group.violation.signature, group.runs, group.seeds, group.violation.detail);
+        for &seed in &group.seeds {
+            let t = std::time::Instant::now();
+            let shrunk = trial.shrink(seed).unwrap();
+            println!("   seed {seed}: {:?} in {:.2}s", shrunk.report, t.elapsed().as_secs_f64());
+            if std::env::var("SHOW").is_ok() {
+                for f in &shrunk.trace.header.world.faults { println!("       at {} {f}", quarrel_sim::time::Span(f.at_ns)); }
+                for d in &shrunk.trace.header.decisions { println!("       {d}"); }
+                for o in &shrunk.trace.header.operations { println!("       op at {} {}", quarrel_sim::time::Span(o.at_ns), o.client); }
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use quarrel_formats::Scenario;
 use quarrel_protocol::{Protocol, PropertyKind, Violation};
-use quarrel_sim::decision::Decision;
+use quarrel_sim::decision::{Decision, Key, Which};
 use quarrel_sim::fault::Fault;
 use quarrel_sim::record::TraceEvent;
 use quarrel_sim::world::{Operation, Rule, World};
@@ -99,12 +99,23 @@ pub fn record<P: Subject>(
     let mut trial = Trial::<P>::of_seed(scenario, options, flaws, seed);
     trial.cluster.record_decisions();
     let (outcome, decisions, faults, _) = trial.finish();
+    let decisions = decisions.into_iter().map(|(decision, _)| decision).collect();
     (outcome, Schedule { world: World { faults, ..world }, config, operations, decisions })
 }
 
 /// Replays a schedule.
 pub fn replay<P: Subject>(schedule: &Schedule<P>) -> Outcome {
     Trial::of_schedule(schedule).run()
+}
+
+/// Replays a schedule, and returns it with every decision anchored to the time at which it was asked for instead of
+/// to its occurrence.
+pub fn anchor<P: Subject>(schedule: &Schedule<P>) -> Schedule<P> {
+    let mut trial = Trial::of_schedule(schedule);
+    trial.cluster.record_decisions();
+    let (_, decisions, ..) = trial.finish();
+    let anchored = |(Decision { key, value }, which): (Decision, Which)| Decision { key: Key { which, ..key }, value };
+    Schedule { decisions: decisions.into_iter().map(anchored).collect(), ..schedule.clone() }
 }
 
 /// Replays a schedule and keeps every event.
@@ -147,7 +158,7 @@ impl<P: Subject> Trial<P> {
         self.outcome(tally)
     }
 
-    fn finish(mut self) -> (Outcome, Vec<Decision>, Vec<Fault>, Vec<TraceEvent>) {
+    fn finish(mut self) -> (Outcome, Vec<(Decision, Which)>, Vec<Fault>, Vec<TraceEvent>) {
         let tally = self.cluster.run();
         let (decisions, faults, events) = self.cluster.take_recorded();
         (self.outcome(tally), decisions, faults, events)

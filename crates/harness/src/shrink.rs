@@ -11,7 +11,7 @@ use quarrel_sim::decision::{Decision, DecisionKind, Fate};
 use quarrel_sim::fault::{Action, Fault};
 use quarrel_sim::world::Operation;
 
-use crate::run::{Outcome, Schedule, replay};
+use crate::run::{Outcome, Schedule, anchor, replay};
 use crate::subject::Subject;
 
 /// What shrinking cost and gave.
@@ -36,6 +36,8 @@ pub fn shrink<P: Subject>(schedule: Schedule<P>, violation: &Violation) -> (Sche
     let mut shrinker = Shrinker { best: schedule, violation, replays: 0 };
     let mut one_minimal = false;
     if shrinker.try_out(shrinker.best.clone()) {
+        shrinker.cut_horizon();
+        shrinker.anchor();
         while shrinker.replays < REPLAYS_MAX {
             let size = shrinker.size();
             shrinker.cut_horizon();
@@ -89,6 +91,13 @@ impl<P: Subject> Shrinker<'_, P> {
         (self.best.items(), delays, outages.saturating_add(self.best.world.duration_ns))
     }
 
+    /// Anchors decisions to times, if that still fails: then what is dropped renames no message.
+    fn anchor(&mut self) {
+        self.replays += 1;
+        let anchored = anchor(&self.best);
+        self.try_out(anchored);
+    }
+
     // --- Fewer items ---
 
     fn items(&self) -> Vec<Item<P::Request>> {
@@ -105,7 +114,7 @@ impl<P: Subject> Shrinker<'_, P> {
                 Fate::Twice(..) => "twice".to_string(),
                 Fate::Lost => "lost".to_string(),
             };
-            let place = format!("1 {class} {} {} {} {:010}", key.source, key.target, key.of, key.nth);
+            let place = format!("1 {class} {} {} {} {:?}", key.source, key.target, key.of, key.which);
             items.push((place, Item::Decision(decision.clone())));
         }
         for fault in &self.best.world.faults {

@@ -6,7 +6,7 @@
 
 use quarrel_protocol::{ClientId, Fingerprint, NodeId};
 
-use crate::decision::{Decision, DecisionKind, Endpoint, Fate, Key};
+use crate::decision::{Decision, DecisionKind, Endpoint, Fate, Key, Which};
 use crate::draw::{between, exponential, mix, slice, threshold};
 use crate::world::{DelayShape, Rates};
 
@@ -17,9 +17,34 @@ struct Lane {
     occurrence: u32,
     /// The next overridden occurrence; `u32::MAX` if none is left.
     next: u32,
+    /// From when on the next override that is anchored to a time answers; `u64::MAX` if none is left.
+    since: u64,
     /// Where `next`'s answer stands in the overrides, and where this lane's end.
-    position: u32,
-    end: u32,
+    by_number: (u32, u32),
+    /// The same for `since`.
+    by_time: (u32, u32),
+    /// How many questions the next of them passes over.
+    skip: u32,
+    /// While recording: when this lane was last asked, how many questions it had been asked at that instant, and
+    /// where an anchor to that instant stands.
+    asked_ns: u64,
+    at_instant: u32,
+    anchor_ns: u64,
+}
+
+impl Lane {
+    const EMPTY: Self = Self {
+        salt: 0,
+        occurrence: 0,
+        next: u32::MAX,
+        since: u64::MAX,
+        by_number: (0, 0),
+        by_time: (0, 0),
+        skip: 0,
+        asked_ns: 0,
+        at_instant: 0,
+        anchor_ns: 0,
+    };
 }
 
 /// Thresholds of 20 bits, prepared from rates.
@@ -51,13 +76,23 @@ pub struct Names {
 pub struct Chooser {
     names: Names,
     lanes: Vec<Lane>,
-    overrides: Vec<(u32, u64)>,
+    overrides: Vec<(Which, u64)>,
+    now: u64,
     rates: Rates,
     thresholds: Thresholds,
     random: bool,
     asked: u64,
     unknown: u64,
-    recording: Option<Vec<(u32, u32, u64)>>,
+    recording: Option<Vec<Asked>>,
+}
+
+/// A decision that was not the default, as it is recorded.
+#[derive(Clone, Copy)]
+struct Asked {
+    lane: u32,
+    occurrence: u32,
+    value: u64,
+    anchor: Which,
 }
 
 /// The message kind of what clients send, in keys.
@@ -79,13 +114,13 @@ impl Chooser {
     }
 
     fn new(names: Names, seed: Option<u64>, rates: Rates, overrides: &[Decision]) -> Self {
-        let lane = Lane { salt: 0, occurrence: 0, next: u32::MAX, position: 0, end: 0 };
         let mut chooser = Self {
             names,
-            lanes: vec![lane; names.lanes()],
+            lanes: vec![Lane::EMPTY; names.lanes()],
             overrides: Vec::with_capacity(overrides.len()),
             rates,
             thresholds: Thresholds::new(&rates),
+            now: 0,
             random: seed.is_some(),
             asked: 0,
             unknown: 0,
@@ -119,24 +154,35 @@ impl Chooser {
     }
 
     fn load(&mut self, overrides: &[Decision]) {
-        let mut placed: Vec<(usize, u32, u64)> = Vec::with_capacity(overrides.len());
+        let mut placed: Vec<(usize, Which, u64)> = Vec::with_capacity(overrides.len());
         for decision in overrides {
             match self.names.find(&decision.key) {
-                Some(lane) => placed.push((lane, decision.key.nth, decision.value)),
+                Some(lane) => placed.push((lane, decision.key.which, decision.value)),
                 None => self.unknown += 1,
             }
         }
         placed.sort_unstable();
-        placed.dedup_by_key(|&mut (lane, nth, _)| (lane, nth));
-        for (lane, nth, value) in placed {
+        placed.dedup_by_key(|&mut (lane, which, _)| (lane, which));
+        for (lane, which, value) in placed {
             let position = self.overrides.len() as u32;
-            self.overrides.push((nth, value));
+            self.overrides.push((which, value));
             let lane = &mut self.lanes[lane];
-            if lane.end == 0 {
-                (lane.next, lane.position) = (nth, position);
+            let cursor = match which {
+                Which::Nth(_) => &mut lane.by_number,
+                Which::Since { .. } => &mut lane.by_time,
+            };
+            if cursor.1 == 0 {
+                cursor.0 = position;
             }
-            lane.end = position + 1;
+            cursor.1 = position + 1;
+            lane.look_ahead(&self.overrides);
         }
+    }
+
+    /// The world's clock has moved.
+    #[inline]
+    pub(crate) const fn set_now(&mut self, now: u64) {
+        self.now = now;
     }
 
     /// From now on every decision that is not overridden has its default: the world heals.
@@ -149,16 +195,15 @@ impl Chooser {
         self.recording = Some(Vec::new());
     }
 
-    /// The recorded decisions, sorted by key.
+    /// The recorded decisions, sorted by key, each with its anchor in time.
     #[must_use]
-    pub fn take_recorded(&mut self) -> Vec<Decision> {
-        let mut recorded: Vec<Decision> = self
-            .recording
-            .take()
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(lane, nth, value)| Decision { key: self.names.key(lane as usize, nth), value })
-            .collect();
+    pub fn take_recorded(&mut self) -> Vec<(Decision, Which)> {
+        let recorded = self.recording.take().unwrap_or_default();
+        let named = |asked: Asked| {
+            let key = self.names.key(asked.lane as usize, asked.occurrence);
+            (Decision { key, value: asked.value }, asked.anchor)
+        };
+        let mut recorded: Vec<_> = recorded.into_iter().map(named).collect();
         recorded.sort_unstable();
         recorded
     }
@@ -176,23 +221,23 @@ impl Chooser {
         let lane = &mut self.lanes[lane];
         lane.occurrence += 1;
         let occurrence = lane.occurrence;
-        let value = if occurrence == lane.next {
-            let (_, value) = self.overrides[lane.position as usize];
+        let overridden = occurrence == lane.next || self.now >= lane.since;
+        let answer = if overridden { lane.overridden(&self.overrides) } else { None };
+        let value = if let Some(answer) = answer {
             self.asked += 1;
-            lane.position += 1;
-            lane.next =
-                if lane.position < lane.end { self.overrides[lane.position as usize].0 } else { u32::MAX };
-            value
+            answer
         } else if self.random {
             let word = mix(lane.salt.wrapping_add(u64::from(occurrence).wrapping_mul(0xd134_2543_de82_ef95)));
             draw(&self.rates, &self.thresholds, word)
         } else {
             0
         };
-        if value != 0
-            && let Some(recording) = &mut self.recording
-        {
-            recording.push((index as u32, occurrence, value));
+        if let Some(recording) = &mut self.recording {
+            lane.note_question(self.now);
+            if value != 0 {
+                let anchor = Which::Since { ns: lane.anchor_ns, skip: lane.at_instant };
+                recording.push(Asked { lane: index as u32, occurrence, value, anchor });
+            }
         }
         (value, occurrence)
     }
@@ -218,10 +263,41 @@ impl Chooser {
     #[inline]
     pub(crate) fn timer(&mut self, node: NodeId, kind: usize, spread_ns: u64) -> u64 {
         let lane = self.names.timer_lane(node.index(), kind);
+        if self.lanes[lane].since != u64::MAX {
+            return self.anchored_timer(lane, spread_ns);
+        }
         let draw = |_: &Rates, thresholds: &Thresholds, word: u64| {
             if slice(word, 0) < thresholds.timer { 1 + between(mix(word), 0, spread_ns) } else { 0 }
         };
-        self.ask(lane, draw).0
+        let (value, _) = self.ask(lane, draw);
+        if value != 0 && let Some(asked) = self.recording.as_mut().and_then(|recording| recording.last_mut()) {
+            asked.anchor = Which::Since { ns: self.now.saturating_add(value - 1), skip: 0 };
+        }
+        value
+    }
+
+    /// An override of a timer that is anchored says *when it fires*, if the timer's range still holds that time.
+    #[cold]
+    fn anchored_timer(&mut self, lane: usize, spread_ns: u64) -> u64 {
+        let (index, now) = (lane as u32, self.now);
+        let lane = &mut self.lanes[lane];
+        lane.occurrence += 1;
+        while lane.since < now {
+            lane.by_time.0 += 1;
+            lane.look_ahead(&self.overrides);
+        }
+        let late = lane.since - now;
+        if lane.since == u64::MAX || late > spread_ns {
+            return 0;
+        }
+        let anchor = Which::Since { ns: lane.since, skip: 0 };
+        lane.by_time.0 += 1;
+        lane.look_ahead(&self.overrides);
+        self.asked += 1;
+        if let Some(recording) = &mut self.recording {
+            recording.push(Asked { lane: index, occurrence: lane.occurrence, value: 1 + late, anchor });
+        }
+        1 + late
     }
 
     /// How much longer the node's next sync takes, in nanoseconds.
@@ -250,6 +326,53 @@ impl Chooser {
             if slice(word, 0) < thresholds.cut { between(mix(word), 0, leaving) } else { 0 }
         };
         self.ask(lane, draw).0.min(leaving)
+    }
+}
+
+impl Lane {
+    /// The overriding answer to the occurrence that was just asked for.
+    #[cold]
+    fn overridden(&mut self, overrides: &[(Which, u64)]) -> Option<u64> {
+        let by_number = self.occurrence == self.next;
+        if !by_number && self.skip > 0 {
+            self.skip -= 1;
+            return None;
+        }
+        let cursor = if by_number { &mut self.by_number } else { &mut self.by_time };
+        let (_, value) = overrides[cursor.0 as usize];
+        cursor.0 += 1;
+        self.look_ahead(overrides);
+        Some(value)
+    }
+
+    /// An anchor stands most firmly half way between the instant before and this one.
+    fn note_question(&mut self, now: u64) {
+        if self.asked_ns == now && self.occurrence > 1 {
+            self.at_instant += 1;
+        } else {
+            self.anchor_ns = self.asked_ns.midpoint(now);
+            (self.asked_ns, self.at_instant) = (now, 0);
+        }
+    }
+
+    /// Finds what the next overrides answer.
+    fn look_ahead(&mut self, overrides: &[(Which, u64)]) {
+        let next = |(position, end): (u32, u32)| (position < end).then(|| overrides[position as usize].0);
+        self.next = match next(self.by_number) {
+            Some(Which::Nth(nth)) => nth,
+            _ => u32::MAX,
+        };
+        let by_time = next(self.by_time);
+        if let Some(Which::Since { ns, skip }) = by_time {
+            // Of several anchors in one instant, the earlier ones were passed over already.
+            let passed = match self.by_time.0.checked_sub(1).map(|before| overrides[before as usize].0) {
+                Some(Which::Since { ns: before, skip: passed }) if before == ns && self.since == ns => passed + 1,
+                _ => 0,
+            };
+            (self.since, self.skip) = (ns, skip.saturating_sub(passed));
+        } else {
+            self.since = u64::MAX;
+        }
     }
 }
 
@@ -376,7 +499,7 @@ impl Names {
             (DecisionKind::Timer, ..) => self.timers[name],
             _ => "",
         };
-        Key { kind, source, target, of: of.to_string(), nth }
+        Key { kind, source, target, of: of.to_string(), which: Which::Nth(nth) }
     }
 
     /// The lane of a key; `None` when the key names nothing in this cluster.
@@ -441,13 +564,27 @@ mod tests {
 
     #[test]
     fn overrides_answer_their_own_occurrence_only() {
-        let key = |nth| Key { nth, ..NAMES.key(NAMES.message_lane(0, 1, 1), 1) };
+        let key = |nth| Key { which: Which::Nth(nth), ..NAMES.key(NAMES.message_lane(0, 1, 1), 1) };
         let decisions = [3, 1].map(|nth| Decision { key: key(nth), value: Fate::Lost.encode() });
         let absent = Decision { key: Key { of: "gone".into(), ..key(1) }, value: 1 };
         let mut chooser = Chooser::replay(NAMES, &[decisions.as_slice(), &[absent]].concat());
         let lost: Vec<bool> = (0..4).map(|_| chooser.fate(NodeId(0), NodeId(1), 1).0 == 1).collect();
         assert_eq!(lost, [true, false, true, false]);
         assert_eq!(chooser.never_asked(), 1, "the one that names no message of this protocol");
+    }
+
+    #[test]
+    fn an_anchored_override_answers_the_first_question_from_its_time_on() {
+        let lane = NAMES.key(NAMES.message_lane(0, 1, 1), 1);
+        let since = |ns| Decision { key: Key { which: Which::Since { ns, skip: 0 }, ..lane.clone() }, value: Fate::Lost.encode() };
+        let fourth = Decision { key: Key { which: Which::Nth(4), ..lane.clone() }, value: Fate::Arrives(7).encode() };
+        let mut chooser = Chooser::replay(NAMES, &[since(50), since(20), fourth]);
+        let answers = [0, 19, 25, 30, 49, 80, 90].map(|now| {
+            chooser.set_now(now);
+            chooser.fate(NodeId(0), NodeId(1), 1).0
+        });
+        assert_eq!(answers, [0, 0, 1, Fate::Arrives(7).encode(), 0, 1, 0]);
+        assert_eq!(chooser.never_asked(), 0);
     }
 
     #[test]

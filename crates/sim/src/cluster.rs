@@ -8,7 +8,7 @@ use quarrel_protocol::{
 
 use crate::chooser::{Chooser, Names};
 use crate::clients::{Clients, Next};
-use crate::decision::{Decision, Endpoint};
+use crate::decision::{Decision, Endpoint, Which};
 use crate::digest::Digest;
 use crate::fault::{Fault, FaultClass, FaultCounts};
 use crate::flight::{Cargo, Flight, Slab};
@@ -194,8 +194,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
     }
 
-    /// What the run recorded: decisions, faults, events.
-    pub fn take_recorded(&mut self) -> (Vec<Decision>, Vec<Fault>, Vec<TraceEvent>) {
+    /// What the run recorded: decisions, each with its anchor in time; faults; events.
+    pub fn take_recorded(&mut self) -> (Vec<(Decision, Which)>, Vec<Fault>, Vec<TraceEvent>) {
         let events = self.recorder.take().map(|recorder| recorder.events).unwrap_or_default();
         let mut faults = std::mem::take(&mut self.faults);
         faults.sort();
@@ -249,6 +249,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     fn advance(&mut self, time: u64) {
         debug_assert!(time >= self.now, "time never goes back");
         self.now = time;
+        self.chooser.set_now(time);
         if time != self.instant {
             (self.instant, self.instant_events) = (time, 0);
         }

@@ -10,6 +10,8 @@ use std::str::FromStr;
 use quarrel_protocol::{ClientId, NodeId};
 use serde::{Deserialize, Serialize};
 
+use crate::time::Span;
+
 /// Someone who sends or receives: a node or a client.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Endpoint {
@@ -74,9 +76,37 @@ pub enum DecisionKind {
     Cut,
 }
 
+/// Which of the decisions that share the rest of their names.
+///
+/// Occurrences are what runs record. The shrinker anchors decisions to times instead: "the 57th AppendEntries from n5
+/// to n1" is another message as soon as an earlier client operation is gone, "the first one sent from 2.4 s on" is not.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Which {
+    /// The n-th, from 1.
+    Nth(u32),
+    /// The first that is asked for at that time or later, in nanoseconds, and was not answered by another. For a
+    /// timer: the one that can fire at that time, and it does.
+    Since {
+        /// From when on, in nanoseconds.
+        ns: u64,
+        /// How many are passed over first: those that share the instant.
+        skip: u32,
+    },
+}
+
+impl Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Which::Nth(nth) => write!(f, "no. {nth}"),
+            Which::Since { ns, skip: 0 } => write!(f, "(the next from {} on)", Span(*ns)),
+            Which::Since { ns, skip } => write!(f, "(no. {} from {} on)", skip + 1, Span(*ns)),
+        }
+    }
+}
+
 /// The name of a decision.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "KeyFields", into = "KeyFields")]
 pub struct Key {
     /// What it is about.
     pub kind: DecisionKind,
@@ -85,10 +115,52 @@ pub struct Key {
     /// The receiver; the source again where there is none.
     pub target: Endpoint,
     /// The message's or timer's kind; `request` and `reply` between clients and nodes; empty for disks and crashes.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub of: String,
-    /// Which one, from 1.
-    pub nth: u32,
+    /// Which one.
+    pub which: Which,
+}
+
+/// A key as files have it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFields {
+    kind: DecisionKind,
+    source: Endpoint,
+    target: Endpoint,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    of: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nth: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    skip: Option<u32>,
+}
+
+impl TryFrom<KeyFields> for Key {
+    type Error = &'static str;
+
+    fn try_from(fields: KeyFields) -> Result<Self, Self::Error> {
+        let KeyFields { kind, source, target, of, nth, since_ns, skip } = fields;
+        let which = match (nth, since_ns, skip) {
+            (Some(0), ..) => return Err("occurrences count from 1"),
+            (Some(nth), None, None) => Which::Nth(nth),
+            (None, Some(ns), skip) => Which::Since { ns, skip: skip.unwrap_or(0) },
+            _ => return Err("a decision has exactly one of `nth` and `since_ns`"),
+        };
+        Ok(Key { kind, source, target, of, which })
+    }
+}
+
+impl From<Key> for KeyFields {
+    fn from(key: Key) -> Self {
+        let Key { kind, source, target, of, which } = key;
+        let (nth, since_ns, skip) = match which {
+            Which::Nth(nth) => (Some(nth), None, None),
+            Which::Since { ns, skip } => (None, Some(ns), (skip > 0).then_some(skip)),
+        };
+        Self { kind, source, target, of, nth, since_ns, skip }
+    }
 }
 
 /// A decision that is not the default.
@@ -197,9 +269,6 @@ impl Serialize for Decision {
 impl<'de> Deserialize<'de> for Decision {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (key, answer) = <(Key, String)>::deserialize(deserializer)?;
-        if key.nth == 0 {
-            return Err(serde::de::Error::custom("occurrences count from 1"));
-        }
         let value = Decision::parse(key.kind, &answer).map_err(serde::de::Error::custom)?;
         Ok(Decision { key, value })
     }
@@ -207,14 +276,14 @@ impl<'de> Deserialize<'de> for Decision {
 
 impl Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Key { kind, source, target, of, nth } = &self.key;
+        let Key { kind, source, target, of, which } = &self.key;
         let answer = Decision::answer(*kind, self.value);
         match kind {
-            DecisionKind::Fate => write!(f, "{of} no. {nth} from {source} to {target}: {answer}"),
-            DecisionKind::Timer => write!(f, "{source}'s {of} timer no. {nth} fires {answer}"),
-            DecisionKind::Sync => write!(f, "{source}'s disk sync no. {nth} takes {answer} longer"),
-            DecisionKind::Lost => write!(f, "{source}'s crash no. {nth} takes {answer} un-synced records"),
-            DecisionKind::Cut => write!(f, "{source}'s crash no. {nth} cuts {answer} effects"),
+            DecisionKind::Fate => write!(f, "{of} {which} from {source} to {target}: {answer}"),
+            DecisionKind::Timer => write!(f, "{source}'s {of} timer {which} fires {answer}"),
+            DecisionKind::Sync => write!(f, "{source}'s disk sync {which} takes {answer} longer"),
+            DecisionKind::Lost => write!(f, "{source}'s crash {which} takes {answer} un-synced records"),
+            DecisionKind::Cut => write!(f, "{source}'s crash {which} cuts {answer} effects"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use quarrel_protocol::ClientId;
-use quarrel_sim::decision::{Decision, DecisionKind, Endpoint, Key};
+use quarrel_sim::decision::{Decision, DecisionKind, Endpoint, Key, Which};
 use quarrel_sim::time::Span;
 
 use super::bounds;
@@ -63,7 +63,7 @@ pub(super) fn read_decision(
             .complain("this does not answer that kind of decision")
             .with_help(format!("expected {words}; never zero"))
     })?;
-    let key = Key { kind, source, target, of, nth };
+    let key = Key { kind, source, target, of, which: Which::Nth(nth) };
     if !seen.insert(key.clone()) {
         return Err(raw.complain("this is decided twice"));
     }

@@ -4,7 +4,7 @@ use quarrel_formats::Trace;
 use quarrel_formats::trace::{FORMAT, Header, Judgement, Oracle, TraceMark, Verdict};
 use quarrel_protocol::monitor::PropertyKind;
 use quarrel_protocol::{ClientId, NodeId, NodeSet, RequestId, Violation};
-use quarrel_sim::decision::{Decision, DecisionKind, Endpoint, Fate, Key};
+use quarrel_sim::decision::{Decision, DecisionKind, Endpoint, Fate, Key, Which};
 use quarrel_sim::fault::{Action, Fault};
 use quarrel_sim::record::{TraceEffect, TraceEvent};
 use quarrel_sim::world::{ClientPolicy, Limits, Operation, Rates, World};
@@ -48,7 +48,7 @@ fn header(expect: Judgement) -> Header {
                 source: Endpoint::Node(NodeId(0)),
                 target: Endpoint::Node(NodeId(1)),
                 of: "prepare".to_string(),
-                nth: 1,
+                which: Which::Nth(1),
             },
             value: Fate::Lost.encode(),
         }],

@@ -1,1 +1,92 @@
-//! The quarrel command line.
+//! The command line: arguments in, reports and exit codes out.
+//!
+//! [`main`] is the binary `quarrel`; [`main_with`] is the same command line over a registry of one's own, so that a
+//! user's protocol gets campaigns, shrinking, traces and replay with three lines.
+//!
+//! Reading order: `args` (what can be asked), `commands` (one file each), `report` (what is answered: for people in
+//! `human`, for tools in `json`, which documents the schema), then what they stand on: `scenarios` and `builtin`,
+//! `files`, `output`, `progress`, `interrupt`, `panics`.
+//!
+//! | exit | meaning |
+//! |---|---|
+//! | 0 | the expectation is met; `replay`: reproduced, or gone under `--expect gone` |
+//! | 1 | a property is violated or the expectation not met; `replay`: another outcome than the recorded one |
+//! | 2 | usage or bad input; also a folder that takes no file, and a full disk: the place was ours to be given |
+//! | 3 | an internal error, or nondeterminism: a replay that diverges on the same build |
+//! | 4 | a vacuous campaign |
+//! | 75 | interrupted; what was done is reported |
+#![allow(clippy::disallowed_methods, reason = "the command line owns files, environment, clock and threads")]
+
+mod args;
+mod builtin;
+mod commands;
+mod exit;
+mod files;
+mod interrupt;
+mod output;
+mod panics;
+mod progress;
+mod report;
+mod scenarios;
+mod story;
+mod suggest;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use quarrel_harness::registry::Registry;
+
+use crate::args::Arguments;
+use crate::output::Output;
+
+/// The binary `quarrel`: the protocols that come with it.
+pub fn main() -> ExitCode {
+    main_with(&Registry::standard())
+}
+
+/// The command line over the protocols of this registry, with the arguments of the process.
+pub fn main_with(registry: &Registry) -> ExitCode {
+    panics::install_hook();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| obey(registry, &words)));
+    // The hook, or the guard of the run, has said what happened.
+    ExitCode::from(code.unwrap_or(exit::INTERNAL))
+}
+
+/// What a command works with.
+struct Session<'a> {
+    /// The protocols there are.
+    registry: &'a Registry,
+    /// The name of the program, for the commands that reports suggest.
+    program: String,
+    /// Where results go.
+    output: Output,
+}
+
+fn obey(registry: &Registry, words: &[OsString]) -> u8 {
+    let program = program_name(words.first());
+    let matches = Arguments::command().name(program.clone()).try_get_matches_from(words);
+    let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version go to standard output and end well; a closed pipe is nobody's error.
+            let _closed = error.print();
+            return if error.use_stderr() { exit::USAGE } else { exit::MET };
+        }
+    };
+    let mut session = Session { registry, program, output: Output::new(arguments.format) };
+    match commands::run(&mut session, arguments.command) {
+        Ok(code) => code,
+        Err(failure) => {
+            output::complain(&failure.message);
+            failure.code
+        }
+    }
+}
+
+fn program_name(first: Option<&OsString>) -> String {
+    let name = first.and_then(|word| Path::new(word).file_stem());
+    name.map_or_else(|| "quarrel".to_string(), |name| name.to_string_lossy().into_owned())
+}

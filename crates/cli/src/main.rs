@@ -1,1 +1,5 @@
-fn main() {}
+//! The quarrel command line.
+
+fn main() -> std::process::ExitCode {
+    quarrel_cli::main()
+}

@@ -1,0 +1,235 @@
+//! What can be asked.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use quarrel_formats::scenario::parse_duration;
+
+/// Deterministic simulation testing for consensus protocols.
+#[derive(Parser, Debug)]
+#[command(version, about, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    /// For people, or one JSON document for tools.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: Format,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// How results are written.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// Text.
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run one seed of a scenario.
+    #[command(after_long_help = crate::report::json::RUN_HELP)]
+    Run(RunArguments),
+    /// Run many seeds of a scenario, and make what fails small.
+    #[command(after_long_help = crate::report::json::CAMPAIGN_HELP)]
+    Campaign(CampaignArguments),
+    /// Run traces again and say what became of them.
+    #[command(after_long_help = crate::report::json::REPLAY_HELP)]
+    Replay(ReplayArguments),
+    /// Make a failing trace as small as it gets.
+    Shrink(ShrinkArguments),
+    /// Tell what happened in a trace.
+    View(ViewArguments),
+    /// List what there is.
+    List(ListArguments),
+}
+
+/// What is put on trial.
+#[derive(Args, Debug)]
+pub(crate) struct TrialArguments {
+    /// Switch a deliberate defect on, such as `raft/commit-old-term`; see `list flaws`.
+    #[arg(long = "flaw", value_name = "FLAW")]
+    pub(crate) flaws: Vec<String>,
+    /// Pin a value that the scenario draws, such as `nodes=5`, `network.loss=0`, `duration=10s`.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_set)]
+    pub(crate) sets: Vec<(String, String)>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    /// A scenario: a file, or a name such as `raft/chaos`; see `list scenarios`.
+    pub(crate) scenario: String,
+    /// The seed.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) on_trial: TrialArguments,
+    /// Write the run as a trace to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CampaignArguments {
+    /// Scenarios: files, or names such as `raft/chaos`; see `list scenarios`.
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<String>,
+    /// The seeds, from A up to but not including B. [default: 0..1000, without end under --for]
+    #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
+    pub(crate) seeds: Option<Range<u64>>,
+    /// End after this time, such as `10m`; several scenarios share it.
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_time_limit)]
+    pub(crate) time_limit: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) on_trial: TrialArguments,
+    /// How many threads. [default: as many as the machine runs at once]
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// End after the first K failing seeds, in the order of seeds.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) stop_after: Option<u64>,
+    /// Keep failing runs as they are.
+    #[arg(long)]
+    pub(crate) no_shrink: bool,
+    /// The folder for traces of failing runs, created if need be. [default: quarrel-out]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArguments {
+    /// Traces.
+    #[arg(required = true, value_name = "TRACE")]
+    pub(crate) traces: Vec<PathBuf>,
+    /// Run the corrected protocol: without the flaws that were on.
+    #[arg(long)]
+    pub(crate) no_flaws: bool,
+    /// What must come out. Without it, the recorded run must be reproduced.
+    #[arg(long, value_enum, value_name = "OUTCOME")]
+    pub(crate) expect: Option<Expect>,
+}
+
+/// What a replay must come to.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Expect {
+    /// The violation is gone.
+    Gone,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShrinkArguments {
+    /// A trace that fails.
+    pub(crate) trace: PathBuf,
+    /// Where the smallest run goes. [default: beside the trace, as NAME.shrunk.jsonl]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ViewArguments {
+    /// A trace.
+    pub(crate) trace: PathBuf,
+    /// Every event.
+    #[arg(long, conflicts_with = "diagram")]
+    pub(crate) full: bool,
+    /// A space-time diagram: a column for each node.
+    #[arg(long)]
+    pub(crate) diagram: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListArguments {
+    /// What to list.
+    #[arg(value_enum)]
+    pub(crate) what: Listed,
+}
+
+/// What can be listed.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Listed {
+    /// What can be put on trial.
+    Protocols,
+    /// The deliberate defects.
+    Flaws,
+    /// What runs are judged by.
+    Invariants,
+    /// The classes of faults.
+    Faults,
+    /// The built-in scenarios.
+    Scenarios,
+}
+
+fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
+    let malformed = || format!("expected a range such as `0..1000`, found `{}`", text.escape_debug());
+    let (from, to) = text.split_once("..").ok_or_else(malformed)?;
+    let number = |digits: &str| match digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.is_empty() {
+        false => Err(malformed()),
+        true => digits.parse::<u64>().map_err(|_| format!("a seed is at most {}", u64::MAX)),
+    };
+    let (from, to) = (number(from)?, number(to)?);
+    match from.cmp(&to) {
+        std::cmp::Ordering::Less => Ok(from..to),
+        std::cmp::Ordering::Equal => Err("the range is empty: the second seed is not included".to_string()),
+        std::cmp::Ordering::Greater => Err("the range is reversed".to_string()),
+    }
+}
+
+fn parse_set(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_string(), value.trim().to_string()))
+        }
+        _ => Err("expected KEY=VALUE, such as `network.loss=0`".to_string()),
+    }
+}
+
+fn parse_time_limit(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        0 => Err("no time at all".to_string()),
+        ns => Ok(Duration::from_nanos(ns)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn ranges_of_seeds_are_strict() {
+        assert_eq!(parse_seeds("0..1000"), Ok(0..1000));
+        assert_eq!(parse_seeds("7..18446744073709551615"), Ok(7..u64::MAX));
+        for wrong in [
+            "",
+            "5",
+            "..",
+            "1..",
+            "..5",
+            "5..5",
+            "9..2",
+            "-1..5",
+            "0..=5",
+            "0..+5",
+            "a..b",
+            "0..18446744073709551616",
+        ] {
+            assert!(parse_seeds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn pinned_values_may_hold_equals_signs() {
+        assert_eq!(parse_set("a.b=c=d"), Ok(("a.b".to_string(), "c=d".to_string())));
+        for wrong in ["", "a", "=1", " =1"] {
+            assert!(parse_set(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The built-in scenarios: the folder `scenarios/`, embedded, so that a name works from any folder.
+
+/// A built-in scenario.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Builtin {
+    /// Its name: `raft/chaos`.
+    pub(crate) name: &'static str,
+    /// Where it lies in the checkout, as errors name it.
+    pub(crate) file: &'static str,
+    /// What it says.
+    pub(crate) text: &'static str,
+}
+
+macro_rules! table {
+    [$($name:literal),* $(,)?] => {
+        &[$(Builtin {
+            name: $name,
+            file: concat!("scenarios/", $name, ".toml"),
+            text: include_str!(concat!("../../../scenarios/", $name, ".toml")),
+        }),*]
+    };
+}
+
+/// All of them, in the order in which they are listed.
+pub(crate) const ALL: &[Builtin] = table![
+    "raft/calm",
+    "raft/chaos",
+    "raft/standard-unit",
+    "raft/figure-8",
+    "raft/split-vote",
+    "raft/leader-isolated",
+    "raft/minority-partition",
+    "raft/lossy-network",
+    "raft/crash-storm",
+    "raft/flapping-link",
+    "paxos/calm",
+    "paxos/chaos",
+    "paxos/duelling-proposers",
+    "paxos/acceptor-restarts",
+    "paxos/minority",
+];
+
+/// The built-in scenario of that name.
+pub(crate) fn find(name: &str) -> Option<Builtin> {
+    ALL.iter().copied().find(|builtin| builtin.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_table_is_the_folder() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
+        let mut there = BTreeSet::new();
+        for protocol in std::fs::read_dir(&folder).expect("the folder is there") {
+            let protocol = protocol.expect("it can be read").path();
+            for file in std::fs::read_dir(&protocol).expect("it has one folder for each protocol") {
+                let file = file.expect("it can be read").path();
+                let name = file.strip_prefix(&folder).expect("it is below").with_extension("");
+                there.insert(name.to_str().expect("names are text").to_string());
+            }
+        }
+        let table: BTreeSet<String> = ALL.iter().map(|builtin| builtin.name.to_string()).collect();
+        assert_eq!(table, there, "crates/cli/src/builtin.rs lists what lies in scenarios/");
+    }
+}

@@ -1,0 +1,134 @@
+//! `quarrel list`: what there is.
+
+use quarrel_formats::Scenario;
+use quarrel_harness::registry::Registry;
+use quarrel_sim::fault::FaultClass;
+use serde::Serialize;
+
+use crate::Session;
+use crate::args::Listed;
+use crate::builtin;
+use crate::exit::{Failure, MET};
+use crate::report::text::wrapped;
+
+pub(super) fn run(session: &mut Session<'_>, what: Listed) -> Result<u8, Failure> {
+    let (name, listing) = match what {
+        Listed::Protocols => ("protocols", protocols(session.registry)),
+        Listed::Flaws => ("flaws", flaws(session.registry)),
+        Listed::Invariants => ("invariants", invariants(session.registry)),
+        Listed::Faults => ("faults", faults()),
+        Listed::Scenarios => ("scenarios", scenarios(session.registry)?),
+    };
+    let document = serde_json::json!({ name: listing });
+    session.output.answer(&document, || human(&listing))?;
+    Ok(MET)
+}
+
+/// One thing that there is.
+#[derive(Serialize)]
+struct Item {
+    name: String,
+    /// What it is, in one sentence.
+    about: String,
+    /// More about it, by name.
+    #[serde(flatten)]
+    more: std::collections::BTreeMap<&'static str, String>,
+}
+
+impl Item {
+    fn new(name: impl Into<String>, about: impl Into<String>, more: &[(&'static str, String)]) -> Self {
+        Self { name: name.into(), about: about.into(), more: more.iter().cloned().collect() }
+    }
+}
+
+fn protocols(registry: &Registry) -> Vec<Item> {
+    let item = |entry: &dyn quarrel_harness::registry::Entry| {
+        let name = entry.name();
+        let (properties, flaws) = (entry.properties().len(), entry.flaws().len());
+        let scenarios = builtin::ALL.iter().filter(|builtin| belongs(builtin.name, name)).count();
+        let about = format!("{properties} invariants, {flaws} flaws, {scenarios} scenarios");
+        Item::new(name, about, &[])
+    };
+    registry.entries().map(item).collect()
+}
+
+fn belongs(scenario: &str, protocol: &str) -> bool {
+    scenario.split_once('/').is_some_and(|(theirs, _)| theirs == protocol)
+}
+
+fn flaws(registry: &Registry) -> Vec<Item> {
+    let mut items = Vec::new();
+    for entry in registry.entries() {
+        items.extend(entry.flaws().iter().map(|flaw| {
+            let needs = format!("{}; {} nodes or more", flaw.needs, flaw.nodes_min);
+            let more = [("breaks", flaw.breaks.into()), ("needs", needs), ("source", flaw.source.into())];
+            Item::new(format!("{}/{}", entry.name(), flaw.name), flaw.mistake, &more)
+        }));
+    }
+    items
+}
+
+fn invariants(registry: &Registry) -> Vec<Item> {
+    let mut items = Vec::new();
+    for entry in registry.entries() {
+        items.extend(entry.properties().iter().map(|property| {
+            let more = [("kind", property.kind.to_string()), ("source", property.source.into())];
+            Item::new(format!("{}/{}", entry.name(), property.name), property.statement, &more)
+        }));
+    }
+    items
+}
+
+fn faults() -> Vec<Item> {
+    FaultClass::ALL.iter().map(|class| Item::new(class.name(), class.meaning(), &[])).collect()
+}
+
+/// Those of protocols that are here.
+fn scenarios(registry: &Registry) -> Result<Vec<Item>, Failure> {
+    let mut items = Vec::new();
+    for builtin in builtin::ALL {
+        let scenario = Scenario::parse(builtin.name, builtin.file, builtin.text.as_bytes())?;
+        if registry.find(&scenario.protocol).is_some() {
+            items.push(Item::new(builtin.name, first_sentence(&scenario.about), &[]));
+        }
+    }
+    Ok(items)
+}
+
+fn first_sentence(about: &[String]) -> String {
+    let paragraph: Vec<&str> = about.iter().map(String::as_str).take_while(|line| !line.is_empty()).collect();
+    let text = paragraph.join(" ");
+    match text.find(". ") {
+        Some(end) => text[..=end].to_string(),
+        None => text,
+    }
+}
+
+fn human(items: &[Item]) -> String {
+    let width = items.iter().map(|item| item.name.len()).max().unwrap_or(0).min(40);
+    let mut text = String::new();
+    for Item { name, about, more } in items {
+        text.push_str(&wrapped(&format!("{name:width$}  "), &" ".repeat(width + 2), about));
+        for (key, value) in more {
+            text.push_str(&wrapped(
+                &" ".repeat(width + 2),
+                &" ".repeat(width + 4),
+                &format!("{key}: {value}"),
+            ));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_sentence_ends_at_its_period() {
+        let about =
+            ["A swarm over Raft: every run", "draws its own. Then more.", "", "Other."].map(String::from);
+        assert_eq!(first_sentence(&about), "A swarm over Raft: every run draws its own.");
+        assert_eq!(first_sentence(&["Alone".to_string()]), "Alone");
+    }
+}

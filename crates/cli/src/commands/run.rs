@@ -1,0 +1,44 @@
+//! `quarrel run`: one seed.
+
+use quarrel_formats::scenario::Expected;
+use quarrel_harness::run::Outcome;
+
+use crate::Session;
+use crate::args::RunArguments;
+use crate::exit::{Failure, MET, NOT_MET};
+use crate::files;
+use crate::panics::in_run;
+use crate::report::run::RunReport;
+use crate::scenarios::{Prepared, prepare};
+
+pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result<u8, Failure> {
+    let Prepared { given, trial } = prepare(session.registry, &arguments.scenario, &arguments.on_trial)?;
+    let outcome = in_run(|| trial.run(arguments.seed));
+    if let Some(path) = &arguments.trace {
+        let trace = in_run(|| trial.record(arguments.seed));
+        files::write_trace(path, &trace)?;
+    }
+    let expected = trial.scenario().expected(trial.flaws());
+    let met = is_met(&expected, &outcome);
+    let report = RunReport {
+        given: &given,
+        flaws: trial.flaws(),
+        pins: &arguments.on_trial.sets,
+        outcome: &outcome,
+        expected: &expected,
+        met,
+        trace: arguments.trace.as_deref(),
+        program: &session.program,
+    };
+    session.output.answer(&report.json(), || report.human())?;
+    Ok(if met { MET } else { NOT_MET })
+}
+
+/// Whether one run is what the scenario expects of a campaign.
+fn is_met(expected: &Expected, outcome: &Outcome) -> bool {
+    match expected {
+        Expected::Holds => outcome.verdict().is_none(),
+        Expected::Violates(property) => outcome.verdict().is_some_and(|broken| &broken.property == property),
+        Expected::Blocks => outcome.verdict().is_none() && outcome.is_blocked(),
+    }
+}

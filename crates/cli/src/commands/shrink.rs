@@ -1,0 +1,45 @@
+//! `quarrel shrink`: a failing trace, as small as it gets.
+
+use std::path::{Path, PathBuf};
+
+use quarrel_formats::trace::Judgement;
+
+use crate::Session;
+use crate::args::ShrinkArguments;
+use crate::exit::{Failure, MET, NOT_MET};
+use crate::files;
+use crate::panics::in_run;
+use crate::report::shrink::ShrinkTold;
+
+pub(super) fn run(session: &mut Session<'_>, arguments: &ShrinkArguments) -> Result<u8, Failure> {
+    let path = &arguments.trace;
+    let recorded = files::read_trace(path)?;
+    let case = session.registry.open(&path.display().to_string(), &recorded)?;
+    let Judgement::Violated(violation) = &recorded.verdict.judgement else {
+        return Err(Failure::input(format!("{}: nothing fails in this trace", path.display())));
+    };
+    let shrunk = in_run(|| case.shrink()).expect("a trace with a violation can be shrunk");
+    if shrunk.trace.verdict.judgement.signature() != Some(&violation.signature) {
+        let (path, property) = (path.display(), &violation.property);
+        return Err(Failure {
+            code: NOT_MET,
+            message: format!(
+                "{path}: run again, this trace no longer violates {property}: there is nothing to shrink\n  \
+                 = help: `{} replay` says what became of it",
+                session.program
+            ),
+        });
+    }
+    let output = arguments.output.clone().unwrap_or_else(|| beside(path));
+    files::write_trace(&output, &shrunk.trace)?;
+    let told = ShrinkTold { path, output: &output, violation, shrunk: &shrunk, program: &session.program };
+    session.output.answer(&told.json(), || told.human())?;
+    Ok(MET)
+}
+
+/// `a.jsonl` becomes `a.shrunk.jsonl`.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_os_string();
+    name.push(".shrunk.jsonl");
+    path.with_file_name(name)
+}

@@ -1,0 +1,179 @@
+//! The report of `campaign`, for tools; [`super::campaign_human`] writes it for people.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use quarrel::engine::{End, Failure, Findings};
+use quarrel::judgement::Judgement;
+use quarrel_harness::case::items;
+use quarrel_harness::reach::{fault_classes, owed_cells};
+use quarrel_protocol::PropertyKind;
+use serde_json::{Map, Value, json};
+
+use super::json::pins;
+use super::numbers::{digest_text, milli, ratio_milli, seconds};
+use crate::scenarios::Prepared;
+use crate::story;
+use crate::suggest::shell_word;
+
+/// What came of a campaign.
+pub(crate) struct CampaignReport<'a> {
+    pub(crate) prepared: &'a Prepared,
+    pub(crate) pins: &'a [(String, String)],
+    pub(crate) findings: &'a Findings,
+    pub(crate) judgement: &'a Judgement,
+    /// One for each failure, in their order.
+    pub(crate) told: &'a [Told],
+    pub(crate) program: &'a str,
+}
+
+/// A failure, told.
+pub(crate) struct Told {
+    /// Where its trace went; `None` if that could not be written.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) summary: String,
+    /// Ten to twenty lines.
+    pub(crate) story: String,
+}
+
+impl Told {
+    pub(crate) fn new(failure: &Failure, file: Option<PathBuf>) -> Self {
+        Self { file, summary: story::summary(&failure.trace), story: story::short(&failure.trace) }
+    }
+}
+
+/// Whether breaking a property of this kind counts as finding a flaw. An assertion or an invariant may do no more
+/// than restate the line that a flaw removes.
+pub(crate) const fn counts(kind: PropertyKind) -> bool {
+    !matches!(kind, PropertyKind::Invariant | PropertyKind::Assertion)
+}
+
+impl CampaignReport<'_> {
+    pub(crate) fn json(&self) -> Value {
+        let Findings { tallies, seeds, end, wall, .. } = self.findings;
+        let mut document = json!({
+            "scenario": self.prepared.given,
+            "seeds": format!("{}..{}", seeds.start, seeds.end),
+            "flaws": self.prepared.trial.flaws(),
+            "set": pins(self.pins),
+            "verdict": self.judgement.word(),
+            "reasons": self.reasons(),
+            "exit": self.judgement.exit_code(),
+            "end": end_word(*end),
+            "runs": tallies.runs,
+            "failed": tallies.failed.len(),
+            "blocked": tallies.blocked,
+            "events": tallies.events,
+            "messages": tallies.messages,
+            "simulated_seconds": seconds(tallies.simulated_ns),
+            "wall_seconds": seconds(wall.as_nanos()),
+            "ratio": milli(ratio_milli(tallies.simulated_ns, wall.as_nanos())),
+            "digest": digest_text(tallies.digest),
+            "operations": { "asked": tallies.operations.0, "answered": tallies.operations.1 },
+        });
+        let sections = json!({
+            "properties": self.properties(),
+            "faults": self.faults().map(|(name, count, _)| (name.to_string(), count.into())).collect::<Map<_, _>>(),
+            "fault_runs": self.faults().map(|(name, _, runs)| (name.to_string(), runs.into())).collect::<Map<_, _>>(),
+            "sometimes": self.sometimes(),
+            "floor": self.floor(),
+            "violations": self.findings.failures.iter().zip(self.told).map(|(failure, told)| self.violation(failure, told)).collect::<Vec<_>>(),
+        });
+        if let (Value::Object(document), Value::Object(sections)) = (&mut document, sections) {
+            document.extend(sections);
+        }
+        document
+    }
+
+    /// Why the campaign is not met, or what it has shown nothing about.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        match self.judgement {
+            Judgement::Met | Judgement::Interrupted => Vec::new(),
+            Judgement::NotMet(why) => vec![why.clone()],
+            Judgement::Vacuous(empty) => empty.clone(),
+        }
+    }
+
+    fn properties(&self) -> Value {
+        let evaluated = |name: &str| self.findings.tallies.evaluated.get(name).copied().unwrap_or(0);
+        let properties = self.prepared.trial.properties().iter().map(|property| {
+            let entry = json!({ "kind": property.kind, "evaluated": evaluated(property.name) });
+            (property.name.to_string(), entry)
+        });
+        properties.collect::<Map<_, _>>().into()
+    }
+
+    /// The classes that the scenario can draw: how often each changed something, and in how many runs.
+    pub(super) fn faults(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
+        let tallies = &self.findings.tallies;
+        fault_classes(self.prepared.trial.scenario()).into_iter().map(|class| {
+            let runs = tallies.fault_runs.get(class.name()).copied().unwrap_or(0);
+            (class.name(), tallies.faults.of(class), runs)
+        })
+    }
+
+    /// The cells that the scenario owes or that happened: in how many runs.
+    pub(super) fn sometimes(&self) -> BTreeMap<&'static str, u64> {
+        let trial = &self.prepared.trial;
+        let owed = owed_cells(trial.scenario(), trial.cells()).into_iter().map(|cell| (cell.name, 0));
+        let happened = self.findings.tallies.cells.iter().filter(|&(_, &runs)| runs > 0);
+        owed.chain(happened.map(|(name, runs)| (*name, *runs))).collect()
+    }
+
+    fn floor(&self) -> Value {
+        let medians = &self.prepared.trial.scenario().floor.medians;
+        let entries = medians.iter().map(|(name, least)| {
+            let spread = self.findings.tallies.spreads.get(name.as_str()).cloned().unwrap_or_default();
+            let (median, mean) = (spread.median(), milli(u128::from(spread.mean_milli())));
+            (name.clone(), json!({ "least": least, "median": median, "mean": mean, "runs": spread.runs() }))
+        });
+        entries.collect::<Map<_, _>>().into()
+    }
+
+    fn violation(&self, failure: &Failure, told: &Told) -> Value {
+        let violation = &failure.group.violation;
+        let file = told.file.as_ref().map(|path| path.display().to_string());
+        json!({
+            "property": violation.property,
+            "kind": violation.kind,
+            "counts": counts(violation.kind),
+            "signature": violation.signature,
+            "detail": detail(failure),
+            "seed": failure.seed.to_string(),
+            "seeds": failure.group.seeds.iter().map(u64::to_string).collect::<Vec<_>>(),
+            "runs": failure.group.runs,
+            "flaws": failure.trace.header.flaws,
+            "trace": file,
+            "items": items(&failure.trace),
+            "items_before": failure.shrunk.map(|report| report.before),
+            "one_minimal": failure.shrunk.map(|report| report.one_minimal),
+            "replays": failure.shrunk.map(|report| report.replays),
+            "summary": told.summary,
+            "story": told.story,
+            "replay": self.command("replay", file.as_deref()),
+            "view": self.command("view", file.as_deref()),
+        })
+    }
+
+    /// A command on a trace, as a shell takes it.
+    pub(super) fn command(&self, name: &str, file: Option<&str>) -> Option<String> {
+        file.map(|file| format!("{} {name} {}", self.program, shell_word(file)))
+    }
+}
+
+/// The two facts that collide, as the trace at hand tells them.
+pub(super) fn detail(failure: &Failure) -> &str {
+    match &failure.trace.verdict.judgement {
+        quarrel_formats::trace::Judgement::Violated(violation) => &violation.detail,
+        quarrel_formats::trace::Judgement::Held => &failure.group.violation.detail,
+    }
+}
+
+const fn end_word(end: End) -> &'static str {
+    match end {
+        End::Complete => "complete",
+        End::EnoughFailures => "enough-failures",
+        End::TimeUp => "time-up",
+        End::Interrupted => "interrupted",
+    }
+}

@@ -1,0 +1,186 @@
+//! The report of `campaign`, for people: the verdict first, what it rests on, then each way of failing.
+
+use quarrel::engine::{End, Failure};
+use quarrel::judgement::Judgement;
+use quarrel_formats::scenario::Expected;
+use quarrel_harness::case::items;
+
+use super::campaign::{CampaignReport, Told, counts, detail};
+use super::numbers::{counted, digest_text, grouped, milli_text, ratio_milli, seconds_text};
+use super::run::options;
+use super::text::{columns, indented, wrapped};
+use crate::suggest::shell_word;
+
+/// How many ways of failing are told at length; a reader of the others has their traces.
+const STORIES_MAX: usize = 3;
+
+impl CampaignReport<'_> {
+    pub(crate) fn human(&self) -> String {
+        let mut text = self.headline();
+        text.push_str(&self.summary());
+        text.push_str(&self.evidence());
+        let all = || self.findings.failures.iter().zip(self.told);
+        for (position, (failure, told)) in all().filter(|(failure, _)| is_found(failure)).enumerate() {
+            text.push('\n');
+            text.push_str(&match position {
+                0..STORIES_MAX => self.at_length(failure, told),
+                _ => self.in_short(failure, told),
+            });
+        }
+        let apart: Vec<_> = all().filter(|(failure, _)| !is_found(failure)).collect();
+        if !apart.is_empty() {
+            text.push_str("\nReported apart: each of these restates a rule of the code, and does not count as finding a flaw.\n");
+            apart.iter().for_each(|(failure, told)| text.push_str(&self.in_short(failure, told)));
+        }
+        text
+    }
+
+    fn headline(&self) -> String {
+        let trial = self.prepared.trial.as_ref();
+        let (runs, seeds) = (self.findings.tallies.runs, &self.findings.seeds);
+        let name = format!("{}{}", self.prepared.given, options(trial.flaws(), self.pins));
+        let subject = format!("{name}, seeds {}..{}: ", seeds.start, seeds.end);
+        let failed = grouped(self.findings.tallies.failed.len() as u64);
+        let verdict = match (self.judgement, trial.scenario().expected(trial.flaws())) {
+            (Judgement::Met, Expected::Holds) => format!("every property held in {}", counted(runs, "run")),
+            (Judgement::Met, Expected::Violates(property)) => {
+                format!("{property} was violated, as expected; {failed} of {} failed", counted(runs, "run"))
+            }
+            (Judgement::Met, Expected::Blocks) => {
+                format!(
+                    "blocked, as expected, in {} of {}",
+                    grouped(self.findings.tallies.blocked),
+                    counted(runs, "run")
+                )
+            }
+            (Judgement::NotMet(why), _) => format!("NOT MET: {why}"),
+            (Judgement::Vacuous(_), _) => {
+                "VACUOUS: nothing was violated, but this has shown nothing about".to_string()
+            }
+            (Judgement::Interrupted, _) => {
+                format!("INTERRUPTED after {}; {failed} failed", counted(runs, "run"))
+            }
+        };
+        let mut text = wrapped("", "  ", &format!("{subject}{verdict}"));
+        if let Judgement::Vacuous(empty) = self.judgement {
+            empty.iter().for_each(|what| text.push_str(&wrapped("  - ", "    ", what)));
+        }
+        text
+    }
+
+    fn summary(&self) -> String {
+        let tallies = &self.findings.tallies;
+        let wall_ns = self.findings.wall.as_nanos();
+        let ended = match self.findings.end {
+            End::Complete | End::Interrupted => "",
+            End::EnoughFailures => " (ended after enough failures)",
+            End::TimeUp => " (ended when the time was up)",
+        };
+        format!(
+            "  {}, {} events, {} messages; {} operations asked, {} answered\n  \
+             {} s simulated in {} s: {} times as fast as real time{ended}\n  digest {}\n",
+            counted(tallies.runs, "run"),
+            grouped(tallies.events),
+            grouped(tallies.messages),
+            grouped(tallies.operations.0),
+            grouped(tallies.operations.1),
+            seconds_text(tallies.simulated_ns),
+            seconds_text(wall_ns),
+            milli_text(ratio_milli(tallies.simulated_ns, wall_ns)),
+            digest_text(tallies.digest),
+        )
+    }
+
+    /// What the verdict rests on.
+    fn evidence(&self) -> String {
+        let tallies = &self.findings.tallies;
+        let evaluated = |name: &str| tallies.evaluated.get(name).copied().unwrap_or(0);
+        let properties = self.prepared.trial.properties().iter();
+        let properties = properties.map(|it| (it.name.to_string(), grouped(evaluated(it.name))));
+        let faults = self.faults().map(|(name, count, runs)| {
+            (name.to_string(), format!("{} in {}", grouped(count), counted(runs, "run")))
+        });
+        let sometimes = self.sometimes().into_iter().map(|(name, runs)| (name.to_string(), grouped(runs)));
+        let medians = &self.prepared.trial.scenario().floor.medians;
+        let floor = medians.iter().map(|(name, least)| {
+            let spread = tallies.spreads.get(name.as_str()).cloned().unwrap_or_default();
+            let mean = milli_text(u128::from(spread.mean_milli()));
+            (name.clone(), format!("median {}, mean {mean} (least {least})", spread.median()))
+        });
+        let mut text = section("Properties, how often each was evaluated", properties.collect());
+        text.push_str(&section("Faults, how often each class changed something", faults.collect()));
+        text.push_str(&section("Sometimes, in how many runs each happened", sometimes.collect()));
+        text.push_str(&section("Per run in which the class was on", floor.collect()));
+        text
+    }
+
+    /// One way of failing, on less than a screen.
+    fn at_length(&self, failure: &Failure, told: &Told) -> String {
+        let violation = &failure.group.violation;
+        let (kind, runs) = (violation.kind, counted(failure.group.runs, "run"));
+        let mut text = format!("{} ({kind}) violated in {runs}; seed {}\n", violation.property, failure.seed);
+        text.push_str(&wrapped("  ", "  ", detail(failure)));
+        text.push_str(&match failure.shrunk {
+            Some(report) => {
+                let minimal = if report.one_minimal { ", and each one is needed" } else { "" };
+                format!(
+                    "  {} items shrunk to {}{minimal}:\n\n",
+                    grouped(report.before as u64),
+                    grouped(report.after as u64)
+                )
+            }
+            None => format!("  {}, not shrunk\n", counted(items(&failure.trace) as u64, "item")),
+        });
+        if failure.shrunk.is_some() {
+            text.push_str(&indented("    ", &told.story));
+            text.push('\n');
+        }
+        text.push_str(&self.files(failure, told));
+        text
+    }
+
+    fn files(&self, failure: &Failure, told: &Told) -> String {
+        let Some(path) = &told.file else {
+            let trial = format!(
+                "{}{}",
+                shell_word(&self.prepared.given),
+                options(&failure.trace.header.flaws, self.pins)
+            );
+            let seed = failure.seed;
+            return format!("  record   {} run {trial} --seed {seed} --trace FILE\n", self.program);
+        };
+        let path = shell_word(&path.display().to_string());
+        let program = self.program;
+        let mut text = format!(
+            "  trace    {path}\n  replay   {program} replay {path}\n  view     {program} view {path}\n"
+        );
+        if !failure.trace.header.flaws.is_empty() {
+            text.push_str(&format!("  correct  {program} replay {path} --no-flaws --expect gone\n"));
+        }
+        text
+    }
+
+    fn in_short(&self, failure: &Failure, told: &Told) -> String {
+        let violation = &failure.group.violation;
+        let (kind, runs, seed) = (violation.kind, counted(failure.group.runs, "run"), failure.seed);
+        let size = counted(items(&failure.trace) as u64, "item");
+        let mut text = format!("{} ({kind}) violated in {runs}; seed {seed}, {size}\n", violation.property);
+        if let Some(path) = &told.file {
+            text.push_str(&format!(
+                "  view     {} view {}\n",
+                self.program,
+                shell_word(&path.display().to_string())
+            ));
+        }
+        text
+    }
+}
+
+fn is_found(failure: &Failure) -> bool {
+    counts(failure.group.violation.kind)
+}
+
+/// A title, and columns below it; nothing without cells.
+fn section(title: &str, cells: Vec<(String, String)>) -> String {
+    if cells.is_empty() { String::new() } else { format!("{title}\n{}", columns("  ", &cells)) }
+}

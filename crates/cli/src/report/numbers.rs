@@ -1,0 +1,98 @@
+//! Numbers as people and tools read them. All arithmetic is on integers.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// `12,345,678`.
+pub(crate) fn grouped(number: impl Into<u128>) -> String {
+    let digits = number.into().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `3 runs`, `1 run`.
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
+}
+
+/// Seconds as a JSON number: `13.25`. Exact to the microsecond up to 10⁹ seconds.
+pub(crate) fn seconds(ns: u128) -> Value {
+    let text = format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000);
+    // Read as what a JSON number is, rather than divided.
+    text.parse::<f64>().map_or(Value::Null, Value::from)
+}
+
+/// Seconds for people: `1,234.5`.
+pub(crate) fn seconds_text(ns: u128) -> String {
+    let tenths = ns / 100_000_000;
+    match tenths {
+        100_000.. => grouped(tenths / 10),
+        100.. => format!("{}.{}", grouped(tenths / 10), tenths % 10),
+        _ => format!("{}.{:03}", ns / 1_000_000_000, ns / 1_000_000 % 1000),
+    }
+}
+
+/// A ratio, in thousandths; 0 when there is nothing to divide by.
+pub(crate) fn ratio_milli(over: u128, under: u128) -> u128 {
+    over.saturating_mul(1000).checked_div(under).unwrap_or(0)
+}
+
+/// Thousandths for people: `1.25`, `6,066`.
+pub(crate) fn milli_text(milli: u128) -> String {
+    match milli {
+        100_000.. => grouped(milli / 1000),
+        _ => format!("{}.{:02}", milli / 1000, milli % 1000 / 10),
+    }
+}
+
+/// Thousandths as a JSON number.
+pub(crate) fn milli(milli: u128) -> Value {
+    seconds(milli.saturating_mul(1_000_000))
+}
+
+/// A stretch of time for people: `1h02m`, `3m07s`, `12s`.
+pub(crate) fn span_text(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
+        (hours, minutes, _) => format!("{hours}h{minutes:02}m"),
+    }
+}
+
+/// A digest: 16 hexadecimal digits.
+pub(crate) fn digest_text(digest: u64) -> String {
+    format!("{digest:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(grouped(0_u64), "0");
+        assert_eq!(grouped(999_u64), "999");
+        assert_eq!(grouped(12_345_678_u64), "12,345,678");
+        assert_eq!(counted(1, "run"), "1 run");
+        assert_eq!(counted(1000, "run"), "1,000 runs");
+        assert_eq!(seconds(13_250_000_000).to_string(), "13.25");
+        assert_eq!(seconds(130_000_000_000_001_000).to_string(), "130000000.000001");
+        assert_eq!(seconds_text(1_234_000_000), "1.234");
+        assert_eq!(seconds_text(12_340_000_000), "12.3");
+        assert_eq!(seconds_text(130_000_000_000_000), "130,000");
+        assert_eq!(milli_text(1_256), "1.25");
+        assert_eq!(milli_text(6_066_900), "6,066");
+        assert_eq!(milli(4_812).to_string(), "4.812");
+        assert_eq!(span_text(Duration::from_secs(3_725)), "1h02m");
+        assert_eq!(span_text(Duration::from_secs(187)), "3m07s");
+    }
+}

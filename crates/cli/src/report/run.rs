@@ -1,0 +1,135 @@
+//! The report of `run`.
+
+use std::path::Path;
+
+use quarrel_formats::scenario::Expected;
+use quarrel_harness::run::Outcome;
+use quarrel_sim::draw::mix;
+use quarrel_sim::fault::FaultClass;
+use serde_json::{Value, json};
+
+use super::json::pins;
+use super::numbers::{counted, digest_text, grouped, seconds, seconds_text};
+use super::text::wrapped;
+use crate::suggest::shell_word;
+
+/// What came of one seed.
+pub(crate) struct RunReport<'a> {
+    pub(crate) given: &'a str,
+    pub(crate) flaws: &'a [String],
+    pub(crate) pins: &'a [(String, String)],
+    pub(crate) outcome: &'a Outcome,
+    pub(crate) expected: &'a Expected,
+    pub(crate) met: bool,
+    /// Where the trace went.
+    pub(crate) trace: Option<&'a Path>,
+    pub(crate) program: &'a str,
+}
+
+/// What is expected, in words.
+pub(crate) fn expected_text(expected: &Expected) -> String {
+    match expected {
+        Expected::Holds => "holds".to_string(),
+        Expected::Violates(property) => format!("violates {property}"),
+        Expected::Blocks => "blocks".to_string(),
+    }
+}
+
+/// The options that make a trial what it is, for the commands that reports suggest.
+pub(crate) fn options(flaws: &[String], pins: &[(String, String)]) -> String {
+    let flaws = flaws.iter().map(|flaw| format!(" --flaw {}", shell_word(flaw)));
+    let pins = pins.iter().map(|(key, value)| format!(" --set {}", shell_word(&format!("{key}={value}"))));
+    flaws.chain(pins).collect()
+}
+
+impl RunReport<'_> {
+    pub(crate) fn json(&self) -> Value {
+        let Outcome { seed, tally, .. } = self.outcome;
+        let violation = self.outcome.verdict();
+        let counts = FaultClass::ALL.iter().map(|&class| (class.name(), tally.faults.of(class)));
+        let faults: serde_json::Map<_, _> = counts
+            .filter(|&(_, count)| count > 0)
+            .map(|(name, count)| (name.to_string(), count.into()))
+            .collect();
+        json!({
+            "scenario": self.given,
+            "seed": seed.to_string(),
+            "flaws": self.flaws,
+            "set": pins(self.pins),
+            "verdict": self.verdict(),
+            "property": violation.map(|violation| &violation.property),
+            "kind": violation.map(|violation| violation.kind),
+            "signature": violation.map(|violation| &violation.signature),
+            "detail": violation.map(|violation| &violation.detail),
+            "expected": expected_text(self.expected),
+            "met": self.met,
+            "blocked": self.outcome.is_blocked(),
+            "digest": digest_text(tally.digest),
+            "campaign_digest": digest_text(mix(mix(*seed) ^ tally.digest)),
+            "events": tally.events,
+            "messages": tally.messages,
+            "simulated_seconds": seconds(u128::from(tally.ended_ns)),
+            "operations": { "asked": tally.operations.0, "answered": tally.operations.1 },
+            "faults": faults,
+            "trace": self.trace.map(|path| path.display().to_string()),
+        })
+    }
+
+    fn verdict(&self) -> &'static str {
+        if self.outcome.verdict().is_some() { "violated" } else { "held" }
+    }
+
+    pub(crate) fn human(&self) -> String {
+        let Outcome { seed, tally, .. } = self.outcome;
+        let mut text =
+            format!("{}, seed {seed}{}: {}\n", self.given, options(self.flaws, self.pins), self.headline());
+        if let Some(violation) = self.outcome.verdict() {
+            text.push_str(&wrapped("  ", "  ", &violation.detail));
+        }
+        text.push_str(&format!(
+            "  {} events, {} messages, {} s simulated; {} asked, {} answered\n  digest {}\n",
+            grouped(tally.events),
+            grouped(tally.messages),
+            seconds_text(u128::from(tally.ended_ns)),
+            counted(tally.operations.0, "operation"),
+            grouped(tally.operations.1),
+            digest_text(tally.digest),
+        ));
+        text.push_str(&self.next_steps());
+        text
+    }
+
+    fn headline(&self) -> String {
+        let what = match self.outcome.verdict() {
+            Some(violation) => format!("{} violated ({})", violation.property, violation.kind),
+            None => "every property held".to_string(),
+        };
+        match (self.expected, self.met) {
+            (Expected::Holds, _) => what,
+            (_, true) => format!("{what}, as expected"),
+            (expected, false) => {
+                format!("{what}, but the scenario expects that it {}", expected_text(expected))
+            }
+        }
+    }
+
+    fn next_steps(&self) -> String {
+        let (program, seed) = (self.program, self.outcome.seed);
+        let trial = format!("{}{}", shell_word(self.given), options(self.flaws, self.pins));
+        match (self.trace, self.outcome.verdict()) {
+            (Some(path), violation) => {
+                let path = shell_word(&path.display().to_string());
+                let shrink =
+                    violation.map_or(String::new(), |_| format!("  shrink  {program} shrink {path}\n"));
+                format!("  trace   {path}\n  replay  {program} replay {path}\n{shrink}")
+            }
+            (None, Some(_)) => {
+                let end = seed.checked_add(1).map_or_else(String::new, |end| {
+                    format!("  shrink  {program} campaign {trial} --seeds {seed}..{end}\n")
+                });
+                format!("{end}  record  {program} run {trial} --seed {seed} --trace failure.jsonl\n")
+            }
+            (None, None) => String::new(),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Scenarios and flaws, found by what a person wrote.
+
+use std::path::Path;
+
+use quarrel_formats::Scenario;
+use quarrel_harness::registry::{Registry, Trial};
+
+use crate::args::TrialArguments;
+use crate::builtin;
+use crate::exit::Failure;
+use crate::files;
+use crate::suggest::help;
+
+/// A scenario, ready to run.
+pub(crate) struct Prepared {
+    /// As it was asked for: works again from the same folder.
+    pub(crate) given: String,
+    pub(crate) trial: Box<dyn Trial>,
+}
+
+/// Finds a scenario, pins values and switches flaws on.
+///
+/// # Errors
+/// When something does not exist or is wrong.
+pub(crate) fn prepare(registry: &Registry, given: &str, asked: &TrialArguments) -> Result<Prepared, Failure> {
+    let scenario = load(given, &asked.sets)?;
+    // The protocol is checked before its flaws: without it, there are none.
+    scenario.check(&registry.vocabulary())?;
+    let flaws = check_flaws(registry, &scenario, &asked.flaws)?;
+    let trial = registry.trial(scenario, &flaws)?;
+    Ok(Prepared { given: given.to_string(), trial })
+}
+
+/// A file wins; then a built-in name; then a name under `scenarios/` of the working folder.
+fn load(given: &str, sets: &[(String, String)]) -> Result<Scenario, Failure> {
+    let path = Path::new(given);
+    if path.exists() && (!path.is_dir() || builtin::find(given).is_none()) {
+        return read(path, given, sets);
+    }
+    if let Some(builtin) = builtin::find(given) {
+        return Ok(Scenario::parse_with(builtin.name, builtin.file, builtin.text.as_bytes(), sets)?);
+    }
+    let below = Path::new("scenarios").join(format!("{given}.toml"));
+    if !given.ends_with(".toml") && below.is_file() {
+        return read(&below, given, sets);
+    }
+    let known = builtin::ALL.iter().map(|builtin| builtin.name);
+    let what =
+        if given.ends_with(".toml") { "no such file" } else { "there is no such scenario, and no such file" };
+    Err(Failure::input(format!(
+        "{}: {what}{}",
+        given.escape_debug(),
+        help(given.trim_end_matches(".toml"), known, "`quarrel list scenarios` lists the built-in ones")
+    )))
+}
+
+fn read(path: &Path, given: &str, sets: &[(String, String)]) -> Result<Scenario, Failure> {
+    let bytes = files::read(path, files::SCENARIO_BYTES_MAX)?;
+    Ok(Scenario::parse_with(&name_of(Path::new(given)), &path.display().to_string(), &bytes, sets)?)
+}
+
+/// What a scenario is called in traces: its file's name, below its folder's when there is one. Where the folder
+/// lies is left out, so that a trace says the same wherever it was recorded.
+fn name_of(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    match path.parent().and_then(Path::file_name) {
+        Some(folder) => format!("{}/{stem}", folder.to_string_lossy()),
+        None => stem.into_owned(),
+    }
+}
+
+/// Every flaw exists and is one of the scenario's protocol. One that is named twice is on once.
+fn check_flaws(registry: &Registry, scenario: &Scenario, names: &[String]) -> Result<Vec<String>, Failure> {
+    let mut flaws: Vec<String> = Vec::new();
+    for name in names {
+        let known: Vec<String> = (registry.entries())
+            .flat_map(|entry| entry.flaws().iter().map(|flaw| format!("{}/{}", entry.name(), flaw.name)))
+            .collect();
+        if !known.contains(name) {
+            return Err(unknown_flaw(name, &known, &scenario.protocol));
+        }
+        let protocol = &scenario.protocol;
+        if name.split_once('/').is_none_or(|(theirs, _)| theirs != protocol) {
+            return Err(Failure::input(format!(
+                "the flaw `{name}` is not one of {protocol}, the protocol of {}\n  = help: `quarrel list flaws` lists them",
+                scenario.name
+            )));
+        }
+        if !flaws.contains(name) {
+            flaws.push(name.clone());
+        }
+    }
+    Ok(flaws)
+}
+
+fn unknown_flaw(name: &str, known: &[String], protocol: &str) -> Failure {
+    // Flaws are often named without their protocol.
+    let full = if name.contains('/') { name.to_string() } else { format!("{protocol}/{name}") };
+    let help = help(&full, known.iter().map(String::as_str), "`quarrel list flaws` lists them");
+    Failure::input(format!("there is no flaw `{}`{help}", name.escape_debug()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_not_depend_on_where_files_lie() {
+        assert_eq!(name_of(Path::new("/tmp/x/scenarios/raft/chaos.toml")), "raft/chaos");
+        assert_eq!(name_of(Path::new("mine.toml")), "mine");
+        assert_eq!(name_of(Path::new("./mine.toml")), "mine");
+    }
+}

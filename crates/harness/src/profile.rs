@@ -155,16 +155,31 @@ fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut 
     }
 }
 
-fn draw_operations<P: Subject>(scenario: &Scenario, nodes: u8, end_ns: u64, seed: u64) -> Vec<Operation<P::Request>> {
+/// How much shorter the gaps within a burst are.
+const BURST_FACTOR: u64 = 16;
+
+fn draw_operations<P: Subject>(
+    scenario: &Scenario,
+    nodes: u8,
+    end_ns: u64,
+    seed: u64,
+) -> Vec<Operation<P::Request>> {
     let mut dice = Dice::new(seed, "workload");
     let workload = &scenario.workload;
     let count = dice.count(&workload.operations).unwrap_or(0);
     let clients = u64::from(dice.count(&workload.clients).unwrap_or(1).max(1));
     let mean = dice.scale(&workload.every_ns).unwrap_or(MILLISECOND);
+    let burst = dice.scale(&workload.burst).unwrap_or(1).max(1);
     let mut at_ns = 0u64;
     let mut operations = Vec::with_capacity(scenario.operations.len());
-    for _ in 0..count {
-        at_ns = at_ns.saturating_add(exponential(dice.word(), mean).max(1));
+    for number in 0..count {
+        // Within a burst the gaps are short; the pause before it keeps the mean.
+        let gap = match number % burst {
+            _ if burst == 1 => mean,
+            0 => mean.saturating_mul(u64::from(burst)),
+            _ => mean / BURST_FACTOR,
+        };
+        at_ns = at_ns.saturating_add(exponential(dice.word(), gap).max(1));
         // Nobody lives to ask this, nor what would follow.
         if at_ns > end_ns {
             break;

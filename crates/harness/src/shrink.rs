@@ -28,7 +28,7 @@ pub struct ShrinkReport {
 }
 
 /// The most replays that one shrinking may take.
-pub const REPLAYS_MAX: u64 = 20_000;
+pub const REPLAYS_MAX: u64 = 4_000;
 
 /// Shrinks a schedule that fails with `violation`. A schedule that does not fail so is returned as it is.
 pub fn shrink<P: Subject>(schedule: Schedule<P>, violation: &Violation) -> (Schedule<P>, ShrinkReport) {

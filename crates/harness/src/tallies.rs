@@ -8,8 +8,9 @@ use quarrel_sim::fault::{FaultClass, FaultCounts};
 
 use crate::run::Outcome;
 
-/// How many seeds of each signature are kept, the lowest ones: shrinking tries them all and keeps the smallest story.
-pub const SEEDS_KEPT: usize = 4;
+/// How many seeds of each signature are kept, the lowest ones: shrinking tries one after the other
+/// until a story is small enough.
+pub const SEEDS_KEPT: usize = 12;
 
 /// Runs that failed in the same way.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use quarrel_formats::trace::Trace;
 use quarrel_harness::registry::Trial;
+use quarrel_harness::case::Shrunk;
 use quarrel_harness::shrink::ShrinkReport;
 use quarrel_harness::tallies::{Group, Tallies};
 
@@ -245,6 +246,22 @@ impl<'a> Shared<'a> {
     }
 }
 
+/// A story of so few items needs no better seed.
+const ITEMS_ENOUGH: usize = 8;
+
+/// The smallest run of a group: its seeds are shrunk in order until one is small enough.
+fn smallest(trial: &dyn Trial, group: &Group, interrupted: &AtomicBool) -> Option<(u64, Shrunk)> {
+    let mut smallest: Option<(u64, Shrunk)> = None;
+    for &seed in &group.seeds {
+        let best = smallest.as_ref().map_or(usize::MAX, |(_, shrunk)| shrunk.report.after);
+        if best <= ITEMS_ENOUGH || interrupted.load(Ordering::Relaxed) {
+            break;
+        }
+        smallest = trial.shrink(seed).filter(|shrunk| shrunk.report.after < best).map(|shrunk| (seed, shrunk)).or(smallest);
+    }
+    smallest
+}
+
 /// Makes each way of failing small. Paper properties come first, noted invariants last.
 fn failures(trial: &dyn Trial, orders: &Orders, tallies: &Tallies, interrupted: &AtomicBool) -> Vec<Failure> {
     let mut groups: Vec<&Group> = tallies.groups.values().collect();
@@ -252,11 +269,7 @@ fn failures(trial: &dyn Trial, orders: &Orders, tallies: &Tallies, interrupted: 
     let mut failures = Vec::with_capacity(groups.len());
     for (position, group) in groups.into_iter().enumerate() {
         let shrinking = orders.shrinking == Shrinking::Each && position < SIGNATURES_SHRUNK_MAX;
-        let candidates = group.seeds.iter().filter_map(|&seed| {
-            let small = shrinking && !interrupted.load(Ordering::Relaxed);
-            Some((seed, small.then(|| trial.shrink(seed))??))
-        });
-        let smallest = candidates.min_by_key(|(seed, shrunk)| (shrunk.report.after, *seed));
+        let smallest = if shrinking { smallest(trial, group, interrupted) } else { None };
         let first = group.seeds.first().copied().unwrap_or_default();
         let (seed, trace, shrunk) = match smallest {
             Some((seed, shrunk)) => (seed, shrunk.trace, Some(shrunk.report)),

@@ -288,6 +288,8 @@ pub struct Workload {
     pub clients: Draw<u8>,
     /// The mean gap between operations; at least 1 µs. Default 10 ms.
     pub every_ns: Draw<u64>,
+    /// How many operations come in one burst, with a pause after it that keeps the mean gap: 1 to 10,000. Default 1.
+    pub burst: Draw<u32>,
     /// How a client waits and asks again.
     pub policy: ClientPolicy,
 }
@@ -391,6 +393,7 @@ impl Default for Workload {
             operations: Draw::Fixed(0),
             clients: Draw::Fixed(1),
             every_ns: Draw::Fixed(10_000_000),
+            burst: Draw::Fixed(1),
             policy: ClientPolicy::default(),
         }
     }

@@ -99,7 +99,7 @@ pub(super) fn read_drift(raw: &Raw) -> Result<u32, Complaint> {
 
 /// `[workload]`.
 pub(super) fn read_workload(raw: &Raw) -> Result<Workload, Complaint> {
-    let table = raw.table(&["operations", "clients", "every", "timeout", "attempts"])?;
+    let table = raw.table(&["operations", "clients", "every", "burst", "timeout", "attempts"])?;
     let mut workload = Workload::default();
     table.read("operations", &mut workload.operations, |raw| {
         raw.draw(Off::Allowed, |raw| raw.integer(bounds::OPERATIONS))
@@ -109,6 +109,9 @@ pub(super) fn read_workload(raw: &Raw) -> Result<Workload, Complaint> {
     })?;
     table.read("every", &mut workload.every_ns, |raw| {
         raw.draw(Off::Impossible, |raw| raw.duration(bounds::OPERATION_GAP))
+    })?;
+    table.read("burst", &mut workload.burst, |raw| {
+        raw.draw(Off::Allowed, |raw| raw.integer(bounds::OPERATIONS_BURST))
     })?;
     table.read("timeout", &mut workload.policy.timeout_ns, |raw| raw.duration(bounds::SOME_TIME))?;
     table.read("attempts", &mut workload.policy.attempts_max, |raw| raw.integer(bounds::ATTEMPTS))?;

@@ -12,6 +12,7 @@ pub mod reach;
 pub mod registry;
 pub mod run;
 pub mod shrink;
+pub mod story;
 pub mod subject;
 pub mod tallies;
 

@@ -1,0 +1,320 @@
+//! Beats: the single things in a trace that a story can tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quarrel_formats::trace::{Judgement, Trace};
+use quarrel_protocol::NodeId;
+use quarrel_sim::decision::Endpoint;
+use quarrel_sim::fault::{Action, Fault};
+use quarrel_sim::record::{TraceEffect, TraceEvent};
+
+use super::faults::strikes;
+use super::words::{names, sentence, tidy, time};
+
+/// What a beat is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Class {
+    /// A fault of the schedule strikes.
+    Fault,
+    /// A node crashes in the middle of a step.
+    Crash,
+    /// A node comes back.
+    Restart,
+    /// The whole world heals.
+    Heal,
+    /// A decision lets a message be lost, late or doubled.
+    Fate,
+    /// A client asks for the first time.
+    Ask,
+    /// A client hears an answer.
+    Answer,
+    /// A milestone is announced.
+    Milestone,
+    /// Any other announcement.
+    Aside,
+    /// An output or a reply leaves, or a client asks again.
+    Detail,
+    /// The last event of a run that failed, where nothing else tells of it.
+    Last,
+}
+
+/// A message to draw.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Arrow {
+    pub(super) from: Endpoint,
+    pub(super) to: BTreeSet<Endpoint>,
+    pub(super) arrives: bool,
+}
+
+/// One thing to tell.
+#[derive(Clone, Debug)]
+pub(super) struct Beat {
+    /// When.
+    pub(super) at: u64,
+    /// The position of its event.
+    pub(super) event: usize,
+    pub(super) class: Class,
+    /// Who does it; nobody where the text is a whole sentence.
+    pub(super) subjects: BTreeSet<Endpoint>,
+    /// What they do.
+    pub(super) text: String,
+    /// The message behind it.
+    pub(super) arrow: Option<Arrow>,
+    /// That message's name.
+    pub(super) message: Option<String>,
+}
+
+impl Beat {
+    /// The beat as a sentence.
+    pub(super) fn told(&self) -> String {
+        sentence(&self.subjects, &self.text)
+    }
+}
+
+/// All beats of a trace, in order.
+pub(super) fn beats(trace: &Trace) -> Vec<Beat> {
+    let mut teller =
+        Teller { trace, index: Index::new(trace), before_write: BTreeMap::new(), beats: Vec::new() };
+    for (position, event) in trace.events.iter().enumerate() {
+        teller.tell_event(position, event);
+        for effect in &event.effects {
+            teller.tell_effect(position, event, effect);
+        }
+        teller.tell_fates(position, event);
+    }
+    teller.tell_the_end();
+    let mut beats = teller.beats;
+    beats.sort_by_key(|beat| beat.event);
+    beats
+}
+
+/// Where things stand in a trace.
+struct Index {
+    /// Arrivals by the number of the event that sent them, and by whom they reach.
+    arrivals: BTreeMap<(u64, Endpoint), Vec<usize>>,
+}
+
+impl Index {
+    fn new(trace: &Trace) -> Self {
+        let mut arrivals: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (position, event) in trace.events.iter().enumerate() {
+            if let (Some(cause), Some(who)) = (event.cause, event.who) {
+                arrivals.entry((cause, who)).or_default().push(position);
+            }
+        }
+        Self { arrivals }
+    }
+}
+
+struct Teller<'a> {
+    trace: &'a Trace,
+    index: Index,
+    /// How long nodes are to be down that will crash just before a write.
+    before_write: BTreeMap<NodeId, Option<u64>>,
+    beats: Vec<Beat>,
+}
+
+impl Teller<'_> {
+    fn push(&mut self, position: usize, class: Class, who: Option<Endpoint>, text: String) {
+        let event = &self.trace.events[position];
+        let origin = match event.kind.as_str() {
+            "sync" => self.origin(position, &text),
+            _ => position,
+        };
+        let origin = &self.trace.events[origin];
+        let arrow = match (origin.from, origin.who) {
+            (Some(from), Some(to)) if from != to => {
+                Some(Arrow { from, to: BTreeSet::from([to]), arrives: true })
+            }
+            _ => None,
+        };
+        let message =
+            arrow.is_some().then(|| first_word(&tidy(&origin.what))).filter(|_| origin.kind == "deliver");
+        let (subjects, at) = (who.into_iter().collect(), event.at);
+        self.beats.push(Beat { at, event: position, class, subjects, text: tidy(&text), arrow, message });
+    }
+
+    /// The event that brought about what a sync released.
+    fn origin(&self, position: usize, text: &str) -> usize {
+        let who = self.trace.events[position].who;
+        let earlier = self.trace.events[..position].iter().enumerate().rev();
+        let mine =
+            earlier.filter(|(_, event)| event.who == who).take_while(|(_, event)| event.kind != "restart");
+        let held = |event: &TraceEvent| {
+            event.effects.iter().any(|effect| effect.what == text && effect.fate.as_deref() == Some("held"))
+        };
+        mine.take(1_000).find(|(_, event)| held(event)).map_or(position, |(earlier, _)| earlier)
+    }
+
+    fn tell_event(&mut self, position: usize, event: &TraceEvent) {
+        let what = event.what.clone();
+        match event.kind.as_str() {
+            "fault" => self.tell_fault(position, event),
+            "restart" => self.push(position, Class::Restart, event.who, what),
+            "heal" => self.push(position, Class::Heal, event.who, what),
+            "ask" => {
+                let class = if what.contains(", attempt ") { Class::Detail } else { Class::Ask };
+                self.push(position, class, event.who, what);
+            }
+            "answer" => {
+                let from = event.from.map_or(String::new(), |from| format!(" from {from}"));
+                self.push(position, Class::Answer, event.who, format!("hears{from}: {what}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_fault(&mut self, position: usize, event: &TraceEvent) {
+        let fault = fault_of(self.trace, event);
+        if let Some(Fault { lasting_ns, action: Action::CrashAtWrite { node, .. }, .. }) = fault {
+            self.before_write.insert(*node, *lasting_ns);
+            return;
+        }
+        let nodes = self.trace.header.world.nodes;
+        let mut text = fault.map_or_else(|| event.what.clone(), |fault| strikes(fault, nodes));
+        let crashes: Vec<&TraceEffect> =
+            event.effects.iter().filter(|effect| effect.kind == "crash").collect();
+        for crash in crashes.iter().filter(|crash| crash.milestone) {
+            let who = first_word(&crash.what);
+            match crash.what.strip_prefix(&format!("{who} crashes")) {
+                Some(losses) if crashes.len() == 1 => text.push_str(losses),
+                _ => text.push_str(&format!("; {}", crash.what)),
+            }
+        }
+        self.push(position, Class::Fault, None, text);
+    }
+
+    fn tell_effect(&mut self, position: usize, event: &TraceEvent, effect: &TraceEffect) {
+        let what = effect.what.clone();
+        let is_held = effect.fate.as_deref() == Some("held");
+        match effect.kind.as_str() {
+            "crash" if event.kind != "fault" => {
+                let node = first_word(&what).parse().ok().or(event.who);
+                let lasting = match node {
+                    Some(Endpoint::Node(node)) => self.before_write.remove(&node).flatten(),
+                    _ => None,
+                };
+                let lasting = lasting.map_or(String::new(), |lasting| format!(", for {}", time(lasting)));
+                let losses = what.split_once(" crashes").map_or("", |(_, losses)| losses);
+                self.push(
+                    position,
+                    Class::Crash,
+                    node,
+                    format!("crashes just before a write{lasting}{losses}"),
+                );
+            }
+            "announce" if !is_held => {
+                let class = if effect.milestone { Class::Milestone } else { Class::Aside };
+                self.push(position, class, event.who, what);
+            }
+            "output" if !is_held => self.push(position, Class::Detail, event.who, what),
+            "reply" if !is_held => {
+                let to = effect.to.map_or(String::new(), |to| format!(" {to}"));
+                self.push(position, Class::Detail, event.who, format!("tells{to} {what}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Messages of this event that were lost, late or doubled by decision.
+    fn tell_fates(&mut self, position: usize, event: &TraceEvent) {
+        let Some(from) = event.who else { return };
+        let mut lost: BTreeMap<&str, BTreeSet<Endpoint>> = BTreeMap::new();
+        for effect in &event.effects {
+            let (Some(to), Some(fate)) = (effect.to, effect.fate.as_deref()) else { continue };
+            if fate == "lost" {
+                // A client's request is in words only where it is asked for.
+                let asked = event.what.split_once(" for ").filter(|_| event.kind == "ask");
+                lost.entry(asked.map_or(&effect.what, |(_, what)| what)).or_default().insert(to);
+            } else if fate.starts_with("late ") || fate.starts_with("twice ") {
+                self.tell_late(position, effect, (from, to), fate);
+            }
+        }
+        for (what, to) in lost {
+            let text = tidy(&format!("{from} -> {}: {what} is lost", names(&to)));
+            let arrow = Some(Arrow { from, to, arrives: false });
+            let (class, subjects) = (Class::Fate, BTreeSet::new());
+            self.beats.push(Beat {
+                at: event.at,
+                event: position,
+                class,
+                subjects,
+                text,
+                arrow,
+                message: None,
+            });
+        }
+    }
+
+    fn tell_late(&mut self, position: usize, effect: &TraceEffect, ends: (Endpoint, Endpoint), fate: &str) {
+        let (from, to) = ends;
+        let event = &self.trace.events[position];
+        let arrivals = self.index.arrivals.get(&(event.n, to)).map_or(&[][..], Vec::as_slice);
+        let is_same = |&&arrival: &&usize| {
+            let arrived = &self.trace.events[arrival];
+            arrived.what == effect.what || arrived.kind == "request"
+        };
+        let arrivals: Vec<usize> = arrivals.iter().filter(is_same).copied().collect();
+        let late = lateness(fate);
+        // A request is in words only where it arrives.
+        let what = arrivals.last().map_or(&effect.what, |&arrival| &self.trace.events[arrival].what);
+        let twice = fate.starts_with("twice");
+        let reached = Some(Arrow { from, to: BTreeSet::from([to]), arrives: true });
+        let (told_at, text, subjects, arrow) = match arrivals.as_slice() {
+            [.., last] if !twice => {
+                (*last, format!("hears from {from}, {late} late: {what}"), [to].into(), reached)
+            }
+            [_, .., last] => {
+                (*last, format!("hears from {from} a second time: {what}"), [to].into(), reached)
+            }
+            _ => {
+                let fate = if twice { "is doubled".to_string() } else { format!("is {late} late") };
+                (position, format!("{from} -> {to}: {what} {fate}"), BTreeSet::new(), None)
+            }
+        };
+        let (at, text) = (self.trace.events[told_at].at, tidy(&text));
+        self.beats.push(Beat {
+            at,
+            event: told_at,
+            class: Class::Fate,
+            subjects,
+            text,
+            arrow,
+            message: None,
+        });
+    }
+
+    /// A run that failed in an event without words fails in its input.
+    fn tell_the_end(&mut self) {
+        let (Some(event), Judgement::Violated(_)) = (self.trace.events.last(), &self.trace.verdict.judgement)
+        else {
+            return;
+        };
+        let last = self.trace.events.len() - 1;
+        let told = self.beats.iter().any(|beat| beat.event == last && beat.class != Class::Detail);
+        if !told {
+            let from = event.from.map_or(String::new(), |from| format!(" from {from}"));
+            self.push(last, Class::Last, event.who, format!("handles {}{from}: {}", event.kind, event.what));
+        }
+    }
+}
+
+/// The fault that an event tells of.
+pub(super) fn fault_of<'a>(trace: &'a Trace, event: &TraceEvent) -> Option<&'a Fault> {
+    // A cut without links has no words; no file holds one.
+    let has_words =
+        |fault: &Fault| !matches!(&fault.action, Action::Partition { cuts, .. } if cuts.is_empty());
+    let mut then =
+        trace.header.world.faults.iter().filter(|fault| fault.at_ns == event.at && has_words(fault));
+    then.find(|fault| fault.to_string() == event.what)
+}
+
+fn first_word(text: &str) -> String {
+    text.split([' ', ',']).next().unwrap_or_default().to_string()
+}
+
+/// `late 1200us` as people say it.
+fn lateness(fate: &str) -> String {
+    let micros = fate.split(' ').filter_map(|word| word.strip_suffix("us")?.parse::<u64>().ok()).max();
+    time(micros.unwrap_or(0).saturating_mul(1_000))
+}

@@ -1,0 +1,194 @@
+//! The story in ten to twenty lines, and in one.
+
+use std::collections::BTreeMap;
+
+use quarrel_formats::trace::{Judgement, Trace};
+use quarrel_protocol::{PropertyKind, Violation};
+use quarrel_sim::decision::{DecisionKind, Fate};
+
+use super::beat::Class;
+use super::faults::noun;
+use super::plot::{Plot, Scene};
+use super::words::{COLUMNS, clip, fit, page, tidy, time, width, wrap};
+
+/// The most lines of a story.
+const LINES: usize = 20;
+/// The most lines between its opening and its end: fewer than could be, so that a story stays one.
+const LINES_TOLD: usize = 14;
+
+/// Tells a run in at most twenty lines.
+#[must_use]
+pub fn short(trace: &Trace) -> String {
+    let mut lines = opening(trace);
+    let end = ending(trace);
+    let plot = Plot::of(trace);
+    let room = LINES.saturating_sub(lines.len() + end.len() + 1).min(LINES_TOLD);
+    let told = tell(&plot, room);
+    let stamps: Vec<String> = told.iter().map(|line| time(line.at)).collect();
+    let wide = stamps.iter().map(|stamp| width(stamp)).max().unwrap_or(0).max(8);
+    for (line, stamp) in told.iter().zip(&stamps) {
+        let room = COLUMNS.saturating_sub(wide + 2);
+        lines.push(format!("{stamp:>wide$}  {}", fit(&line.text, room)));
+    }
+    let left_out =
+        trace.events.len() - told.iter().map(|line| line.events).sum::<usize>().min(trace.events.len());
+    if left_out > 0 {
+        let events = if left_out == 1 { "1 event" } else { &format!("{left_out} events") };
+        lines.push(format!("{:>wide$}  {events} left out; --full shows them", "..."));
+    }
+    lines.extend(end);
+    lines.truncate(LINES);
+    page(&lines)
+}
+
+/// Tells a run in one line.
+#[must_use]
+pub fn summary(trace: &Trace) -> String {
+    let detail = match &trace.verdict.judgement {
+        Judgement::Held => "all properties hold".to_string(),
+        Judgement::Violated(Violation { detail, .. }) => tidy(detail),
+    };
+    if trace.verdict.judgement == Judgement::Held {
+        return detail;
+    }
+    let detail = fit(detail.trim_end(), COLUMNS);
+    let after = [causes(trace, NAMED), causes(trace, 0)].into_iter().filter(|causes| !causes.is_empty());
+    let whole = after.map(|causes| format!("{detail}, after {causes}"));
+    whole.into_iter().find(|whole| width(whole) <= COLUMNS).unwrap_or(detail)
+}
+
+/// At most so many faults are each named in a summary.
+const NAMED: usize = 3;
+
+struct Line {
+    at: u64,
+    text: String,
+    events: usize,
+    class: Class,
+}
+
+/// The scenes that fit into so many lines. Neighbours of one kind share a line when there is more to tell than room.
+fn tell(plot: &Plot, room: usize) -> Vec<Line> {
+    let alone = |scene: &Scene| Line {
+        at: scene.at,
+        text: scene.told(),
+        events: scene.events.len(),
+        class: scene.class,
+    };
+    let mut told: Vec<Line> = plot.best(room).into_iter().map(alone).collect();
+    if plot.len() <= room {
+        return told;
+    }
+    for most in room..=plot.len() {
+        let lines = share_lines(plot.best(most).into_iter().map(alone));
+        if lines.len() > room {
+            break;
+        }
+        told = lines;
+    }
+    told
+}
+
+fn share_lines(lines: impl Iterator<Item = Line>) -> Vec<Line> {
+    const STAMP: usize = 12;
+    let mut shared: Vec<Line> = Vec::new();
+    for line in lines {
+        match shared.last_mut() {
+            Some(before)
+                if before.class == line.class
+                    && matches!(
+                        line.class,
+                        Class::Fault | Class::Crash | Class::Fate | Class::Restart | Class::Ask
+                    )
+                    && width(&before.text) + width(&line.text) + 2 <= COLUMNS - STAMP =>
+            {
+                before.text.push_str("; ");
+                before.text.push_str(&line.text);
+                before.events += line.events;
+            }
+            _ => shared.push(line),
+        }
+    }
+    shared
+}
+
+/// What ran: protocol, nodes, flaws, scenario, seed, simulated time.
+pub(super) fn opening(trace: &Trace) -> Vec<String> {
+    let header = &trace.header;
+    let nodes = header.world.nodes;
+    let flaws = match header.flaws.is_empty() {
+        true => String::new(),
+        false => format!(" with the flaw {}", header.flaws.join(", ")),
+    };
+    let text = format!(
+        "{} on {nodes} node{}{flaws}: {}, seed {}, {} of simulated time",
+        header.protocol,
+        if nodes == 1 { "" } else { "s" },
+        header.scenario,
+        header.seed,
+        time(trace.verdict.at_ns),
+    );
+    let mut lines = wrap(&tidy(&text), COLUMNS);
+    lines.truncate(3);
+    lines
+}
+
+/// What collides, and which property says so.
+pub(super) fn ending(trace: &Trace) -> Vec<String> {
+    let Judgement::Violated(violation) = &trace.verdict.judgement else {
+        return vec!["All properties hold.".to_string()];
+    };
+    let what = match violation.kind {
+        PropertyKind::Limit => "Limit reached",
+        PropertyKind::Panic => "Panic",
+        PropertyKind::Assertion => "Assertion failed",
+        PropertyKind::Liveness | PropertyKind::Paper | PropertyKind::Client | PropertyKind::Invariant => {
+            "Violated"
+        }
+    };
+    let mut lines = vec![clip(&tidy(&format!("{what}: {}", violation.property)), COLUMNS)];
+    let detail = tidy(&violation.detail);
+    let sides = match detail.split_once(", but ") {
+        Some((one, other)) => vec![format!("{one},"), format!("but {other}.")],
+        None => vec![format!("{detail}.")],
+    };
+    let indented = sides.iter().flat_map(|side| wrap(side, COLUMNS - 4));
+    lines.extend(indented.take(5).map(|line| format!("    {line}")));
+    lines
+}
+
+/// What the schedule holds, as nouns; more than `named` faults only by their number.
+fn causes(trace: &Trace, named: usize) -> String {
+    let faults = &trace.header.world.faults;
+    let mut nouns: Vec<String> = match faults.len() {
+        few if few <= named => {
+            faults.iter().map(|fault| noun(&fault.action, trace.header.world.nodes)).collect()
+        }
+        1 => vec!["a fault".to_string()],
+        many => vec![format!("{many} faults")],
+    };
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for decision in &trace.header.decisions {
+        let of = match (decision.key.kind, Fate::decode(decision.value)) {
+            (DecisionKind::Fate, Fate::Lost) => "lost message",
+            (DecisionKind::Fate, Fate::Twice(..)) => "doubled message",
+            (DecisionKind::Fate, Fate::Arrives(_)) => "late message",
+            (DecisionKind::Sync, _) => "slow write",
+            (DecisionKind::Lost, _) => "lost write",
+            (DecisionKind::Cut, _) => "broadcast cut short",
+            // When a timer fires is nothing that goes wrong.
+            (DecisionKind::Timer, _) => continue,
+        };
+        *counts.entry(of).or_default() += 1;
+    }
+    nouns.extend(counts.into_iter().map(|(of, count)| match (count, of.split_once(' ')) {
+        (1, _) => format!("a {of}"),
+        (_, Some(("broadcast", how))) => format!("{count} broadcasts {how}"),
+        _ => format!("{count} {of}s"),
+    }));
+    match nouns.as_slice() {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}

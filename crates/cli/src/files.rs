@@ -13,14 +13,26 @@ pub(crate) const SCENARIO_BYTES_MAX: u64 = 1 << 20;
 /// The largest trace: about a million events.
 pub(crate) const TRACE_BYTES_MAX: u64 = 1 << 28;
 
+/// How much of a trace is read to see whether it is one.
+const GLANCE_BYTES: usize = 4096;
+
 /// Reads a file of at most `bytes_max` bytes.
 ///
 /// # Errors
 /// When it is missing, unreadable, a directory or larger.
 pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
+    read_if(path, bytes_max, |_| Ok(()))
+}
+
+/// Reads a file whose first bytes pass.
+fn read_if(
+    path: &Path,
+    bytes_max: u64,
+    passes: impl FnOnce(&[u8]) -> Result<(), Failure>,
+) -> Result<Vec<u8>, Failure> {
     let shown = path.display();
     let failed = |error: std::io::Error| Failure::input(format!("{shown}: cannot be read: {error}"));
-    let file = File::open(path).map_err(failed)?;
+    let mut file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(Failure::input(format!("{shown}: this is a directory; name the files in it")));
@@ -30,7 +42,9 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
         return Err(too_large());
     }
     let mut bytes = Vec::new();
-    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(failed)?;
+    (&mut file).take(GLANCE_BYTES as u64).read_to_end(&mut bytes).map_err(failed)?;
+    passes(&bytes)?;
+    file.take(bytes_max + 1 - bytes.len() as u64).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > bytes_max {
         return Err(too_large());
     }
@@ -42,8 +56,18 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
 /// # Errors
 /// When the file cannot be read or holds no trace.
 pub(crate) fn read_trace(path: &Path) -> Result<Trace, Failure> {
-    let bytes = read(path, TRACE_BYTES_MAX)?;
-    Ok(Trace::parse(&path.display().to_string(), &bytes)?)
+    let file = path.display().to_string();
+    // What does not begin like a trace is refused before all of it is in memory.
+    let begins = |first: &[u8]| {
+        let text = first.strip_prefix("\u{feff}".as_bytes()).unwrap_or(first);
+        if text.trim_ascii_start().starts_with(b"{") {
+            Ok(())
+        } else {
+            Ok(Trace::parse(&file, first).map(drop)?)
+        }
+    };
+    let bytes = read_if(path, TRACE_BYTES_MAX, begins)?;
+    Ok(Trace::parse(&file, &bytes)?)
 }
 
 /// Creates a folder and those above it.

@@ -28,7 +28,6 @@ mod panics;
 mod progress;
 mod report;
 mod scenarios;
-mod story;
 mod suggest;
 
 use std::ffi::OsString;

@@ -44,14 +44,21 @@ fn load(given: &str, sets: &[(String, String)]) -> Result<Scenario, Failure> {
     if !given.ends_with(".toml") && below.is_file() {
         return read(&below, given, sets);
     }
-    let known = builtin::ALL.iter().map(|builtin| builtin.name);
     let what =
         if given.ends_with(".toml") { "no such file" } else { "there is no such scenario, and no such file" };
-    Err(Failure::input(format!(
-        "{}: {what}{}",
-        given.escape_debug(),
-        help(given.trim_end_matches(".toml"), known, "`quarrel list scenarios` lists the built-in ones")
-    )))
+    let help = suggestion(given.trim_end_matches(".toml"));
+    Err(Failure::input(format!("{}: {what}{help}", given.escape_debug())))
+}
+
+/// The built-in scenario that was meant: half of its name says as much as a misspelling of all of it.
+fn suggestion(given: &str) -> String {
+    let names = || builtin::ALL.iter().map(|builtin| builtin.name);
+    let halves = |name: &&str| name.split('/').any(|half| half == given);
+    let meant: Vec<String> = names().filter(halves).map(|name| format!("`{name}`")).collect();
+    match meant.as_slice() {
+        [] => help(given, names(), "`quarrel list scenarios` lists the built-in ones"),
+        meant => format!("\n  = help: did you mean {}?", meant.join(" or ")),
+    }
 }
 
 fn read(path: &Path, given: &str, sets: &[(String, String)]) -> Result<Scenario, Failure> {
@@ -103,6 +110,14 @@ fn unknown_flaw(name: &str, known: &[String], protocol: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn halves_of_names_are_understood() {
+        assert!(suggestion("figure-8").contains("did you mean `raft/figure-8`?"));
+        assert!(suggestion("chaos").contains("did you mean `raft/chaos` or `paxos/chaos`?"));
+        assert!(suggestion("raft/caos").contains("did you mean `raft/chaos`?"));
+        assert!(suggestion("nothing like it").contains("quarrel list scenarios"));
+    }
 
     #[test]
     fn names_do_not_depend_on_where_files_lie() {

@@ -95,10 +95,13 @@ fn scenarios(registry: &Registry) -> Result<Vec<Item>, Failure> {
     Ok(items)
 }
 
+/// The first sentence; and the next, when the first only sets the scene ("Five nodes.").
 fn first_sentence(about: &[String]) -> String {
+    const SCENE_MAX: usize = 30;
     let paragraph: Vec<&str> = about.iter().map(String::as_str).take_while(|line| !line.is_empty()).collect();
     let text = paragraph.join(" ");
-    match text.find(". ") {
+    let mut ends = text.match_indices(". ").map(|(end, _)| end);
+    match ends.find(|&end| end > SCENE_MAX) {
         Some(end) => text[..=end].to_string(),
         None => text,
     }
@@ -130,5 +133,7 @@ mod tests {
             ["A swarm over Raft: every run", "draws its own. Then more.", "", "Other."].map(String::from);
         assert_eq!(first_sentence(&about), "A swarm over Raft: every run draws its own.");
         assert_eq!(first_sentence(&["Alone".to_string()]), "Alone");
+        let scene = ["Five nodes. The leader is cut off from the four others. Then.".to_string()];
+        assert_eq!(first_sentence(&scene), "Five nodes. The leader is cut off from the four others.");
     }
 }

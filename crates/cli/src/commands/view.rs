@@ -1,5 +1,6 @@
 //! `quarrel view`: what happened in a trace.
 
+use quarrel_harness::story;
 use serde::Serialize;
 
 use crate::Session;
@@ -7,7 +8,6 @@ use crate::args::ViewArguments;
 use crate::exit::{Failure, MET};
 use crate::files;
 use crate::report::json::Facts;
-use crate::story;
 
 /// The document of `view`.
 #[derive(Serialize)]

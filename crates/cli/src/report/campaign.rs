@@ -7,13 +7,13 @@ use quarrel::engine::{End, Failure, Findings};
 use quarrel::judgement::Judgement;
 use quarrel_harness::case::items;
 use quarrel_harness::reach::{fault_classes, owed_cells};
+use quarrel_harness::story;
 use quarrel_protocol::PropertyKind;
 use serde_json::{Map, Value, json};
 
 use super::json::pins;
 use super::numbers::{digest_text, milli, ratio_milli, seconds};
 use crate::scenarios::Prepared;
-use crate::story;
 use crate::suggest::shell_word;
 
 /// What came of a campaign.

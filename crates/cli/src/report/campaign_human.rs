@@ -8,7 +8,7 @@ use quarrel_harness::case::items;
 use super::campaign::{CampaignReport, Told, counts, detail};
 use super::numbers::{counted, digest_text, grouped, milli_text, ratio_milli, seconds_text};
 use super::run::options;
-use super::text::{columns, indented, wrapped};
+use super::text::{columns, wrapped};
 use crate::suggest::shell_word;
 
 /// How many ways of failing are told at length; a reader of the others has their traces.
@@ -114,26 +114,24 @@ impl CampaignReport<'_> {
         text
     }
 
-    /// One way of failing, on less than a screen.
+    /// One way of failing, on less than a screen. A story says itself which two facts collide.
     fn at_length(&self, failure: &Failure, told: &Told) -> String {
         let violation = &failure.group.violation;
         let (kind, runs) = (violation.kind, counted(failure.group.runs, "run"));
-        let mut text = format!("{} ({kind}) violated in {runs}; seed {}\n", violation.property, failure.seed);
-        text.push_str(&wrapped("  ", "  ", detail(failure)));
-        text.push_str(&match failure.shrunk {
+        let mut text = format!("{} ({kind}) violated in {runs}; seed {}", violation.property, failure.seed);
+        match failure.shrunk {
             Some(report) => {
                 let minimal = if report.one_minimal { ", and each one is needed" } else { "" };
-                format!(
-                    "  {} items shrunk to {}{minimal}:\n\n",
-                    grouped(report.before as u64),
-                    grouped(report.after as u64)
-                )
+                let (before, after) = (grouped(report.before as u64), grouped(report.after as u64));
+                text.push_str(&format!(
+                    "; {before} items shrunk to {after}{minimal}\n\n{}\n\n",
+                    told.story.trim_end()
+                ));
             }
-            None => format!("  {}, not shrunk\n", counted(items(&failure.trace) as u64, "item")),
-        });
-        if failure.shrunk.is_some() {
-            text.push_str(&indented("    ", &told.story));
-            text.push('\n');
+            None => {
+                text.push_str(&format!("; {}, not shrunk\n", counted(items(&failure.trace) as u64, "item")));
+                text.push_str(&wrapped("  ", "  ", detail(failure)));
+            }
         }
         text.push_str(&self.files(failure, told));
         text
@@ -155,7 +153,7 @@ impl CampaignReport<'_> {
             "  trace    {path}\n  replay   {program} replay {path}\n  view     {program} view {path}\n"
         );
         if !failure.trace.header.flaws.is_empty() {
-            text.push_str(&format!("  correct  {program} replay {path} --no-flaws --expect gone\n"));
+            text.push_str(&format!("  fixed    {program} replay {path} --no-flaws --expect gone\n"));
         }
         text
     }

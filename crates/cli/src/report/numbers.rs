@@ -30,14 +30,16 @@ pub(crate) fn seconds(ns: u128) -> Value {
     text.parse::<f64>().map_or(Value::Null, Value::from)
 }
 
-/// Seconds for people: `1,234.5`.
+/// Seconds for people: `13.25`, `1,234.5`, `130,000`.
 pub(crate) fn seconds_text(ns: u128) -> String {
-    let tenths = ns / 100_000_000;
-    match tenths {
-        100_000.. => grouped(tenths / 10),
-        100.. => format!("{}.{}", grouped(tenths / 10), tenths % 10),
-        _ => format!("{}.{:03}", ns / 1_000_000_000, ns / 1_000_000 % 1000),
-    }
+    let (whole, milli) = (ns / 1_000_000_000, ns / 1_000_000 % 1000);
+    let fraction = match whole {
+        0..10 => format!(".{milli:03}"),
+        10..10_000 => format!(".{}", milli / 100),
+        _ => String::new(),
+    };
+    let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
+    format!("{}{fraction}", grouped(whole))
 }
 
 /// A ratio, in thousandths; 0 when there is nothing to divide by.
@@ -88,6 +90,8 @@ mod tests {
         assert_eq!(seconds(130_000_000_000_001_000).to_string(), "130000000.000001");
         assert_eq!(seconds_text(1_234_000_000), "1.234");
         assert_eq!(seconds_text(12_340_000_000), "12.3");
+        assert_eq!(seconds_text(8_000_000_000_000), "8,000");
+        assert_eq!(seconds_text(0), "0");
         assert_eq!(seconds_text(130_000_000_000_000), "130,000");
         assert_eq!(milli_text(1_256), "1.25");
         assert_eq!(milli_text(6_066_900), "6,066");

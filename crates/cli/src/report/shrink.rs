@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use quarrel_harness::case::{Shrunk, items};
+use quarrel_harness::story;
 use quarrel_protocol::Violation;
 use serde_json::{Value, json};
 
 use super::json::Facts;
 use super::numbers::grouped;
-use super::text::{indented, wrapped};
-use crate::story;
+use super::text::wrapped;
 use crate::suggest::shell_word;
 
 /// A failure made small.
@@ -51,9 +51,9 @@ impl ShrinkTold<'_> {
         let program = self.program;
         let mut text = wrapped("", "  ", &told);
         text.push('\n');
-        text.push_str(&indented("    ", &story::short(trace)));
+        text.push_str(story::short(trace).trim_end());
         text.push_str(&format!(
-            "\n  trace    {output}\n  replay   {program} replay {output}\n  view     {program} view {output}\n"
+            "\n\n  trace    {output}\n  replay   {program} replay {output}\n  view     {program} view {output}\n"
         ));
         text
     }

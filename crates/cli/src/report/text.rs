@@ -30,11 +30,6 @@ pub(crate) fn wrapped(first: &str, rest: &str, text: &str) -> String {
     lines
 }
 
-/// Every line of a text behind a margin.
-pub(crate) fn indented(margin: &str, text: &str) -> String {
-    text.lines().map(|line| format!("{margin}{line}").trim_end().to_string() + "\n").collect()
-}
-
 /// Names with what is said of them, in as many columns as fit.
 pub(crate) fn columns(margin: &str, cells: &[(String, String)]) -> String {
     let length = |text: &String| text.chars().count();

@@ -1,0 +1,117 @@
+//! From a failure to its trace, and what can be done with that.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json as value;
+
+use super::{complaint, folder, json, text};
+
+/// Finds a failure and returns where its trace went.
+fn found(folder: &Path) -> String {
+    let command = "campaign paxos/chaos --flaw paxos/own-value --seeds 0..30 --stop-after 1";
+    let (report, _) = json(folder, command);
+    report["violations"][0]["trace"].as_str().expect("it was written").to_string()
+}
+
+#[test]
+fn a_failure_is_replayed_gone_without_its_flaw_and_viewed() {
+    let folder = folder();
+    let trace = found(folder.path());
+    let (replay, code) = json(folder.path(), &format!("replay {trace}"));
+    assert_eq!((code, &replay["outcome"], &replay["never_asked"]), (0, &value!("reproduced"), &value!(0)));
+    assert_eq!(replay["digest"], replay["recorded_digest"]);
+    let (gone, code) = json(folder.path(), &format!("replay {trace} --no-flaws --expect gone"));
+    assert_eq!((code, &gone["outcome"]), (0, &value!("gone")));
+    // Each expectation is disappointed by the other outcome.
+    assert!(text(folder.path(), &format!("replay {trace} --expect gone"), 1).contains("reproduced"));
+    assert!(text(folder.path(), &format!("replay {trace} --no-flaws"), 1).contains("violation gone"));
+    for how in ["", "--full", "--diagram"] {
+        assert!(!text(folder.path(), &format!("view {trace} {how}"), 0).is_empty(), "{how}");
+    }
+    let (view, _) = json(folder.path(), &format!("view {trace}"));
+    assert_eq!(view["property"], replay["property"]);
+}
+
+#[test]
+fn a_recorded_run_is_replayed_and_shrunk() {
+    let folder = folder();
+    let (report, _) =
+        json(folder.path(), "campaign paxos/chaos --flaw paxos/own-value --seeds 0..30 --no-shrink");
+    let seed = report["violations"][0]["seed"].as_str().expect("seeds are strings");
+    let command = format!("run paxos/chaos --flaw paxos/own-value --seed {seed} --trace whole.jsonl");
+    text(folder.path(), &command, 1);
+    text(folder.path(), "replay whole.jsonl", 0);
+    let (shrunk, code) = json(folder.path(), "shrink whole.jsonl");
+    assert_eq!((code, &shrunk["written"]), (0, &value!("whole.shrunk.jsonl")));
+    assert!(shrunk["items"].as_u64() < shrunk["items_before"].as_u64());
+    text(folder.path(), "replay whole.shrunk.jsonl whole.jsonl", 0);
+    assert!(
+        text(folder.path(), "shrink whole.jsonl -o small.jsonl", 0).contains("quarrel replay small.jsonl")
+    );
+    let bytes = |name: &str| fs::read(folder.path().join(name)).expect("it was written");
+    assert_eq!(
+        bytes("small.jsonl"),
+        bytes("whole.shrunk.jsonl"),
+        "shrinking is as deterministic as all else"
+    );
+}
+
+#[test]
+fn a_run_that_holds_is_replayed_but_not_shrunk() {
+    let folder = folder();
+    text(folder.path(), "run raft/calm --trace calm.jsonl", 0);
+    assert!(text(folder.path(), "replay calm.jsonl", 0).contains("reproduced"));
+    text(folder.path(), "replay calm.jsonl --expect gone", 1);
+    assert!(complaint(folder.path(), &["shrink", "calm.jsonl"]).contains("nothing fails"));
+}
+
+#[test]
+fn a_trace_that_this_build_runs_differently_ends_with_3() {
+    let folder = folder();
+    let trace = fs::read_to_string(folder.path().join(found(folder.path()))).expect("it was written");
+    // The third event is said to have happened to another node.
+    let lines: Vec<String> = trace.lines().map(str::to_string).collect();
+    let mut changed = lines.clone();
+    let who = if lines[3].contains("\"who\":\"n1\"") { ("n1", "n2") } else { ("n3", "n1") };
+    changed[3] = lines[3].replace(&format!("\"who\":\"{}\"", who.0), &format!("\"who\":\"{}\"", who.1));
+    assert_ne!(changed[3], lines[3], "{}", lines[3]);
+    fs::write(folder.path().join("changed.jsonl"), changed.join("\n") + "\n").expect("there is room");
+    let (replay, code) = json(folder.path(), "replay changed.jsonl");
+    assert_eq!((code, &replay["outcome"], &replay["event"]), (3, &value!("diverged"), &value!(3)));
+    let told = text(folder.path(), "replay changed.jsonl", 3);
+    assert!(
+        told.contains("diverged at event 3") && told.contains("recorded  ") && told.contains("replayed  ")
+    );
+    // Another version may tell events in other words; which node they happen to is no word.
+    let elsewhere =
+        changed.join("\n").replace(concat!("\"tool\":\"", env!("CARGO_PKG_VERSION")), "\"tool\":\"0.0.9");
+    fs::write(folder.path().join("elsewhere.jsonl"), elsewhere + "\n").expect("there is room");
+    assert!(text(folder.path(), "replay elsewhere.jsonl", 1).contains("diverged"));
+}
+
+#[test]
+fn a_damaged_trace_names_the_line() {
+    let folder = folder();
+    let path = found(folder.path());
+    let trace = fs::read_to_string(folder.path().join(&path)).expect("it was written");
+    let last = trace.lines().count();
+    let cases = [
+        (trace.clone() + "{}\n", format!("damaged.jsonl:{}:", last + 1)),
+        (trace[..trace.len() - 10].to_string(), format!("damaged.jsonl:{last}:")),
+        (trace.lines().next().expect("there is one").to_string() + "\n", "damaged.jsonl:2:".to_string()),
+        (trace.replacen("\"format\":1", "\"format\":2", 1), "damaged.jsonl:1:".to_string()),
+        (trace.replacen("\"protocol\":\"paxos\"", "\"protocol\":\"pax\"", 1), "damaged.jsonl:1:".to_string()),
+    ];
+    for (damaged, place) in cases {
+        fs::write(folder.path().join("damaged.jsonl"), damaged).expect("there is room");
+        for command in ["replay", "shrink"] {
+            let said = complaint(folder.path(), &[command, "damaged.jsonl"]);
+            assert!(said.contains(&place), "{place} {said}");
+        }
+    }
+    // One bad trace does not keep the others from being replayed.
+    let (report, code) = json(folder.path(), &format!("replay damaged.jsonl {path}"));
+    assert_eq!((code, &report["replays"][0]["outcome"]), (2, &value!("unreadable")));
+    assert_eq!(report["replays"][1]["outcome"], "reproduced");
+}

@@ -10,6 +10,8 @@ use quarrel_paxos::Paxos;
 use quarrel_protocol::{Announcement, Cell, Flaw, Kinded, Property};
 use quarrel_raft::Raft;
 
+use quarrel_sim::record::TraceEvent;
+
 use crate::case::{Case, Filed, Origin, Shrunk, run_and_file, shrink_and_file};
 use crate::oracle;
 use crate::run::{self, Outcome};
@@ -59,7 +61,9 @@ pub trait Trial: Send + Sync {
     fn run(&self, seed: u64) -> Outcome;
     /// Runs many seeds and adds them up. Stops early when `stop` says so; the tallies then hold fewer runs.
     fn batch(&self, seeds: Range<u64>, stop: &dyn Fn() -> bool) -> Tallies;
-    /// Runs one seed again and keeps every event.
+    /// The events of one seed, as the seed's own run has them and not as a replay repeats them.
+    fn events(&self, seed: u64) -> Vec<TraceEvent>;
+    /// Runs one seed again and files it: the replay of its schedule, with every event.
     fn record(&self, seed: u64) -> Trace;
     /// Runs one seed again and, if it fails, makes the failure as small as it gets.
     fn shrink(&self, seed: u64) -> Option<Shrunk>;
@@ -223,6 +227,10 @@ impl<P: Subject> Trial for Prepared<P> {
             tallies.add(&run::run::<P>(&self.scenario, &self.options, &flaws, seed), &self.names);
         }
         tallies
+    }
+
+    fn events(&self, seed: u64) -> Vec<TraceEvent> {
+        run::seed_events::<P>(&self.scenario, &self.options, &self.bare_flaws(), seed)
     }
 
     fn record(&self, seed: u64) -> Trace {

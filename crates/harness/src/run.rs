@@ -103,6 +103,19 @@ pub fn record<P: Subject>(
     (outcome, Schedule { world: World { faults, ..world }, config, operations, decisions })
 }
 
+/// Runs one seed again and keeps every event: what a replay of its schedule must repeat.
+pub fn seed_events<P: Subject>(
+    scenario: &Scenario,
+    options: &P::Options,
+    flaws: &[&str],
+    seed: u64,
+) -> Vec<TraceEvent> {
+    let mut trial = Trial::<P>::of_seed(scenario, options, flaws, seed);
+    trial.cluster.record_events();
+    let (.., events) = trial.finish();
+    events
+}
+
 /// Replays a schedule.
 pub fn replay<P: Subject>(schedule: &Schedule<P>) -> Outcome {
     Trial::of_schedule(schedule).run()

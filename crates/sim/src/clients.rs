@@ -58,10 +58,9 @@ impl<R> Clients<R> {
         }
     }
 
-    /// The next operation that no client has started yet: its position and time.
-    pub(crate) fn upcoming(&self) -> Option<(u32, u64, ClientId)> {
-        let operation = self.operations.get(self.started)?;
-        Some((self.started as u32, operation.at_ns, operation.client))
+    /// The next operation that no client has started yet, and its position.
+    pub(crate) fn upcoming(&self) -> Option<(u32, &Operation<R>)> {
+        Some((self.started as u32, self.operations.get(self.started)?))
     }
 
     /// The client starts this operation.
@@ -92,11 +91,12 @@ impl<R> Clients<R> {
         Some((NodeId(standing.target), standing.attempts))
     }
 
-    /// No answer to that attempt in time: the client turns to the next node. `false` if the attempt is an old one.
-    pub(crate) fn lose_patience(&mut self, position: u32, attempt: u32) -> bool {
+    /// No answer to that attempt (its last byte) in time: the client turns to the next node. `false` if the attempt is
+    /// an old one.
+    pub(crate) fn lose_patience(&mut self, position: u32, attempt: u8) -> bool {
         let nodes = self.nodes;
         let standing = &mut self.standings[position as usize];
-        if standing.answered || standing.attempts != attempt {
+        if standing.answered || standing.attempts as u8 != attempt {
             return false;
         }
         standing.target = (standing.target + 1) % nodes;

@@ -285,7 +285,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 self.schedule_operation();
             }
             Class::Patience => {
-                if self.clients.lose_patience(entry.slot, entry.tie.occurrence()) {
+                if self.clients.lose_patience(entry.slot, entry.tie.source()) {
                     self.ask(entry.slot);
                 }
             }
@@ -429,8 +429,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     // --- Events at clients ---
 
     fn schedule_operation(&mut self) {
-        if let Some((slot, time, client)) = self.clients.upcoming() {
-            let tie = Tie::new(client_code(client), Class::Operation, 0, 0, 0, slot);
+        if let Some((slot, operation)) = self.clients.upcoming() {
+            let time = operation.at_ns;
+            let tie = Tie::new(client_code(operation.client), Class::Operation, 0, 0, 0, operation.id.0);
             self.queue.push(Entry { time, tie, slot });
         }
     }
@@ -455,7 +456,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     fn await_answer(&mut self, client: ClientId, position: u32, attempt: u32, time: u64) {
-        let tie = Tie::new(client_code(client), Class::Patience, 0, 0, 0, attempt);
+        let id = self.clients.operation(position).id;
+        let tie = Tie::new(client_code(client), Class::Patience, attempt as u8, 0, 0, id.0);
         self.queue.push(Entry { time, tie, slot: position });
     }
 

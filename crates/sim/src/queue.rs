@@ -73,6 +73,11 @@ impl Tie {
     }
 
     #[inline]
+    pub(crate) const fn source(self) -> u8 {
+        (self.0 >> 39) as u8
+    }
+
+    #[inline]
     pub(crate) const fn occurrence(self) -> u32 {
         self.0 as u32
     }

@@ -42,14 +42,14 @@ use crate::output::Output;
 
 /// The binary `quarrel`: the protocols that come with it.
 pub fn main() -> ExitCode {
-    main_with(&Registry::standard())
+    main_with(Registry::standard())
 }
 
 /// The command line over the protocols of this registry, with the arguments of the process.
-pub fn main_with(registry: &Registry) -> ExitCode {
+pub fn main_with(registry: Registry) -> ExitCode {
     panics::install_hook();
     let words: Vec<OsString> = std::env::args_os().collect();
-    let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| obey(registry, &words)));
+    let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| obey(&registry, &words)));
     // The hook, or the guard of the run, has said what happened.
     ExitCode::from(code.unwrap_or(exit::INTERNAL))
 }

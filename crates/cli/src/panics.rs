@@ -16,6 +16,7 @@ use quarrel_harness::registry::Trial;
 use quarrel_harness::run::Outcome;
 use quarrel_harness::tallies::Tallies;
 use quarrel_protocol::{Cell as Sometimes, Property};
+use quarrel_sim::record::TraceEvent;
 
 use crate::output::say;
 
@@ -51,8 +52,7 @@ fn message(info: &PanicHookInfo<'_>) -> String {
 fn tell(message: &str) {
     if !TOLD.swap(true, Ordering::Relaxed) {
         say(&format!(
-            "internal error: {message}\nThis is a bug in Quarrel, not in the protocol on trial: please report it \
-             with the command you ran.\n"
+            "internal error: {message}\nThis is no verdict on the protocol: please report it with the command you ran.\n"
         ));
     }
 }
@@ -105,6 +105,10 @@ impl Trial for Quiet<'_> {
         in_run(|| self.trial.batch(seeds, stop))
     }
 
+    fn events(&self, seed: u64) -> Vec<TraceEvent> {
+        in_run(|| self.trial.events(seed))
+    }
+
     fn record(&self, seed: u64) -> Trace {
         in_run(|| self.trial.record(seed))
     }
@@ -112,5 +116,21 @@ impl Trial for Quiet<'_> {
     fn shrink(&self, seed: u64) -> Option<Shrunk> {
         (self.shrinking)(seed);
         in_run(|| self.trial.shrink(seed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_inside_a_run_is_remembered_and_not_told() {
+        install_hook();
+        let caught = in_run(|| std::panic::catch_unwind(|| panic!("the protocol's own")));
+        let _ours = std::panic::take_hook();
+        assert!(caught.is_err());
+        assert!(REMEMBERED.with(|remembered| remembered.borrow().starts_with("the protocol's own, at ")));
+        assert_eq!(DEPTH.with(Cell::get), 0);
+        assert!(!TOLD.load(Ordering::Relaxed));
     }
 }

@@ -134,7 +134,8 @@ fn partition(shape: Shape, nodes: u8, dice: &mut Dice) -> Action {
 /// Every node reaches just the neighbours on the ring that make a majority with it: no two see the same one.
 fn ring(order: &[NodeId]) -> Action {
     let count = order.len();
-    let reach = count / 4 + usize::from(count % 4 != 0);
+    // With `reach` neighbours on either side a node sees 2 * reach + 1 nodes: just a majority.
+    let reach = (count / 2 + 1) / 2;
     let cut = |position: usize| {
         let near = |other: usize| (other + count - position) % count <= reach || (position + count - other) % count <= reach;
         let far = (0..count).filter(|&other| !near(other)).map(|other| order[other]).collect();
@@ -168,6 +169,7 @@ mod tests {
             let order: Vec<NodeId> = NodeId::all(count).collect();
             let Action::Partition { cuts, .. } = ring(&order) else { panic!("a ring is a partition") };
             let mut seen: Vec<NodeSet> = cuts.iter().map(|(_, far)| far.complement(count)).collect();
+            assert_eq!(seen.len(), count, "everybody is cut from somebody");
             assert!(seen.iter().all(|view| view.len() > count / 2), "{count}: {seen:?}");
             if count > 4 {
                 seen.sort_unstable();

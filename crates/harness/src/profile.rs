@@ -1,14 +1,16 @@
 //! Profiles: a scenario and a seed become a world. This is where a swarm draws which faults a run has at all.
 
-use quarrel_formats::scenario::{Draw, Reflex, Scenario, Strikes};
+use quarrel_formats::scenario::{Draw, Reflex, Scenario};
 use quarrel_protocol::{ClientId, NodeId, RequestId};
 use quarrel_sim::Plan;
 use quarrel_sim::draw::exponential;
+use quarrel_sim::fault::FaultClass;
 use quarrel_sim::time::{MICROSECOND, MILLISECOND};
 use quarrel_sim::world::{Operation, Rates, Reaction, Rule, World};
 
 use crate::dice::Dice;
 use crate::fault_plan;
+use crate::reach::{reflex_class, struck};
 use crate::subject::Subject;
 
 /// A run before its first event: the world, and what only random runs have.
@@ -29,9 +31,14 @@ pub fn draw<P: Subject>(scenario: &Scenario, options: &P::Options, flaws: &[&str
     let config = P::configure(options, nodes, flaws, &mut Dice::new(seed, "config"));
     let mut on = Vec::new();
     let rates = draw_rates(scenario, seed, &mut on);
-    let end_ns = duration_ns.saturating_add(scenario.healing_ns);
+    // Who asks in the last moment of a run cannot be answered: the second half of the healing is for answers.
+    let end_ns = duration_ns.saturating_add(scenario.healing_ns / 2);
     let operations = draw_operations::<P>(scenario, nodes, end_ns, seed);
     let clients = operations.iter().map(|operation| operation.client.0 + 1).max().unwrap_or(0);
+    let clock_ppm = draw_clocks(scenario, nodes, seed);
+    if clock_ppm.iter().any(|&ppm| ppm != 0) {
+        on.push(FaultClass::ClockDrift.name());
+    }
     let mut world = World {
         nodes,
         clients,
@@ -40,7 +47,7 @@ pub fn draw<P: Subject>(scenario: &Scenario, options: &P::Options, flaws: &[&str
         latency_ns: draw_latencies(scenario, nodes, seed),
         client_latency_ns: scenario.network.latency_ns.least().max(1),
         sync_ns: draw_syncs(scenario, nodes, seed),
-        clock_ppm: draw_clocks(scenario, nodes, seed),
+        clock_ppm,
         client: scenario.workload.policy,
         rates,
         limits: scenario.limits,
@@ -120,10 +127,7 @@ fn draw_faults<P: Subject>(scenario: &Scenario, seed: u64, world: &mut World, on
         let name = class.strikes.name();
         let mut dice = Dice::new(seed, name);
         if dice.chance(class.chance_ppm) {
-            on.push(name);
-            if matches!(class.strikes, Strikes::CrashAll) {
-                on.push("crash");
-            }
+            on.extend(struck(&class.strikes).iter().map(|class| class.name()));
             world.faults.extend(fault_plan::draw::<P>(class, world.nodes, world.duration_ns, &mut dice));
         }
     }
@@ -135,12 +139,12 @@ fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut 
     if !dice.chance(leader.chance_ppm) {
         return;
     }
-    on.push("leader");
     // A run's nemesis has one temper, or each in turn.
     let single = dice.chance(500_000);
     let actions = if single { vec![*dice.pick(&leader.actions)] } else { leader.actions.clone() };
     let share = (leader.probability_ppm / actions.len() as u32).max(1);
     for action in actions {
+        on.push(reflex_class(action).name());
         rules.push(Rule {
             when: leader.on.clone(),
             chance_ppm: share,

@@ -27,26 +27,10 @@ pub fn fault_classes(scenario: &Scenario) -> Vec<FaultClass> {
     reach(disk.slow_sync_ppm.most() > 0, FaultClass::SlowDisk);
     reach(clock.drift_ppm.most() > 0, FaultClass::ClockDrift);
     for class in &scenario.recurring {
-        let struck: &[FaultClass] = match class.strikes {
-            Strikes::Crash | Strikes::CrashAll => &[FaultClass::Crash],
-            Strikes::CrashAtWrite { .. } => &[FaultClass::Crash, FaultClass::CrashAtWrite],
-            Strikes::Pause => &[FaultClass::Pause],
-            Strikes::Wipe => &[FaultClass::Crash, FaultClass::Wipe],
-            Strikes::Partition { .. } => &[FaultClass::Partition],
-            Strikes::Clog | Strikes::Swizzle => &[FaultClass::Clog],
-            Strikes::AimedLoss { .. } => &[FaultClass::AimedLoss],
-            Strikes::Clock { .. } => &[FaultClass::ClockDrift],
-            Strikes::SlowDisk { .. } => &[FaultClass::SlowDisk],
-        };
-        struck.iter().for_each(|&class| reach(true, class));
+        struck(&class.strikes).iter().for_each(|&class| reach(true, class));
     }
     for reflex in scenario.leader.iter().flat_map(|leader| &leader.actions) {
-        let class = match reflex {
-            Reflex::Isolate => FaultClass::Partition,
-            Reflex::Crash => FaultClass::Crash,
-            Reflex::Pause => FaultClass::Pause,
-        };
-        reach(true, class);
+        reach(true, reflex_class(*reflex));
     }
     let scripted = scenario.rules.iter().filter_map(|rule| match &rule.then {
         Reaction::Do(action) => Some(action),
@@ -66,6 +50,30 @@ pub fn fault_classes(scenario: &Scenario) -> Vec<FaultClass> {
     classes.sort_unstable();
     classes.dedup();
     classes
+}
+
+/// What a recurring class of faults counts as.
+pub(crate) const fn struck(strikes: &Strikes) -> &'static [FaultClass] {
+    match strikes {
+        Strikes::Crash | Strikes::CrashAll => &[FaultClass::Crash],
+        Strikes::CrashAtWrite { .. } => &[FaultClass::Crash, FaultClass::CrashAtWrite],
+        Strikes::Pause => &[FaultClass::Pause],
+        Strikes::Wipe => &[FaultClass::Crash, FaultClass::Wipe],
+        Strikes::Partition { .. } => &[FaultClass::Partition],
+        Strikes::Clog | Strikes::Swizzle => &[FaultClass::Clog],
+        Strikes::AimedLoss { .. } => &[FaultClass::AimedLoss],
+        Strikes::Clock { .. } => &[FaultClass::ClockDrift],
+        Strikes::SlowDisk { .. } => &[FaultClass::SlowDisk],
+    }
+}
+
+/// What a reaction of the nemesis counts as.
+pub(crate) const fn reflex_class(reflex: Reflex) -> FaultClass {
+    match reflex {
+        Reflex::Isolate => FaultClass::Partition,
+        Reflex::Crash => FaultClass::Crash,
+        Reflex::Pause => FaultClass::Pause,
+    }
 }
 
 fn scripted_classes(action: &Action) -> &'static [FaultClass] {

@@ -9,8 +9,13 @@ use crate::world::{ClientPolicy, Operation};
 struct Standing {
     attempts: u32,
     target: u8,
+    /// It was redirected to the target and only takes a breath.
+    breathes: bool,
     answered: bool,
 }
+
+/// After so many attempts a client that is redirected once more waits before it asks again.
+const REDIRECTS_IN_A_ROW: u32 = 3;
 
 /// All clients and their operations.
 pub(crate) struct Clients<R> {
@@ -91,7 +96,8 @@ impl<R> Clients<R> {
         Some((NodeId(standing.target), standing.attempts))
     }
 
-    /// No answer to that attempt (its last byte) in time: the client turns to the next node. `false` if the attempt is
+    /// No answer to that attempt (its last byte) in time: the client turns to the next node, or to the one it was
+    /// redirected to. `false` if the attempt is
     /// an old one.
     pub(crate) fn lose_patience(&mut self, position: u32, attempt: u8) -> bool {
         let nodes = self.nodes;
@@ -99,7 +105,9 @@ impl<R> Clients<R> {
         if standing.answered || standing.attempts as u8 != attempt {
             return false;
         }
-        standing.target = (standing.target + 1) % nodes;
+        if !std::mem::take(&mut standing.breathes) {
+            standing.target = (standing.target + 1) % nodes;
+        }
         true
     }
 
@@ -121,6 +129,11 @@ impl<R> Clients<R> {
                 self.redirected += 1;
                 standing.target = hint.0;
                 self.beliefs[client] = hint.0;
+                // Hints may lead in a circle: after a few steps the client takes a breath.
+                if standing.attempts % REDIRECTS_IN_A_ROW == 0 {
+                    standing.breathes = true;
+                    return Next::AskAfter(self.policy.timeout_ns / 8 + 1);
+                }
                 Next::AskNow
             }
             // Nobody leads, or the hint is of no use: lose patience early rather than ask in circles.

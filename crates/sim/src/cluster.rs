@@ -8,7 +8,7 @@ use quarrel_protocol::{
 
 use crate::chooser::{Chooser, Names};
 use crate::clients::{Clients, Next};
-use crate::decision::{Decision, Endpoint, Which};
+use crate::decision::{Decision, DecisionKind, Endpoint, Which};
 use crate::digest::Digest;
 use crate::fault::{Fault, FaultClass, FaultCounts};
 use crate::flight::{Cargo, Flight, Slab};
@@ -317,8 +317,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         {
             if self.links.is_cut(from, to) {
                 self.counts.strike(FaultClass::Partition);
-                self.slab.take(entry.slot);
-                return;
+                return self.lose_on_arrival(entry.slot, to, "the network is cut");
             }
             let clogged = self.links.clogged_until(from, to);
             if clogged > self.now {
@@ -328,11 +327,31 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             }
         }
         let incarnation = node.incarnation;
-        let alive = node.is_up() && (from != Endpoint::Node(to) || flight.incarnation == incarnation);
-        let Some(flight) = self.slab.take(entry.slot) else { return };
-        if alive {
+        if from == Endpoint::Node(to) && flight.incarnation != incarnation {
+            // It died with the node that sent it.
+            self.slab.take(entry.slot);
+            return;
+        }
+        if !node.is_up() {
+            return self.lose_on_arrival(entry.slot, to, "the node is down");
+        }
+        if let Some(flight) = self.slab.take(entry.slot) {
             self.deliver(to, flight, entry.tie.occurrence());
         }
+    }
+
+    /// What was under way arrives where nobody hears it.
+    fn lose_on_arrival(&mut self, slot: u32, to: NodeId, why: &str) {
+        let Some(flight) = self.slab.take(slot) else { return };
+        self.open(Some(Endpoint::Node(to)), flight.print, "lost", || {
+            let what = match &flight.cargo {
+                Cargo::Message(message) => message.to_string(),
+                Cargo::Request(_) => "a request".to_string(),
+                Cargo::Reply(id, reply) => format!("{id}: {reply}"),
+            };
+            (format!("{what}: {why}"), Some(flight.from), Some(flight.cause))
+        });
+        self.close();
     }
 
     #[inline]
@@ -391,6 +410,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 self.open(Some(Endpoint::Node(id)), timer.digest(), "timer", || {
                     (timer.to_string(), None, None)
                 });
+                if let Some(answer) = decided.filter(|&answer| answer != 0) {
+                    self.note_fate(|| Decision::answer(DecisionKind::Timer, answer));
+                }
                 self.step(id, Input::Timer(timer));
             }
         }
@@ -515,6 +537,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 kind,
                 what,
                 from,
+                fate: None,
                 effects: Vec::new(),
                 digest: String::new(),
             };
@@ -538,6 +561,14 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub(crate) fn note(&mut self, effect: impl FnOnce() -> TraceEffect) {
         if let Some(recorder) = &mut self.recorder {
             recorder.effect(effect());
+        }
+    }
+
+    /// Says which decision made the event that is open so, if anybody records.
+    #[inline]
+    pub(crate) fn note_fate(&mut self, fate: impl FnOnce() -> String) {
+        if let Some(event) = self.recorder.as_mut().and_then(|recorder| recorder.events.last_mut()) {
+            event.fate = Some(fate());
         }
     }
 

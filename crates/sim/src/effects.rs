@@ -150,7 +150,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             self.counts.strike(FaultClass::SlowDisk);
         }
         self.open(Some(Endpoint::Node(id)), synced, "sync", || {
-            (format!("{synced} writes are durable"), None, None)
+            (format!("{} durable", count(synced, "write is", "writes are")), None, None)
         });
         while self.nodes[id.index()].held.front().is_some_and(|&(needs, _)| needs <= synced) {
             if let Some((_, held)) = self.nodes[id.index()].held.pop_front() {
@@ -267,6 +267,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     pub(crate) fn send_request(&mut self, client: ClientId, to: NodeId, position: u32, print: u64) {
+        let operation = self.clients.operation(position);
+        let (id, request) = (operation.id, operation.request.clone());
         let (fate, occurrence) = self.chooser.request_fate(client, to);
         self.words.word(tag::REQUEST | u64::from(to.0));
         self.words.word(fate);
@@ -274,7 +276,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             self.note(|| TraceEffect {
                 to: Some(Endpoint::Node(to)),
                 fate: Some(Decision::answer(DecisionKind::Fate, fate)),
-                ..plain("send", "the request".to_string())
+                ..plain("send", format!("{id}: {request}"))
             });
         }
         let flight =
@@ -394,6 +396,11 @@ impl<P: Protocol> Flight<P> {
 
 fn announcement<E: Announcement>(event: &E) -> TraceEffect {
     TraceEffect { milestone: event.is_milestone(), ..plain("announce", event.to_string()) }
+}
+
+/// A count with the word that fits: `1 write`, `2 writes`.
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 pub(crate) fn plain(kind: &str, what: String) -> TraceEffect {

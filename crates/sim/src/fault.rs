@@ -332,7 +332,9 @@ impl Display for Action {
             Action::Pause { nodes } => {
                 write!(f, "{nodes} {}", if nodes.len() == 1 { "stalls" } else { "stall" })
             }
-            Action::Partition { shape: Shape::Isolate, cuts } => write!(f, "{} is isolated", cuts[0].0),
+            Action::Partition { shape: Shape::Isolate, cuts } if !cuts.is_empty() => {
+                write!(f, "{} is isolated", cuts[0].0)
+            }
             Action::Partition { cuts, .. } => {
                 f.write_str("the network is cut: ")?;
                 match cuts.as_slice() {

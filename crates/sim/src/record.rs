@@ -18,14 +18,17 @@ pub struct TraceEvent {
     /// The event that caused it: for an arrival, the one that sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
-    /// What kind of event: `boot`, `deliver`, `timer`, `request`, `answer`, `ask`, `sync`, `crash`, `restart`,
-    /// `fault`, `fault-over`, `heal`.
+    /// What kind of event: `boot`, `deliver`, `lost` (on arrival), `timer`, `request`, `answer`, `ask`, `sync`,
+    /// `restart`, `fault`, `fault-over`, `heal`.
     pub kind: String,
     /// What, in words.
     pub what: String,
     /// Who sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Endpoint>,
+    /// The decision that made it so, where that was not the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fate: Option<String>,
     /// What came of it, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<TraceEffect>,

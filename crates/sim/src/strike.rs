@@ -4,7 +4,7 @@ use quarrel_protocol::{Fingerprint, Kinded, NodeId, NodeSet, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
-use crate::effects::plain;
+use crate::effects::{count, plain};
 use crate::fault::{Action, Fault, FaultClass};
 use crate::node::Held;
 use crate::observer::Observer;
@@ -220,7 +220,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.note(|| {
             let mut what = format!("{id} crashes");
             if lost > 0 {
-                what += &format!(", losing {lost} un-synced writes");
+                what += &format!(", losing {}", count(lost, "un-synced write", "un-synced writes"));
             }
             if cut > 0 {
                 what += &format!(", and {cut} of {} messages do not leave", leaving.len());
@@ -236,7 +236,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
         let records = node.disk.durable().len() as u64;
         self.open(Some(Endpoint::Node(id)), records, "restart", || {
-            (format!("restarts with {records} records on its disk"), None, None)
+            (format!("restarts with {} on its disk", count(records, "record", "records")), None, None)
         });
         self.start_node(id);
         self.close();

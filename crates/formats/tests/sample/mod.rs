@@ -87,6 +87,7 @@ pub(crate) fn event(n: u64, at: u64, kind: &str) -> TraceEvent {
         kind: kind.to_string(),
         what: format!("what {n}"),
         from: (kind == "deliver").then_some(Endpoint::Node(NodeId(1))),
+        fate: None,
         effects: vec![TraceEffect {
             kind: "send".to_string(),
             what: "prepare 1".to_string(),

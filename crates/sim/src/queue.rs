@@ -1,4 +1,6 @@
-//! The event queue: a 4-ary heap ordered by what events are, never by when code pushed them.
+//! The event queue, ordered by what events are, never by when code pushed them.
+//!
+//! Near events wait in a wheel of buckets, far ones in a heap; only the bucket whose time has come is sorted.
 
 /// The order of simultaneous events: destination, class, source, kind, copy, occurrence, packed into one word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -99,17 +101,126 @@ impl Entry {
     }
 }
 
-const ARITY: usize = 4;
+/// A bucket spans `2^WIDTH_BITS` nanoseconds: about a quarter of a millisecond.
+const WIDTH_BITS: u32 = 18;
+/// How many buckets the wheel has: it spans about 67 milliseconds.
+const BUCKETS: usize = 256;
 
 /// The queue.
-#[derive(Default)]
 pub(crate) struct Queue {
-    heap: Vec<Entry>,
+    /// The bucket whose time has come, latest first: events are popped from its end.
+    current: Vec<Entry>,
+    /// The number of that bucket since the beginning of time. No event is due before it.
+    cursor: u64,
+    /// The buckets after it, unsorted.
+    wheel: Vec<Vec<Entry>>,
+    /// Which of them hold something.
+    occupied: [u64; BUCKETS / 64],
+    /// What was too far away when it was pushed.
+    far: Heap,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            current: Vec::new(),
+            cursor: 0,
+            wheel: (0..BUCKETS).map(|_| Vec::new()).collect(),
+            occupied: [0; BUCKETS / 64],
+            far: Heap::default(),
+        }
+    }
+}
+
+const fn bucket_of(time: u64) -> u64 {
+    time >> WIDTH_BITS
 }
 
 impl Queue {
     #[inline]
     pub(crate) fn push(&mut self, entry: Entry) {
+        let bucket = bucket_of(entry.time);
+        if bucket <= self.cursor {
+            let key = entry.key();
+            let place = self.current.iter().rposition(|other| other.key() > key).map_or(0, |before| before + 1);
+            self.current.insert(place, entry);
+        } else if bucket - self.cursor < BUCKETS as u64 {
+            let slot = (bucket % BUCKETS as u64) as usize;
+            self.wheel[slot].push(entry);
+            self.occupied[slot / 64] |= 1 << (slot % 64);
+        } else {
+            self.far.push(entry);
+        }
+    }
+
+    /// When the next event is due.
+    #[inline]
+    pub(crate) fn peek_time(&mut self) -> Option<u64> {
+        if self.current.is_empty() {
+            self.turn();
+        }
+        self.current.last().map(|entry| entry.time)
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
+        if self.current.is_empty() {
+            self.turn();
+        }
+        self.current.pop()
+    }
+
+    /// Turns the wheel to the next bucket that holds something.
+    fn turn(&mut self) {
+        let near = self.next_occupied();
+        let far = self.far.peek_time().map(bucket_of);
+        let Some(next) = near.into_iter().chain(far).min() else { return };
+        self.cursor = next;
+        let slot = (next % BUCKETS as u64) as usize;
+        if near == Some(next) {
+            std::mem::swap(&mut self.current, &mut self.wheel[slot]);
+            self.occupied[slot / 64] &= !(1 << (slot % 64));
+        }
+        while self.far.peek_time().is_some_and(|time| bucket_of(time) <= next) {
+            self.current.extend(self.far.pop());
+        }
+        if self.current.len() > 1 {
+            self.current.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.key()));
+        }
+    }
+
+    /// The number of the next bucket of the wheel that holds something.
+    fn next_occupied(&self) -> Option<u64> {
+        let start = ((self.cursor + 1) % BUCKETS as u64) as usize;
+        let words = BUCKETS / 64;
+        for step in 0..=words {
+            let word = (start / 64 + step) % words;
+            let mut bits = self.occupied[word];
+            if step == 0 {
+                bits &= u64::MAX << (start % 64);
+            } else if step == words {
+                bits &= !(u64::MAX << (start % 64));
+            }
+            if bits != 0 {
+                let slot = word * 64 + bits.trailing_zeros() as usize;
+                let ahead = (slot + BUCKETS - start) % BUCKETS;
+                return Some(self.cursor + 1 + ahead as u64);
+            }
+        }
+        None
+    }
+}
+
+const ARITY: usize = 4;
+
+/// A 4-ary heap.
+#[derive(Default)]
+struct Heap {
+    heap: Vec<Entry>,
+}
+
+impl Heap {
+    fn push(&mut self, entry: Entry) {
         let key = entry.key();
         let mut hole = self.heap.len();
         self.heap.push(entry);
@@ -125,12 +236,11 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn peek_time(&self) -> Option<u64> {
+    fn peek_time(&self) -> Option<u64> {
         self.heap.first().map(|entry| entry.time)
     }
 
-    #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Entry> {
+    fn pop(&mut self) -> Option<Entry> {
         let first = *self.heap.first()?;
         let last = self.heap.pop()?;
         if !self.heap.is_empty() {
@@ -140,7 +250,6 @@ impl Queue {
     }
 
     /// Puts `entry` where the root was, and lets it sink.
-    #[inline]
     fn sink(&mut self, entry: Entry) {
         let heap = self.heap.as_mut_slice();
         let key = entry.key();
@@ -152,8 +261,8 @@ impl Queue {
             }
             let end = (child + ARITY).min(heap.len());
             let (mut least, mut least_key) = (child, heap[child].key());
-            for other in child + 1..end {
-                let other_key = heap[other].key();
+            for (other, entry) in heap.iter().enumerate().take(end).skip(child + 1) {
+                let other_key = entry.key();
                 if other_key < least_key {
                     (least, least_key) = (other, other_key);
                 }
@@ -173,21 +282,48 @@ mod tests {
     use super::*;
     use crate::draw::{below, mix};
 
+    fn entry(time: u64, number: u64) -> Entry {
+        let tie = Tie::new(below(mix(number), 5) as u8, Class::Arrival, 0, 0, 0, number as u32);
+        Entry { time, tie, slot: number as u32 }
+    }
+
     #[test]
     fn pops_in_order_whatever_the_order_of_pushes() {
-        for round in 0..50u64 {
-            let mut entries: Vec<Entry> = (0..200)
-                .map(|i| Entry {
-                    time: below(mix(round * 1000 + i), 20),
-                    tie: Tie::new(below(mix(i), 5) as u8, Class::Arrival, 0, 0, 0, i as u32),
-                    slot: i as u32,
-                })
-                .collect();
+        for round in 0..60u64 {
+            // From all at one instant to far beyond the wheel.
+            let span = 1 << (round % 40);
+            let mut entries: Vec<Entry> = (0..200).map(|i| entry(below(mix(round * 1000 + i), span), i)).collect();
             let mut queue = Queue::default();
             entries.iter().for_each(|&entry| queue.push(entry));
             entries.sort_by_key(Entry::key);
             let popped: Vec<u32> = std::iter::from_fn(|| queue.pop()).map(|entry| entry.slot).collect();
             assert_eq!(popped, entries.iter().map(|entry| entry.slot).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn keeps_the_order_of_a_sorted_list_while_events_push_events() {
+        for round in 0..20u64 {
+            let (mut queue, mut list, mut number) = (Queue::default(), Vec::new(), 0);
+            let mut both = |queue: &mut Queue, list: &mut Vec<Entry>, time| {
+                number += 1;
+                let entry = entry(time, number);
+                queue.push(entry);
+                list.push(entry);
+            };
+            (0..20).for_each(|_| both(&mut queue, &mut list, 0));
+            for step in 0..3_000u64 {
+                list.sort_by_key(|entry| std::cmp::Reverse(entry.key()));
+                let next = list.pop();
+                assert_eq!(queue.peek_time(), next.map(|entry| entry.time));
+                let Some(popped) = queue.pop() else { break };
+                assert_eq!(Some(popped.slot), next.map(|entry| entry.slot));
+                let word = mix(round << 32 | step);
+                if step < 2_900 {
+                    let later = below(mix(word), 1 << below(word, 34));
+                    both(&mut queue, &mut list, popped.time + later);
+                }
+            }
         }
     }
 

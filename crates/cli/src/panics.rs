@@ -113,9 +113,9 @@ impl Trial for Quiet<'_> {
         in_run(|| self.trial.record(seed))
     }
 
-    fn shrink(&self, seed: u64) -> Option<Shrunk> {
+    fn shrink(&self, seed: u64, stop: &dyn Fn() -> bool) -> Option<Shrunk> {
         (self.shrinking)(seed);
-        in_run(|| self.trial.shrink(seed))
+        in_run(|| self.trial.shrink(seed, stop))
     }
 }
 

@@ -20,7 +20,7 @@ fn main() {
         println!("{} x{} seeds {:?}\n   {}", group.violation.signature, group.runs, group.seeds, group.violation.detail);
         for &seed in &group.seeds {
             let t = std::time::Instant::now();
-            let shrunk = trial.shrink(seed).unwrap();
+            let shrunk = trial.shrink(seed, &|| false).unwrap();
             println!("   seed {seed}: {:?} in {:.2}s", shrunk.report, t.elapsed().as_secs_f64());
             if std::env::var("SHOW").is_ok() {
                 for f in &shrunk.trace.header.world.faults { println!("       at {} {f}", quarrel_sim::time::Span(f.at_ns)); }

@@ -26,7 +26,8 @@ pub trait Case: Send + Sync {
     /// Runs it again, as it was recorded or without its flaws.
     fn replay(&self, flaws: Flaws) -> Replayed;
     /// Makes it as small as it gets while it fails in the same way. `None` when nothing in it fails.
-    fn shrink(&self) -> Option<Shrunk>;
+    /// Ends early, with the best so far, when `stop` says so.
+    fn shrink(&self, stop: &dyn Fn() -> bool) -> Option<Shrunk>;
 }
 
 /// Whether a replay keeps the flaws of the recorded run.
@@ -110,9 +111,9 @@ impl<P: Subject> Case for Filed<P> {
         }
     }
 
-    fn shrink(&self) -> Option<Shrunk> {
+    fn shrink(&self, stop: &dyn Fn() -> bool) -> Option<Shrunk> {
         let violation = self.expected.as_ref()?;
-        Some(shrink_and_file(self.schedule.clone(), violation, &self.origin))
+        Some(shrink_and_file(self.schedule.clone(), violation, &self.origin, stop))
     }
 }
 
@@ -121,8 +122,9 @@ pub(crate) fn shrink_and_file<P: Subject>(
     schedule: Schedule<P>,
     violation: &Violation,
     origin: &Origin,
+    stop: &dyn Fn() -> bool,
 ) -> Shrunk {
-    let (schedule, report) = shrink(schedule, violation);
+    let (schedule, report) = shrink(schedule, violation, stop);
     Shrunk { trace: run_and_file(&schedule, origin).trace, report }
 }
 

@@ -66,7 +66,8 @@ pub trait Trial: Send + Sync {
     /// Runs one seed again and files it: the replay of its schedule, with every event.
     fn record(&self, seed: u64) -> Trace;
     /// Runs one seed again and, if it fails, makes the failure as small as it gets.
-    fn shrink(&self, seed: u64) -> Option<Shrunk>;
+    /// Ends early, with the best so far, when `stop` says so.
+    fn shrink(&self, seed: u64, stop: &dyn Fn() -> bool) -> Option<Shrunk>;
 }
 
 impl Registry {
@@ -238,9 +239,9 @@ impl<P: Subject> Trial for Prepared<P> {
         run_and_file(&schedule, &self.origin(seed)).trace
     }
 
-    fn shrink(&self, seed: u64) -> Option<Shrunk> {
+    fn shrink(&self, seed: u64, stop: &dyn Fn() -> bool) -> Option<Shrunk> {
         let (outcome, schedule) = run::record::<P>(&self.scenario, &self.options, &self.bare_flaws(), seed);
         let violation = outcome.verdict()?;
-        Some(shrink_and_file(schedule, violation, &self.origin(seed)))
+        Some(shrink_and_file(schedule, violation, &self.origin(seed), stop))
     }
 }

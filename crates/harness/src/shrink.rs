@@ -7,7 +7,7 @@
 //! needed: that is verified by taking each one away.
 
 use quarrel_protocol::{NodeSet, Violation};
-use quarrel_sim::decision::{Decision, DecisionKind, Fate};
+use quarrel_sim::decision::{Decision, DecisionKind, Fate, Which};
 use quarrel_sim::fault::{Action, Fault};
 use quarrel_sim::world::Operation;
 
@@ -29,25 +29,32 @@ pub struct ShrinkReport {
 
 /// The most replays that one shrinking may take.
 pub const REPLAYS_MAX: u64 = 4_000;
+/// The most events that they may take together: some seconds of work, and the same on every machine.
+pub const EVENTS_MAX: u64 = 20_000_000;
 
 /// Shrinks a schedule that fails with `violation`. A schedule that does not fail so is returned as it is.
-pub fn shrink<P: Subject>(schedule: Schedule<P>, violation: &Violation) -> (Schedule<P>, ShrinkReport) {
+///
+/// `stop` is asked now and then; when it says so, the best so far is returned.
+pub fn shrink<P: Subject>(
+    schedule: Schedule<P>,
+    violation: &Violation,
+    stop: &dyn Fn() -> bool,
+) -> (Schedule<P>, ShrinkReport) {
     let before = schedule.items();
-    let mut shrinker = Shrinker { best: schedule, violation, replays: 0 };
+    let mut shrinker = Shrinker { best: schedule, violation, replays: 0, events: 0, stop };
     let mut one_minimal = false;
     if shrinker.try_out(shrinker.best.clone()) {
-        shrinker.cut_horizon();
-        shrinker.anchor();
-        while shrinker.replays < REPLAYS_MAX {
+        while !shrinker.is_spent() {
             let size = shrinker.size();
             shrinker.cut_horizon();
+            shrinker.anchor();
             shrinker.drop_chunks();
             shrinker.shrink_values();
             if shrinker.size() == size {
                 break;
             }
         }
-        one_minimal = shrinker.replays < REPLAYS_MAX && !shrinker.drop_singles();
+        one_minimal = !shrinker.drop_singles() && !shrinker.is_spent();
     }
     let report = ShrinkReport { before, after: shrinker.best.items(), replays: shrinker.replays, one_minimal };
     (shrinker.best, report)
@@ -65,6 +72,8 @@ struct Shrinker<'a, P: Subject> {
     best: Schedule<P>,
     violation: &'a Violation,
     replays: u64,
+    events: u64,
+    stop: &'a dyn Fn() -> bool,
 }
 
 impl<P: Subject> Shrinker<'_, P> {
@@ -73,9 +82,20 @@ impl<P: Subject> Shrinker<'_, P> {
         self.outcome_of(candidate).is_some()
     }
 
-    fn outcome_of(&mut self, candidate: Schedule<P>) -> Option<Outcome> {
+    /// Whether there is nothing left to spend.
+    fn is_spent(&self) -> bool {
+        self.replays >= REPLAYS_MAX || self.events >= EVENTS_MAX || (self.stop)()
+    }
+
+    fn replay(&mut self, schedule: &Schedule<P>) -> Outcome {
+        let outcome = replay(schedule);
         self.replays += 1;
-        let outcome = replay(&candidate);
+        self.events += outcome.tally.events;
+        outcome
+    }
+
+    fn outcome_of(&mut self, candidate: Schedule<P>) -> Option<Outcome> {
+        let outcome = self.replay(&candidate);
         let same = outcome.fails_like(self.violation);
         if same {
             self.best = candidate;
@@ -93,9 +113,12 @@ impl<P: Subject> Shrinker<'_, P> {
 
     /// Anchors decisions to times, if that still fails: then what is dropped renames no message.
     fn anchor(&mut self) {
-        self.replays += 1;
-        let anchored = anchor(&self.best);
-        self.try_out(anchored);
+        let is_anchored = |decision: &Decision| matches!(decision.key.which, Which::Since { .. });
+        if !self.best.decisions.iter().all(is_anchored) {
+            self.replays += 1;
+            let anchored = anchor(&self.best);
+            self.try_out(anchored);
+        }
     }
 
     // --- Fewer items ---
@@ -152,7 +175,7 @@ impl<P: Subject> Shrinker<'_, P> {
         loop {
             let mut dropped = false;
             let mut start = 0;
-            while start < items.len() && self.replays < REPLAYS_MAX {
+            while start < items.len() && !self.is_spent() {
                 let end = (start + chunk).min(items.len());
                 let rest = [&items[..start], &items[end..]].concat();
                 if self.try_out(self.with_items(&rest)) {
@@ -162,7 +185,7 @@ impl<P: Subject> Shrinker<'_, P> {
                     start = end;
                 }
             }
-            if chunk == 1 && (!dropped || self.replays >= REPLAYS_MAX) {
+            if self.is_spent() || (chunk == 1 && !dropped) {
                 return;
             }
             chunk = (chunk / 2).max(1);
@@ -183,8 +206,7 @@ impl<P: Subject> Shrinker<'_, P> {
     /// Ends the world just after the failure.
     fn cut_horizon(&mut self) {
         let mut candidate = self.best.clone();
-        let outcome = replay(&candidate);
-        self.replays += 1;
+        let outcome = self.replay(&candidate);
         let ended = outcome.tally.ended_ns.saturating_add(1);
         if ended < candidate.world.duration_ns {
             candidate.world.duration_ns = ended;
@@ -218,7 +240,7 @@ impl<P: Subject> Shrinker<'_, P> {
                 }
             }
         }
-        while self.replays < REPLAYS_MAX {
+        while !self.is_spent() {
             let decision = &self.best.decisions[position];
             let Some(softer) = half(decision).filter(|&softer| softer != 0 && softer != decision.value) else { return };
             if !self.with_decision(position, softer) {
@@ -236,7 +258,7 @@ impl<P: Subject> Shrinker<'_, P> {
     /// Shortens an outage by half while that still fails.
     fn shorten(&mut self, position: usize) {
         const SHORTEST_NS: u64 = 1_000_000;
-        while self.replays < REPLAYS_MAX {
+        while !self.is_spent() {
             let fault = &self.best.world.faults[position];
             let Some(shorter) = fault.lasting_ns.map(|lasting| lasting / 2).filter(|&half| half >= SHORTEST_NS) else {
                 return;

@@ -101,7 +101,7 @@ pub struct Tallies {
     pub blocked: u64,
     /// Failures by signature.
     pub groups: BTreeMap<String, Group>,
-    /// Every seed that failed, in order within what was merged in order.
+    /// Every seed that failed in a way that counts, in order within what was merged in order.
     pub failed: Vec<u64>,
 }
 
@@ -137,7 +137,9 @@ impl Tallies {
         self.add_cells(outcome, names);
         self.add_faults(outcome);
         if let Some(violation) = outcome.verdict() {
-            self.failed.push(outcome.seed);
+            if violation.kind.counts() {
+                self.failed.push(outcome.seed);
+            }
             self.group(violation, 1, &[outcome.seed]);
         }
     }

@@ -27,6 +27,15 @@ pub enum PropertyKind {
     Limit,
 }
 
+impl PropertyKind {
+    /// Whether breaking such a property counts as a finding, and ends a run. Invariants and assertions may only
+    /// restate a line of the code: they are reported apart.
+    #[must_use]
+    pub const fn counts(self) -> bool {
+        !matches!(self, PropertyKind::Invariant | PropertyKind::Assertion)
+    }
+}
+
 impl std::fmt::Display for PropertyKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {

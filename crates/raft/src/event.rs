@@ -188,7 +188,7 @@ impl Display for Event {
 impl Fingerprint for Event {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
-        into.word(self.kind() as u64);
+        into.mark(self.kind() as u64);
         match self {
             Event::Campaigned { term } | Event::SteppedDown { term } => term.fingerprint(into),
             Event::VoteReceived { term, voter, votes } => {
@@ -205,20 +205,17 @@ impl Fingerprint for Event {
                 voters.fingerprint(into);
             }
             Event::Appended { index, entry, current_term, leader } => {
-                index.fingerprint(into);
+                into.mark(leader.map_or(0, |leader| u64::from(leader.0) + 1));
+                into.pair(index.0, current_term.0);
                 entry.fingerprint(into);
-                current_term.fingerprint(into);
-                leader.fingerprint(into);
             }
             Event::Truncated { from, last, entry } => {
-                from.fingerprint(into);
-                last.fingerprint(into);
+                into.pair(from.0, last.0);
                 entry.fingerprint(into);
             }
             Event::Committed { index, entry, leader_term } => {
-                index.fingerprint(into);
+                into.pair(index.0, leader_term.0);
                 entry.fingerprint(into);
-                leader_term.fingerprint(into);
             }
         }
     }

@@ -95,8 +95,8 @@ impl Display for Entry {
 impl Fingerprint for Entry {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
-        self.term.fingerprint(into);
-        self.command.fingerprint(into);
+        into.mark(u64::from(self.command.is_some()));
+        into.pair(self.term.0, self.command.map_or(0, |command| command.0));
     }
 }
 

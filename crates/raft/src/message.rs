@@ -220,16 +220,15 @@ impl Fingerprint for Outcome {
     fn fingerprint(&self, into: &mut Fingerprinter) {
         match self {
             Outcome::Matched { index } => {
-                into.word(0);
+                into.mark(0);
                 index.fingerprint(into);
             }
             Outcome::Conflict { previous, term, first } => {
-                into.word(1);
-                previous.fingerprint(into);
+                into.mark(1);
+                into.pair(previous.0, first.0);
                 term.fingerprint(into);
-                first.fingerprint(into);
             }
-            Outcome::Stale => into.word(2),
+            Outcome::Stale => into.mark(2),
         }
     }
 }
@@ -237,21 +236,22 @@ impl Fingerprint for Outcome {
 impl Fingerprint for Message {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
-        into.word(self.kind() as u64);
-        self.term().fingerprint(into);
+        into.mark(self.kind() as u64);
         match self {
             Message::RequestVote(message) => {
-                message.last_index.fingerprint(into);
-                message.last_term.fingerprint(into);
+                message.term.fingerprint(into);
+                into.pair(message.last_index.0, message.last_term.0);
             }
-            Message::RequestVoteResponse(message) => message.granted.fingerprint(into),
+            Message::RequestVoteResponse(message) => into.pair(message.term.0, u64::from(message.granted)),
             Message::AppendEntries(message) => {
-                message.previous_index.fingerprint(into);
-                message.previous_term.fingerprint(into);
+                into.pair(message.term.0, message.commit.0);
+                into.pair(message.previous_index.0, message.previous_term.0);
                 message.entries.fingerprint(into);
-                message.commit.fingerprint(into);
             }
-            Message::AppendEntriesResponse(message) => message.outcome.fingerprint(into),
+            Message::AppendEntriesResponse(message) => {
+                message.term.fingerprint(into);
+                message.outcome.fingerprint(into);
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ impl Display for Timer {
 impl Fingerprint for Timer {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
-        into.word(self.kind() as u64);
+        into.mark(self.kind() as u64);
     }
 }
 

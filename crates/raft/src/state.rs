@@ -51,18 +51,17 @@ impl Fingerprint for Record {
     fn fingerprint(&self, into: &mut Fingerprinter) {
         match self {
             Record::Term { term, vote } => {
-                into.word(0);
+                into.mark(0);
                 term.fingerprint(into);
                 vote.fingerprint(into);
             }
             Record::Append { index, previous_term, entry } => {
-                into.word(1);
-                index.fingerprint(into);
-                previous_term.fingerprint(into);
+                into.mark(1);
+                into.pair(index.0, previous_term.0);
                 entry.fingerprint(into);
             }
             Record::Truncate { from } => {
-                into.word(2);
+                into.mark(2);
                 from.fingerprint(into);
             }
         }

@@ -1,13 +1,15 @@
 //! `quarrel shrink`: a failing trace, as small as it gets.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use quarrel_formats::trace::Judgement;
 
 use crate::Session;
 use crate::args::ShrinkArguments;
-use crate::exit::{Failure, MET, NOT_MET};
+use crate::exit::{Failure, INTERRUPTED, MET, NOT_MET};
 use crate::files;
+use crate::interrupt;
 use crate::panics::in_run;
 use crate::report::shrink::ShrinkTold;
 
@@ -18,7 +20,9 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &ShrinkArguments) -> Res
     let Judgement::Violated(violation) = &recorded.verdict.judgement else {
         return Err(Failure::input(format!("{}: nothing fails in this trace", path.display())));
     };
-    let shrunk = in_run(|| case.shrink()).expect("a trace with a violation can be shrunk");
+    let interrupted = interrupt::watch();
+    let stop = || interrupted.load(Ordering::Relaxed);
+    let shrunk = in_run(|| case.shrink(&stop)).expect("a trace with a violation can be shrunk");
     if shrunk.trace.verdict.judgement.signature() != Some(&violation.signature) {
         let (path, property) = (path.display(), &violation.property);
         return Err(Failure {
@@ -34,7 +38,7 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &ShrinkArguments) -> Res
     files::write_trace(&output, &shrunk.trace)?;
     let told = ShrinkTold { path, output: &output, violation, shrunk: &shrunk, program: &session.program };
     session.output.answer(&told.json(), || told.human())?;
-    Ok(MET)
+    Ok(if stop() { INTERRUPTED } else { MET })
 }
 
 /// `a.jsonl` becomes `a.shrunk.jsonl`.

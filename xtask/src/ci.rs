@@ -32,6 +32,11 @@ const STEPS: &[Step] = &[
     ("tests", tests::run),
     ("release build", |root, _| run_command(quarrel(root, "build", &[]))),
     ("replay", replay),
+    // The same golden digests that the tests have just found unoptimised.
+    ("digests", |root, _| {
+        let test = ["test", "--release", "--locked", "--package", "quarrel-cli", "--test", "digests"];
+        run_command(cargo(root, &test))
+    }),
     ("campaigns", |root, _| {
         run_command(quarrel(root, "run", &["campaign", "raft/chaos", "paxos/chaos", "--seeds", "0..1000"]))
     }),
@@ -96,7 +101,17 @@ mod check {
         let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
         assert_eq!(
             names,
-            ["format", "tidy", "clippy", "documentation", "tests", "release build", "replay", "campaigns"]
+            [
+                "format",
+                "tidy",
+                "clippy",
+                "documentation",
+                "tests",
+                "release build",
+                "replay",
+                "digests",
+                "campaigns"
+            ]
         );
     }
 }

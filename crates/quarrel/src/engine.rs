@@ -11,8 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use quarrel_formats::trace::Trace;
-use quarrel_harness::registry::Trial;
 use quarrel_harness::case::Shrunk;
+use quarrel_harness::registry::Trial;
 use quarrel_harness::shrink::ShrinkReport;
 use quarrel_harness::tallies::{Group, Tallies};
 
@@ -216,7 +216,10 @@ impl<'a> Shared<'a> {
         merged.waiting.insert(chunk, tallies);
         while merged.last.is_none() {
             let Some(tallies) = merged.waiting.remove(&merged.chunks) else { break };
-            let missing = self.orders.stop_after.map(|enough| enough.saturating_sub(merged.tallies.failed.len() as u64));
+            let missing = self
+                .orders
+                .stop_after
+                .map(|enough| enough.saturating_sub(merged.tallies.failed.len() as u64));
             let last = missing.and_then(|missing| tallies.failed.get(missing.saturating_sub(1) as usize));
             if let Some(&last) = last {
                 merged.last = Some(last);
@@ -257,7 +260,11 @@ fn smallest(trial: &dyn Trial, group: &Group, interrupted: &AtomicBool) -> Optio
         if best <= ITEMS_ENOUGH || interrupted.load(Ordering::Relaxed) {
             break;
         }
-        smallest = trial.shrink(seed).filter(|shrunk| shrunk.report.after < best).map(|shrunk| (seed, shrunk)).or(smallest);
+        smallest = trial
+            .shrink(seed, &|| interrupted.load(Ordering::Relaxed))
+            .filter(|shrunk| shrunk.report.after < best)
+            .map(|shrunk| (seed, shrunk))
+            .or(smallest);
     }
     smallest
 }

@@ -67,8 +67,12 @@ fn contradiction(expected: &Expected, tallies: &Tallies) -> Option<String> {
         }),
         Expected::Violates(property) if broken(property) => None,
         Expected::Violates(property) => Some(format!("{property} was to be violated, and in no run it was")),
-        Expected::Blocks if !tallies.groups.is_empty() => Some("operations were to block, but a property broke".into()),
-        Expected::Blocks if tallies.blocked == 0 => Some("operations were to block, and in no run they did".into()),
+        Expected::Blocks if !tallies.groups.is_empty() => {
+            Some("operations were to block, but a property broke".into())
+        }
+        Expected::Blocks if tallies.blocked == 0 => {
+            Some("operations were to block, and in no run they did".into())
+        }
         Expected::Blocks => None,
     }
 }
@@ -91,7 +95,8 @@ fn empty(trial: &dyn Trial, tallies: &Tallies) -> Vec<String> {
             empty.push(format!("{} never changed anything", class.name()));
         }
         for (name, &least) in &scenario.floor.medians {
-            let median = tallies.spreads.get(name.as_str()).map_or(0, quarrel_harness::tallies::Spread::median);
+            let median =
+                tallies.spreads.get(name.as_str()).map_or(0, quarrel_harness::tallies::Spread::median);
             if median < least {
                 empty.push(format!("the median of {name} is {median}, below the floor of {least}"));
             }

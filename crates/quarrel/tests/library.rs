@@ -1,0 +1,189 @@
+//! The library as its users meet it: the protocols of the examples on trial, with their bugs and without.
+#![allow(clippy::disallowed_methods, reason = "a test looks at the files that the library wrote")]
+
+#[path = "../examples/primary_backup.rs"]
+#[allow(dead_code, reason = "its main prints")]
+mod primary_backup;
+#[path = "../examples/tutorial_acceptor.rs"]
+#[allow(dead_code, reason = "its main prints")]
+mod tutorial_acceptor;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use quarrel::{Campaign, Scenario};
+
+fn tutorial() -> Campaign<tutorial_acceptor::Node> {
+    quarrel::campaign(tutorial_acceptor::weather()).seeds(0..200)
+}
+
+fn wrong_tutorial() -> Campaign<tutorial_acceptor::Node> {
+    tutorial().flaw("own-value").flaw("promise-not-raised")
+}
+
+fn backup() -> Campaign<primary_backup::Node> {
+    quarrel::campaign(primary_backup::weather()).seeds(0..200)
+}
+
+/// What somebody reads whose test fails.
+fn panic_of(work: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(work)).expect_err("this must fail");
+    panic.downcast_ref::<String>().expect("the panic has words").clone()
+}
+
+/// The trace of a failing test, and what the test said.
+fn failing(campaign: Campaign<tutorial_acceptor::Node>, folder: &Path) -> (PathBuf, String) {
+    let text = panic_of(|| campaign.out(folder).assert_holds());
+    let mut traces: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("the folder was made")
+        .map(|entry| entry.expect("a file").path())
+        .collect();
+    traces.retain(|path| path.to_string_lossy().contains("agreement"));
+    let [trace] = traces.as_slice() else { panic!("one trace for each way of failing: {traces:?}") };
+    (trace.clone(), text)
+}
+
+#[test]
+fn the_bugs_are_found_and_the_fixed_protocols_hold() {
+    wrong_tutorial().assert_violates("agreement");
+    tutorial().flaw("own-value").assert_violates("agreement");
+    tutorial().seeds(0..2000).assert_holds();
+    backup().flaw("answer-early").assert_violates("state-machine-safety");
+    backup().flaw("primary-backup/answer-early").assert_violates("acknowledged-command");
+    backup().seeds(0..2000).assert_holds();
+}
+
+#[test]
+fn a_fixed_protocol_also_answers() {
+    for (asked, answered) in
+        [tutorial().run().findings.tallies.operations, backup().run().findings.tallies.operations]
+    {
+        assert!(answered * 3 > asked, "{answered} of {asked} operations were answered");
+    }
+    let calm = quarrel::campaign::<primary_backup::Node>(Scenario::calm(3)).seeds(0..50).run();
+    assert!(calm.holds());
+    assert_eq!(calm.findings.tallies.operations, (1000, 1000));
+}
+
+#[test]
+fn findings_do_not_depend_on_the_threads() {
+    let one = wrong_tutorial().jobs(1).run();
+    let two = wrong_tutorial().jobs(2).run();
+    assert_eq!(one.findings.tallies.digest, two.findings.tallies.digest);
+    assert_eq!(one.findings.tallies.groups, two.findings.tallies.groups);
+    let traces = |conclusion: &quarrel::Conclusion| -> Vec<quarrel::Trace> {
+        conclusion.findings.failures.iter().map(|failure| failure.trace.clone()).collect()
+    };
+    assert_eq!(traces(&one), traces(&two));
+    assert_eq!((one.to_string(), one.story("agreement")), (two.to_string(), two.story("agreement")));
+}
+
+#[test]
+fn a_failing_test_says_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (trace, text) = failing(wrong_tutorial(), folder.path());
+    let story = quarrel::story::short(&read(&trace));
+    let seed = read(&trace).header.seed;
+    let replay = format!("QUARREL_TRACE={} cargo test a_failing_test_says_what_to_do\n", trace.display());
+    for part in ["agreement (paper)", &format!("seed {seed}"), "Violated: ", " learned v", &replay] {
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+    let first = wrong_tutorial().run().findings.failures[0].group.violation.property.clone();
+    assert!(first != "agreement" || text.contains(story.trim_end()), "{text}");
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder").flatten().collect();
+    assert!(left.iter().all(|entry| entry.path().extension().is_some_and(|it| it == "jsonl")), "{left:?}");
+}
+
+fn read(trace: &Path) -> quarrel::Trace {
+    let bytes = std::fs::read(trace).expect("the trace was written");
+    quarrel::Trace::parse(&trace.display().to_string(), &bytes).expect("the trace is one")
+}
+
+#[test]
+fn a_trace_is_reproduced_until_the_protocol_is_fixed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (trace, _) = failing(wrong_tutorial(), folder.path());
+    let told = panic_of(|| wrong_tutorial().assert_trace_holds(&trace));
+    assert!(told.contains(": reproduced\n") && told.contains("Violated: agreement"), "{told}");
+    wrong_tutorial().assert_trace_violates(&trace, "agreement");
+    tutorial().assert_trace_holds(&trace);
+    let gone = tutorial().replay(&trace).expect("the trace is this protocol's");
+    assert!(gone.to_string().contains(": violation gone\n  every property held\n"), "{gone}");
+    let told = panic_of(|| tutorial().assert_trace_violates(&trace, "agreement"));
+    assert!(told.contains("violation gone"), "{told}");
+}
+
+#[test]
+fn a_trace_of_another_test_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (trace, _) = failing(wrong_tutorial(), folder.path());
+    let told = panic_of(|| backup().assert_trace_holds(&trace));
+    assert!(told.contains("is a trace of tutorial-paxos, and this test is of primary-backup"), "{told}");
+    let told = panic_of(|| tutorial().flaw("own-value").assert_trace_holds(&trace));
+    assert!(told.contains("was recorded with tutorial-paxos/own-value, tutorial-paxos/promise"), "{told}");
+    let told = panic_of(|| tutorial().assert_trace_holds(&folder.path().join("nothing.jsonl")));
+    assert!(told.starts_with("QUARREL_TRACE: ") && told.contains("nothing.jsonl: cannot be read"), "{told}");
+}
+
+/// Does nothing unless another test starts it with a trace in the environment.
+#[test]
+fn as_in_a_users_suite() {
+    if std::env::var_os("AS_IN_A_USERS_SUITE").is_some_and(|which| which == "wrong") {
+        wrong_tutorial().assert_holds();
+    } else {
+        tutorial().assert_holds();
+    }
+}
+
+#[test]
+fn one_variable_replays_a_trace() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (trace, _) = failing(wrong_tutorial(), folder.path());
+    let suite = |which: &str| {
+        let mut command = std::process::Command::new(std::env::current_exe().expect("this program"));
+        command.args(["--exact", "as_in_a_users_suite", "--nocapture"]).env("AS_IN_A_USERS_SUITE", which);
+        let output = command.env("QUARREL_TRACE", &trace).output().expect("this program runs");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (passed, told) = suite("wrong");
+    assert!(!passed && told.contains(": reproduced"), "{told}");
+    let (passed, told) = suite("fixed");
+    assert!(passed && told.contains(": violation gone"), "{told}");
+}
+
+#[test]
+fn mistakes_are_told() {
+    let told = panic_of(|| drop(tutorial().flaw("own-valu").run()));
+    assert!(told.contains("tutorial-paxos has no flaw `own-valu`; did you mean `own-value`?"), "{told}");
+    let told = panic_of(|| drop(tutorial().set("network.los", "0").run()));
+    assert!(told.contains("network.los"), "{told}");
+    let told = panic_of(|| drop(tutorial().assert_violates("agrement")));
+    assert!(told.contains("did you mean `agreement`?"), "{told}");
+    let told = panic_of(|| drop(tutorial().assert_violates("agreement")));
+    assert!(told.contains("agreement was to be violated, and in none of 200 runs of chaos it was"), "{told}");
+    let scenario = tutorial_acceptor::weather().strike_on("elected");
+    let told = panic_of(|| drop(quarrel::campaign::<tutorial_acceptor::Node>(scenario).run()));
+    assert!(told.contains("tutorial-paxos has no event `elected`"), "{told}");
+}
+
+#[test]
+fn a_campaign_that_tried_nothing_is_no_success() {
+    let told = panic_of(|| {
+        quarrel::campaign::<tutorial_acceptor::Node>(Scenario::chaos(3)).seeds(0..1000).assert_holds();
+    });
+    assert!(
+        told.contains("clock-drift never changed anything") && told.contains("Scenario::without"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_scenario_of_ones_own_is_welcome() {
+    let text = "# Two clients, one after the other.\nprotocol = \"tutorial-paxos\"\nnodes = 3\nduration = \"1s\"\n\
+                [workload]\noperations = 2\nclients = 2\nevery = \"100ms\"\n";
+    let own = || {
+        quarrel::campaign::<tutorial_acceptor::Node>(Scenario::toml(text).named("one-by-one")).seeds(0..20)
+    };
+    own().flaw("own-value").assert_violates("agreement");
+    own().assert_holds();
+}

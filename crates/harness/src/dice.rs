@@ -4,8 +4,7 @@
 //! shuffles may change between versions.
 
 use quarrel_formats::scenario::Draw;
-use quarrel_protocol::Fingerprint;
-use quarrel_sim::draw::{between, log_between, mix};
+use quarrel_sim::draw::{between, hash_name, log_between, mix};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -23,7 +22,7 @@ impl Dice {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
         let mut generator = ChaCha8Rng::from_seed(key);
-        generator.set_stream(purpose.to_string().digest());
+        generator.set_stream(hash_name(purpose));
         Self(generator)
     }
 

@@ -3,6 +3,7 @@
 //! The sender is not in the message: the world names it, and it cannot be forged.
 
 use std::fmt::{self, Display};
+use std::ops::Deref;
 
 use quarrel_protocol::{Fingerprint, Fingerprinter, Kinded};
 use serde::{Deserialize, Serialize};
@@ -39,9 +40,76 @@ pub struct AppendEntries {
     /// The term of the leader's entry there.
     pub previous_term: Term,
     /// The entries, for the positions after `previous_index`.
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
     /// How far the leader has committed.
     pub commit: Index,
+}
+
+/// The entries of one message. Most messages carry one or none, and then need no memory of their own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Vec<Entry>", into = "Vec<Entry>")]
+pub enum Entries {
+    /// One or none.
+    Few(Option<Entry>),
+    /// Any number.
+    Many(Vec<Entry>),
+}
+
+impl Deref for Entries {
+    type Target = [Entry];
+
+    #[inline]
+    fn deref(&self) -> &[Entry] {
+        match self {
+            Entries::Few(entry) => entry.as_slice(),
+            Entries::Many(entries) => entries,
+        }
+    }
+}
+
+impl From<&[Entry]> for Entries {
+    #[inline]
+    fn from(entries: &[Entry]) -> Self {
+        match entries {
+            [] => Entries::Few(None),
+            &[entry] => Entries::Few(Some(entry)),
+            many => Entries::Many(many.to_vec()),
+        }
+    }
+}
+
+impl From<Vec<Entry>> for Entries {
+    fn from(entries: Vec<Entry>) -> Self {
+        entries.as_slice().into()
+    }
+}
+
+impl From<Entries> for Vec<Entry> {
+    fn from(entries: Entries) -> Self {
+        entries.to_vec()
+    }
+}
+
+impl FromIterator<Entry> for Entries {
+    fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> Self {
+        Vec::from_iter(entries).into()
+    }
+}
+
+impl PartialEq for Entries {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Entries {}
+
+impl Fingerprint for Entries {
+    #[inline]
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        into.mark(self.len() as u64);
+        self.iter().for_each(|entry| entry.fingerprint(into));
+    }
 }
 
 impl AppendEntries {

@@ -247,7 +247,7 @@ impl Raft {
             term: self.durable.term,
             previous_index,
             previous_term,
-            entries: rest[..rest.len().min(limit)].to_vec(),
+            entries: rest[..rest.len().min(limit)].into(),
             commit: self.commit,
         }
     }

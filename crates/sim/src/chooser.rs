@@ -4,17 +4,26 @@
 //! the source of the answers. A chooser has a *base* (the default everywhere, or a pure function of seed and key) and
 //! *overrides* by key, written by a scenario, recorded by an earlier run, or what the shrinker left of them.
 
-use quarrel_protocol::{ClientId, Fingerprint, NodeId};
+use quarrel_protocol::{ClientId, NodeId};
 
-use crate::decision::{Decision, DecisionKind, Endpoint, Fate, Key, Which};
-use crate::draw::{between, exponential, mix, slice, threshold};
+use crate::decision::{Decision, Endpoint, Fate, Which};
+use crate::draw::{between, exponential, hash_name, mix, slice, threshold};
+use crate::lanes::Lanes;
+pub use crate::lanes::{Names, REPLY, REQUEST};
 use crate::world::{DelayShape, Rates};
 
 /// The state of one lane: all decisions that share kind, source, target and message kind.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Lane {
     salt: u64,
     occurrence: u32,
+    /// Whether its answers are overridden or recorded: see its [`Watch`].
+    is_watched: bool,
+}
+
+/// What a lane needs while its answers are overridden or recorded. Campaigns do neither.
+#[derive(Clone, Copy)]
+struct Watch {
     /// The next overridden occurrence; `u32::MAX` if none is left.
     next: u32,
     /// From when on the next override that is anchored to a time answers; `u64::MAX` if none is left.
@@ -32,10 +41,8 @@ struct Lane {
     anchor_ns: u64,
 }
 
-impl Lane {
+impl Watch {
     const EMPTY: Self = Self {
-        salt: 0,
-        occurrence: 0,
         next: u32::MAX,
         since: u64::MAX,
         by_number: (0, 0),
@@ -59,23 +66,12 @@ struct Thresholds {
     cut: u64,
 }
 
-/// The names that lanes are laid out by.
-#[derive(Clone, Copy, Debug)]
-pub struct Names {
-    /// How many nodes.
-    pub nodes: usize,
-    /// How many clients.
-    pub clients: usize,
-    /// The message kinds.
-    pub messages: &'static [&'static str],
-    /// The timer kinds.
-    pub timers: &'static [&'static str],
-}
-
 /// Answers decisions.
 pub struct Chooser {
-    names: Names,
+    layout: Lanes,
     lanes: Vec<Lane>,
+    /// One for each lane, or none at all while nothing is overridden or recorded.
+    watches: Vec<Watch>,
     overrides: Vec<(Which, u64)>,
     now: u64,
     rates: Rates,
@@ -95,11 +91,6 @@ struct Asked {
     anchor: Which,
 }
 
-/// The message kind of what clients send, in keys.
-pub const REQUEST: &str = "request";
-/// The message kind of what clients receive, in keys.
-pub const REPLY: &str = "reply";
-
 impl Chooser {
     /// A chooser that answers with the default, except for the overrides.
     #[must_use]
@@ -114,9 +105,11 @@ impl Chooser {
     }
 
     fn new(names: Names, seed: Option<u64>, rates: Rates, overrides: &[Decision]) -> Self {
+        let layout = Lanes::new(names);
         let mut chooser = Self {
-            names,
-            lanes: vec![Lane::EMPTY; names.lanes()],
+            lanes: vec![Lane::default(); layout.count()],
+            layout,
+            watches: Vec::new(),
             overrides: Vec::with_capacity(overrides.len()),
             rates,
             thresholds: Thresholds::new(&rates),
@@ -136,46 +129,40 @@ impl Chooser {
     /// Salts are made of names, so that a new message kind moves no other kind's decisions.
     fn salt(&mut self, seed: u64) {
         let seed = mix(seed);
-        let hash = |names: &[&str]| names.iter().map(|name| name.to_string().digest()).collect::<Vec<_>>();
-        let (messages, timers) = (hash(self.names.messages), hash(self.names.timers));
-        let (request, reply) = (REQUEST.to_string().digest(), REPLY.to_string().digest());
         for (index, lane) in self.lanes.iter_mut().enumerate() {
-            let (kind, source, target, name) = self.names.describe(index);
-            let word = match (kind, source, target) {
-                (DecisionKind::Fate, Endpoint::Client(_), _) => request,
-                (DecisionKind::Fate, _, Endpoint::Client(_)) => reply,
-                (DecisionKind::Fate, ..) => messages[name],
-                (DecisionKind::Timer, ..) => timers[name],
-                _ => 0,
-            };
+            let (kind, source, target, name) = self.layout.name(index);
             let place = (kind as u64) << 32 | u64::from(code(source)) << 8 | u64::from(code(target));
-            lane.salt = mix(mix(seed ^ place) ^ word);
+            lane.salt = mix(mix(seed ^ place) ^ if name.is_empty() { 0 } else { hash_name(name) });
         }
     }
 
     fn load(&mut self, overrides: &[Decision]) {
         let mut placed: Vec<(usize, Which, u64)> = Vec::with_capacity(overrides.len());
         for decision in overrides {
-            match self.names.find(&decision.key) {
+            match self.layout.find(&decision.key) {
                 Some(lane) => placed.push((lane, decision.key.which, decision.value)),
                 None => self.unknown += 1,
             }
+        }
+        if !placed.is_empty() {
+            self.watches.resize(self.lanes.len(), Watch::EMPTY);
         }
         placed.sort_unstable();
         placed.dedup_by_key(|&mut (lane, which, _)| (lane, which));
         for (lane, which, value) in placed {
             let position = self.overrides.len() as u32;
             self.overrides.push((which, value));
-            let lane = &mut self.lanes[lane];
+            self.lanes[lane].is_watched = true;
+            let watch = &mut self.watches[lane];
             let cursor = match which {
-                Which::Nth(_) => &mut lane.by_number,
-                Which::Since { .. } => &mut lane.by_time,
+                Which::Nth(_) => &mut watch.by_number,
+                Which::Since { .. } => &mut watch.by_time,
             };
             if cursor.1 == 0 {
                 cursor.0 = position;
             }
             cursor.1 = position + 1;
-            lane.look_ahead(&self.overrides);
+            watch.look_ahead(&self.overrides);
         }
     }
 
@@ -193,6 +180,8 @@ impl Chooser {
     /// Starts to record the decisions that are not the default.
     pub fn record(&mut self) {
         self.recording = Some(Vec::new());
+        self.watches.resize(self.lanes.len(), Watch::EMPTY);
+        self.lanes.iter_mut().for_each(|lane| lane.is_watched = true);
     }
 
     /// The recorded decisions, sorted by key, each with its anchor in time.
@@ -200,7 +189,7 @@ impl Chooser {
     pub fn take_recorded(&mut self) -> Vec<(Decision, Which)> {
         let recorded = self.recording.take().unwrap_or_default();
         let named = |asked: Asked| {
-            let key = self.names.key(asked.lane as usize, asked.occurrence);
+            let key = self.layout.key(asked.lane as usize, asked.occurrence);
             (Decision { key, value: asked.value }, asked.anchor)
         };
         let mut recorded: Vec<_> = recorded.into_iter().map(named).collect();
@@ -217,56 +206,59 @@ impl Chooser {
     /// Asks lane number `lane`; `draw` is the random answer.
     #[inline]
     fn ask(&mut self, lane: usize, draw: impl FnOnce(&Rates, &Thresholds, u64) -> u64) -> (u64, u32) {
-        let index = lane;
-        let lane = &mut self.lanes[lane];
-        lane.occurrence += 1;
-        let occurrence = lane.occurrence;
-        let overridden = occurrence == lane.next || self.now >= lane.since;
-        let answer = if overridden { lane.overridden(&self.overrides) } else { None };
-        let value = if let Some(answer) = answer {
-            self.asked += 1;
-            answer
-        } else if self.random {
-            let word = mix(lane.salt.wrapping_add(u64::from(occurrence).wrapping_mul(0xd134_2543_de82_ef95)));
-            draw(&self.rates, &self.thresholds, word)
-        } else {
-            0
-        };
+        let Lane { salt, occurrence, is_watched } = &mut self.lanes[lane];
+        *occurrence += 1;
+        let occurrence = *occurrence;
+        let word = salt.wrapping_add(u64::from(occurrence).wrapping_mul(0xd134_2543_de82_ef95));
+        let is_watched = *is_watched;
+        let value = if self.random { draw(&self.rates, &self.thresholds, word) } else { 0 };
+        (if is_watched { self.watch(lane, occurrence, value) } else { value }, occurrence)
+    }
+
+    /// Overrides and records the answer to the question that was just asked.
+    #[cold]
+    fn watch(&mut self, lane: usize, occurrence: u32, drawn: u64) -> u64 {
+        let watch = &mut self.watches[lane];
+        let is_due = occurrence == watch.next || self.now >= watch.since;
+        let answer = if is_due { watch.overridden(occurrence, &self.overrides) } else { None };
+        self.asked += u64::from(answer.is_some());
+        let value = answer.unwrap_or(drawn);
         if let Some(recording) = &mut self.recording {
-            lane.note_question(self.now);
+            watch.note_question(occurrence, self.now);
             if value != 0 {
-                let anchor = Which::Since { ns: lane.anchor_ns, skip: lane.at_instant };
-                recording.push(Asked { lane: index as u32, occurrence, value, anchor });
+                let anchor = Which::Since { ns: watch.anchor_ns, skip: watch.at_instant };
+                recording.push(Asked { lane: lane as u32, occurrence, value, anchor });
             }
         }
-        (value, occurrence)
+        value
     }
 
     /// The fate of the next message of this kind on this link, and its occurrence.
     #[inline]
     pub(crate) fn fate(&mut self, from: NodeId, to: NodeId, kind: usize) -> (u64, u32) {
-        let lane = self.names.message_lane(from.index(), to.index(), kind);
+        let lane = self.layout.message(from.index(), to.index(), kind);
         self.ask(lane, draw_fate)
     }
 
     pub(crate) fn request_fate(&mut self, client: ClientId, to: NodeId) -> (u64, u32) {
-        let lane = self.names.request_lane(client.0 as usize, to.index());
+        let lane = self.layout.request(client.0 as usize, to.index());
         self.ask(lane, draw_fate)
     }
 
     pub(crate) fn reply_fate(&mut self, from: NodeId, client: ClientId) -> (u64, u32) {
-        let lane = self.names.reply_lane(from.index(), client.0 as usize);
+        let lane = self.layout.reply(from.index(), client.0 as usize);
         self.ask(lane, draw_fate)
     }
 
     /// Where in its range of `spread_ns` the node's timer fires: 0, or 1 + nanoseconds.
     #[inline]
     pub(crate) fn timer(&mut self, node: NodeId, kind: usize, spread_ns: u64) -> u64 {
-        let lane = self.names.timer_lane(node.index(), kind);
-        if self.lanes[lane].since != u64::MAX {
+        let lane = self.layout.timer(node.index(), kind);
+        if self.lanes[lane].is_watched && self.watches[lane].since != u64::MAX {
             return self.anchored_timer(lane, spread_ns);
         }
         let draw = |_: &Rates, thresholds: &Thresholds, word: u64| {
+            let word = mix(word);
             if slice(word, 0) < thresholds.timer { 1 + between(mix(word), 0, spread_ns) } else { 0 }
         };
         let (value, _) = self.ask(lane, draw);
@@ -279,23 +271,23 @@ impl Chooser {
     /// An override of a timer that is anchored says *when it fires*, if the timer's range still holds that time.
     #[cold]
     fn anchored_timer(&mut self, lane: usize, spread_ns: u64) -> u64 {
-        let (index, now) = (lane as u32, self.now);
-        let lane = &mut self.lanes[lane];
-        lane.occurrence += 1;
-        while lane.since < now {
-            lane.by_time.0 += 1;
-            lane.look_ahead(&self.overrides);
+        self.lanes[lane].occurrence += 1;
+        let occurrence = self.lanes[lane].occurrence;
+        let watch = &mut self.watches[lane];
+        while watch.since < self.now {
+            watch.by_time.0 += 1;
+            watch.look_ahead(&self.overrides);
         }
-        let late = lane.since - now;
-        if lane.since == u64::MAX || late > spread_ns {
+        let late = watch.since - self.now;
+        if watch.since == u64::MAX || late > spread_ns {
             return 0;
         }
-        let anchor = Which::Since { ns: lane.since, skip: 0 };
-        lane.by_time.0 += 1;
-        lane.look_ahead(&self.overrides);
+        let anchor = Which::Since { ns: watch.since, skip: 0 };
+        watch.by_time.0 += 1;
+        watch.look_ahead(&self.overrides);
         self.asked += 1;
         if let Some(recording) = &mut self.recording {
-            recording.push(Asked { lane: index, occurrence: lane.occurrence, value: 1 + late, anchor });
+            recording.push(Asked { lane: lane as u32, occurrence, value: 1 + late, anchor });
         }
         1 + late
     }
@@ -303,8 +295,12 @@ impl Chooser {
     /// How much longer the node's next sync takes, in nanoseconds.
     #[inline]
     pub(crate) fn sync(&mut self, node: NodeId) -> u64 {
-        let lane = self.names.node_lane(DecisionKind::Sync, node.index());
+        let lane = self.layout.sync(node.index());
         let draw = |rates: &Rates, thresholds: &Thresholds, word: u64| {
+            if thresholds.sync == 0 {
+                return 0;
+            }
+            let word = mix(word);
             if slice(word, 0) < thresholds.sync { between(mix(word), 0, rates.sync_max_ns) } else { 0 }
         };
         self.ask(lane, draw).0
@@ -312,8 +308,9 @@ impl Chooser {
 
     /// How many of `unsynced` records a crash of the node takes.
     pub(crate) fn lost(&mut self, node: NodeId, unsynced: u64) -> u64 {
-        let lane = self.names.node_lane(DecisionKind::Lost, node.index());
+        let lane = self.layout.lost(node.index());
         let draw = |_: &Rates, thresholds: &Thresholds, word: u64| {
+            let word = mix(word);
             if slice(word, 0) < thresholds.lost { between(mix(word), 0, unsynced) } else { 0 }
         };
         self.ask(lane, draw).0.min(unsynced)
@@ -321,19 +318,19 @@ impl Chooser {
 
     /// How many of `leaving` effects a crash of the node keeps from leaving.
     pub(crate) fn cut(&mut self, node: NodeId, leaving: u64) -> u64 {
-        let lane = self.names.node_lane(DecisionKind::Cut, node.index());
+        let lane = self.layout.cut(node.index());
         let draw = |_: &Rates, thresholds: &Thresholds, word: u64| {
+            let word = mix(word);
             if slice(word, 0) < thresholds.cut { between(mix(word), 0, leaving) } else { 0 }
         };
         self.ask(lane, draw).0.min(leaving)
     }
 }
 
-impl Lane {
+impl Watch {
     /// The overriding answer to the occurrence that was just asked for.
-    #[cold]
-    fn overridden(&mut self, overrides: &[(Which, u64)]) -> Option<u64> {
-        let by_number = self.occurrence == self.next;
+    fn overridden(&mut self, occurrence: u32, overrides: &[(Which, u64)]) -> Option<u64> {
+        let by_number = occurrence == self.next;
         if !by_number && self.skip > 0 {
             self.skip -= 1;
             return None;
@@ -346,8 +343,8 @@ impl Lane {
     }
 
     /// An anchor stands most firmly half way between the instant before and this one.
-    fn note_question(&mut self, now: u64) {
-        if self.asked_ns == now && self.occurrence > 1 {
+    fn note_question(&mut self, occurrence: u32, now: u64) {
+        if self.asked_ns == now && occurrence > 1 {
             self.at_instant += 1;
         } else {
             self.anchor_ns = self.asked_ns.midpoint(now);
@@ -393,12 +390,14 @@ impl Thresholds {
 /// The whole fate of a message from one sliced draw; each class reads its own slice, so that none shifts another.
 #[inline]
 fn draw_fate(rates: &Rates, thresholds: &Thresholds, word: u64) -> u64 {
+    let word = mix(word);
     let lost = slice(word, 0) < thresholds.loss;
     let twice = slice(word, 1) < thresholds.duplication;
     let late = slice(word, 2) < thresholds.delay;
     if lost || twice || late || rates.spread_us > 0 { draw_perturbed(rates, word, lost, twice, late) } else { 0 }
 }
 
+#[inline]
 fn draw_perturbed(rates: &Rates, word: u64, lost: bool, twice: bool, late: bool) -> u64 {
     if lost {
         return Fate::Lost.encode();
@@ -436,111 +435,13 @@ const fn code(endpoint: Endpoint) -> u8 {
     }
 }
 
-/// The layout of lanes: fates between nodes, of requests, of replies; timers; syncs; lost; cut.
-impl Names {
-    const NODE_KINDS: [DecisionKind; 3] = [DecisionKind::Sync, DecisionKind::Lost, DecisionKind::Cut];
-
-    #[inline]
-    fn message_lane(&self, from: usize, to: usize, kind: usize) -> usize {
-        (from * self.nodes + to) * self.messages.len() + kind
-    }
-
-    fn request_lane(&self, client: usize, to: usize) -> usize {
-        self.nodes * self.nodes * self.messages.len() + client * self.nodes + to
-    }
-
-    fn reply_lane(&self, from: usize, client: usize) -> usize {
-        self.request_lane(self.clients, 0) + from * self.clients + client
-    }
-
-    fn timer_lane(&self, node: usize, kind: usize) -> usize {
-        self.reply_lane(self.nodes, 0) + node * self.timers.len() + kind
-    }
-
-    fn node_lane(&self, kind: DecisionKind, node: usize) -> usize {
-        let row = Self::NODE_KINDS.iter().position(|&other| other == kind).expect("a decision of one node");
-        self.timer_lane(self.nodes, 0) + row * self.nodes + node
-    }
-
-    fn lanes(&self) -> usize {
-        self.timer_lane(self.nodes, 0) + Self::NODE_KINDS.len() * self.nodes
-    }
-
-    /// The inverse of the layout; the last number is the position of the message's or timer's kind.
-    fn describe(&self, lane: usize) -> (DecisionKind, Endpoint, Endpoint, usize) {
-        let node = |index: usize| Endpoint::Node(NodeId(index as u8));
-        let client = |index: usize| Endpoint::Client(ClientId(index as u8));
-        if lane < self.request_lane(0, 0) {
-            let (link, kind) = (lane / self.messages.len(), lane % self.messages.len());
-            (DecisionKind::Fate, node(link / self.nodes), node(link % self.nodes), kind)
-        } else if lane < self.reply_lane(0, 0) {
-            let link = lane - self.request_lane(0, 0);
-            (DecisionKind::Fate, client(link / self.nodes), node(link % self.nodes), 0)
-        } else if lane < self.timer_lane(0, 0) {
-            let link = lane - self.reply_lane(0, 0);
-            (DecisionKind::Fate, node(link / self.clients), client(link % self.clients), 0)
-        } else if lane < self.timer_lane(self.nodes, 0) {
-            let timer = lane - self.timer_lane(0, 0);
-            let owner = node(timer / self.timers.len());
-            (DecisionKind::Timer, owner, owner, timer % self.timers.len())
-        } else {
-            let rest = lane - self.timer_lane(self.nodes, 0);
-            let owner = node(rest % self.nodes);
-            (Self::NODE_KINDS[rest / self.nodes], owner, owner, 0)
-        }
-    }
-
-    fn key(&self, lane: usize, nth: u32) -> Key {
-        let (kind, source, target, name) = self.describe(lane);
-        let of = match (kind, source, target) {
-            (DecisionKind::Fate, Endpoint::Client(_), _) => REQUEST,
-            (DecisionKind::Fate, _, Endpoint::Client(_)) => REPLY,
-            (DecisionKind::Fate, ..) => self.messages[name],
-            (DecisionKind::Timer, ..) => self.timers[name],
-            _ => "",
-        };
-        Key { kind, source, target, of: of.to_string(), which: Which::Nth(nth) }
-    }
-
-    /// The lane of a key; `None` when the key names nothing in this cluster.
-    fn find(&self, key: &Key) -> Option<usize> {
-        let node = |endpoint| match endpoint {
-            Endpoint::Node(node) if node.index() < self.nodes => Some(node.index()),
-            _ => None,
-        };
-        let client = |endpoint| match endpoint {
-            Endpoint::Client(ClientId(client)) if usize::from(client) < self.clients => {
-                Some(usize::from(client))
-            }
-            _ => None,
-        };
-        let named = |names: &[&str]| names.iter().position(|&name| name == key.of);
-        match key.kind {
-            DecisionKind::Fate => match (node(key.source), node(key.target)) {
-                (Some(from), Some(to)) => Some(self.message_lane(from, to, named(self.messages)?)),
-                (None, Some(to)) if key.of == REQUEST => Some(self.request_lane(client(key.source)?, to)),
-                (Some(from), None) if key.of == REPLY => Some(self.reply_lane(from, client(key.target)?)),
-                _ => None,
-            },
-            DecisionKind::Timer => Some(self.timer_lane(node(key.source)?, named(self.timers)?)),
-            kind => Some(self.node_lane(kind, node(key.source)?)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::Key;
 
     const NAMES: Names =
         Names { nodes: 3, clients: 2, messages: &["ask", "tell"], timers: &["tick", "tock", "late"] };
-
-    #[test]
-    fn every_lane_has_its_own_name_and_is_found_by_it() {
-        for lane in 0..NAMES.lanes() {
-            assert_eq!(NAMES.find(&NAMES.key(lane, 1)), Some(lane));
-        }
-    }
 
     #[test]
     fn a_class_that_is_off_shifts_no_other() {
@@ -564,7 +465,7 @@ mod tests {
 
     #[test]
     fn overrides_answer_their_own_occurrence_only() {
-        let key = |nth| Key { which: Which::Nth(nth), ..NAMES.key(NAMES.message_lane(0, 1, 1), 1) };
+        let key = |nth| Key { which: Which::Nth(nth), ..Lanes::new(NAMES).key(Lanes::new(NAMES).message(0, 1, 1), 1) };
         let decisions = [3, 1].map(|nth| Decision { key: key(nth), value: Fate::Lost.encode() });
         let absent = Decision { key: Key { of: "gone".into(), ..key(1) }, value: 1 };
         let mut chooser = Chooser::replay(NAMES, &[decisions.as_slice(), &[absent]].concat());
@@ -575,7 +476,7 @@ mod tests {
 
     #[test]
     fn an_anchored_override_answers_the_first_question_from_its_time_on() {
-        let lane = NAMES.key(NAMES.message_lane(0, 1, 1), 1);
+        let lane = Lanes::new(NAMES).key(Lanes::new(NAMES).message(0, 1, 1), 1);
         let since = |ns| Decision { key: Key { which: Which::Since { ns, skip: 0 }, ..lane.clone() }, value: Fate::Lost.encode() };
         let fourth = Decision { key: Key { which: Which::Nth(4), ..lane.clone() }, value: Fate::Arrives(7).encode() };
         let mut chooser = Chooser::replay(NAMES, &[since(50), since(20), fourth]);

@@ -3,11 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quarrel_protocol::{
-    ClientId, Effects, Fingerprint, Fingerprinter, Input, Kinded, NodeId, PropertyKind, Protocol, Violation,
+    Effects, Fingerprint, Fingerprinter, Input, Kinded, NodeId, PropertyKind, Protocol, Violation,
 };
 
 use crate::chooser::{Chooser, Names};
-use crate::clients::{Clients, Next};
+use crate::clients::Clients;
 use crate::decision::{Decision, DecisionKind, Endpoint, Which};
 use crate::digest::Digest;
 use crate::fault::{Fault, FaultClass, FaultCounts};
@@ -17,7 +17,7 @@ use crate::nemesis::Nemesis;
 use crate::node::Node;
 use crate::observer::Observer;
 use crate::queue::{Class, Entry, Queue, Tie, WORLD};
-use crate::record::{Recorder, TraceEffect, TraceEvent};
+use crate::record::{Recorder, TraceEvent};
 use crate::timers::Look;
 use crate::world::{Operation, Rule, World};
 
@@ -84,7 +84,7 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) order: u32,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) lose_kinds: &'static [&'static str],
-    events: u64,
+    pub(crate) events: u64,
     instant_events: u32,
     instant: u64,
     halted: Option<Violation>,
@@ -216,12 +216,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     fn run_events(&mut self) {
         self.begin();
         let end = self.world.duration_ns.saturating_add(self.world.healing_ns);
-        while let Some(time) = self.queue.peek_time() {
-            if time > end || self.observer.is_over() || self.halted.is_some() {
-                break;
-            }
-            let Some(entry) = self.queue.pop() else { break };
-            self.advance(time);
+        while !self.observer.is_over() && self.halted.is_none() {
+            let Some(entry) = self.queue.pop_until(end) else { break };
+            self.advance(entry.time);
             self.handle(entry);
         }
         if self.halted.is_none() && !self.observer.is_over() {
@@ -255,20 +252,24 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
         self.instant_events += 1;
         let limits = &self.world.limits;
-        if self.instant_events > limits.instant_max {
-            self.halt("instant-limit", format!("more than {} events at one instant", limits.instant_max));
-        } else if self.slab.pending() > limits.pending_max as usize {
-            self.halt(
-                "pending-limit",
-                format!("a storm: more than {} messages under way", limits.pending_max),
-            );
-        } else if self.events > limits.events_max {
-            self.halt("events-limit", format!("more than {} events", limits.events_max));
+        if self.instant_events > limits.instant_max
+            || self.slab.pending() > limits.pending_max as usize
+            || self.events > limits.events_max
+        {
+            self.halt();
         }
     }
 
     #[cold]
-    fn halt(&mut self, name: &str, detail: String) {
+    fn halt(&mut self) {
+        let limits = &self.world.limits;
+        let (name, detail) = if self.instant_events > limits.instant_max {
+            ("instant-limit", format!("more than {} events at one instant", limits.instant_max))
+        } else if self.slab.pending() > limits.pending_max as usize {
+            ("pending-limit", format!("a storm: more than {} messages under way", limits.pending_max))
+        } else {
+            ("events-limit", format!("more than {} events", limits.events_max))
+        };
         let (property, signature) = (name.to_string(), name.to_string());
         self.halted = Some(Violation { property, kind: PropertyKind::Limit, detail, signature });
     }
@@ -418,16 +419,6 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
     }
 
-    /// The point of a timer was decided: that is no event, but the digest knows.
-    #[inline]
-    fn digest_decision(&mut self, decided: Option<u64>) {
-        if let Some(answer) = decided {
-            let mut words = Fingerprinter::default();
-            words.word(answer);
-            self.digest.event(words);
-        }
-    }
-
     #[inline]
     fn step(&mut self, id: NodeId, input: Input<P>) {
         let Some(machine) = self.nodes[id.index()].machine.as_mut() else { return };
@@ -446,146 +437,6 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             self.asserting = false;
             self.observer.after_step(id, machine);
         }
-    }
-
-    // --- Events at clients ---
-
-    fn schedule_operation(&mut self) {
-        if let Some((slot, operation)) = self.clients.upcoming() {
-            let time = operation.at_ns;
-            let tie = Tie::new(client_code(operation.client), Class::Operation, 0, 0, 0, operation.id.0);
-            self.queue.push(Entry { time, tie, slot });
-        }
-    }
-
-    /// The client of this operation asks for it, for the first time or again.
-    fn ask(&mut self, position: u32) {
-        let Some((to, attempt)) = self.clients.ask(position) else { return };
-        let operation = self.clients.operation(position);
-        let (client, id, request) = (operation.client, operation.id, operation.request.clone());
-        if attempt == 1 {
-            self.observer.on_request(client, id, &request);
-        }
-        let print = request.digest();
-        self.open(Some(Endpoint::Client(client)), print, "ask", || {
-            let again = if attempt == 1 { String::new() } else { format!(", attempt {attempt}") };
-            (format!("asks {to} for {id}: {request}{again}"), None, None)
-        });
-        self.send_request(client, to, position, print);
-        let time = self.now.saturating_add(self.clients.timeout_ns());
-        self.await_answer(client, position, attempt, time);
-        self.close();
-    }
-
-    fn await_answer(&mut self, client: ClientId, position: u32, attempt: u32, time: u64) {
-        let id = self.clients.operation(position).id;
-        let tie = Tie::new(client_code(client), Class::Patience, attempt as u8, 0, 0, id.0);
-        self.queue.push(Entry { time, tie, slot: position });
-    }
-
-    /// A reply arrives at a client.
-    fn answer(&mut self, entry: Entry) {
-        let Some(flight) = self.slab.take(entry.slot) else { return };
-        let (Endpoint::Client(client), Endpoint::Node(from)) = (flight.to, flight.from) else { return };
-        let Cargo::Reply(id, reply) = flight.cargo else { return };
-        let Some(position) = self.clients.find(client, id) else { return };
-        let words = || (format!("{id}: {reply}"), Some(flight.from), Some(flight.cause));
-        self.open(Some(flight.to), flight.print, "answer", words);
-        let answer = quarrel_protocol::ClientReply::answer(&reply);
-        match self.clients.hear(position, from, answer) {
-            Next::Nothing => self.close(),
-            Next::Done => {
-                self.observer.on_answer(client, id, &reply);
-                self.close();
-            }
-            Next::AskNow => {
-                self.close();
-                self.ask(position);
-            }
-            Next::AskAfter(wait) => {
-                let attempt = self.clients.attempts(position);
-                self.await_answer(client, position, attempt, self.now.saturating_add(wait));
-                self.close();
-            }
-        }
-    }
-
-    // --- Keeping the books ---
-
-    /// Opens an event: counts it and starts its words. `words` are what is said, who sent it and what caused it.
-    #[inline]
-    pub(crate) fn open(
-        &mut self,
-        who: Option<Endpoint>,
-        print: u64,
-        kind: &'static str,
-        words: impl FnOnce() -> (String, Option<Endpoint>, Option<u64>),
-    ) {
-        self.events += 1;
-        self.order = 0;
-        self.words = Fingerprinter::default();
-        self.words.word(self.now);
-        self.words.word(print ^ who.map_or(u64::from(WORLD), endpoint_code) << 56);
-        if self.recorder.is_some() {
-            let (what, from, cause) = words();
-            let (n, at, kind) = (self.events, self.now, kind.to_string());
-            let event = TraceEvent {
-                n,
-                at,
-                who,
-                cause,
-                kind,
-                what,
-                from,
-                fate: None,
-                effects: Vec::new(),
-                digest: String::new(),
-            };
-            if let Some(recorder) = &mut self.recorder {
-                recorder.open(event);
-            }
-        }
-    }
-
-    /// Closes the event that is open.
-    #[inline]
-    pub(crate) fn close(&mut self) {
-        self.digest.event(self.words);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.close(self.digest.value());
-        }
-    }
-
-    /// Adds a line to the event that is open, if anybody records.
-    #[inline]
-    pub(crate) fn note(&mut self, effect: impl FnOnce() -> TraceEffect) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.effect(effect());
-        }
-    }
-
-    /// Says which decision made the event that is open so, if anybody records.
-    #[inline]
-    pub(crate) fn note_fate(&mut self, fate: impl FnOnce() -> String) {
-        if let Some(event) = self.recorder.as_mut().and_then(|recorder| recorder.events.last_mut()) {
-            event.fate = Some(fate());
-        }
-    }
-
-    /// The number of the event that is open.
-    pub(crate) const fn event(&self) -> u64 {
-        self.events
-    }
-}
-
-pub(crate) const fn client_code(client: ClientId) -> u8 {
-    NodeId::LIMIT as u8 + client.0
-}
-
-const fn endpoint_code(endpoint: Endpoint) -> u64 {
-    match endpoint {
-        Endpoint::Node(node) => node.0 as u64,
-        Endpoint::Client(client) => client_code(client) as u64,
     }
 }
 

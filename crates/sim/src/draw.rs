@@ -1,6 +1,8 @@
 //! Drawing numbers: ten lines of our own, pinned by golden values, because the ranges and shuffles of published
 //! generators are not stable across their versions.
 
+use quarrel_protocol::fold;
+
 /// The finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): a bijection that spreads every bit.
 #[must_use]
 #[inline]
@@ -9,6 +11,25 @@ pub const fn mix(word: u64) -> u64 {
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ (word >> 31)
+}
+
+/// A name as a word: what tells one lane's draws from another's. It is not the digest's hash, whose algorithm may
+/// change without moving a single draw.
+#[must_use]
+pub fn hash_name(name: &str) -> u64 {
+    let mut position = 0x243f_6a88_85a3_08d3u64;
+    let mut sum = 0u64;
+    let mut add = |word: u64| {
+        sum = sum.wrapping_add(fold(word ^ position, 0x1319_8a2e_0370_7345 ^ position.rotate_left(32)));
+        position = position.wrapping_add(0xa409_3822_299f_31d1);
+    };
+    add(name.len() as u64);
+    for chunk in name.as_bytes().chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        add(u64::from_le_bytes(word));
+    }
+    sum ^ position
 }
 
 /// Maps a uniform word to `0..bound` by multiplication; the bias is below `bound / 2^64`. A bound of 0 gives 0.

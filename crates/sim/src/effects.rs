@@ -5,7 +5,8 @@ use quarrel_protocol::{
     After, ClientId, Effect, Fingerprint, Fingerprinter, Kinded, NodeId, Protocol, RequestId,
 };
 
-use crate::cluster::{Cluster, client_code};
+use crate::books::client_code;
+use crate::cluster::Cluster;
 use crate::decision::{Decision, DecisionKind, Endpoint, Fate};
 use crate::disk::Write;
 use crate::fault::FaultClass;
@@ -14,9 +15,9 @@ use crate::node::Held;
 use crate::observer::Observer;
 use crate::queue::{Class, Entry, Tie};
 use crate::record::TraceEffect;
-use crate::time::MICROSECOND;
+use crate::time::{MICROSECOND, Span};
 
-/// Tags that keep the words of different effects apart in the digest.
+/// Marks that keep the words of different effects apart in the digest.
 mod tag {
     pub(super) const PERSIST: u64 = 1 << 40;
     pub(super) const COMPACT: u64 = 2 << 40;
@@ -40,7 +41,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         for effect in effects.drain() {
             match effect {
                 Effect::Persist(record) => {
-                    self.words.word(tag::PERSIST);
+                    self.words.mark(tag::PERSIST);
                     record.fingerprint(&mut self.words);
                     self.note(|| plain("persist", record.to_string()));
                     if !self.write(id, Write::Append(record), &mut sync_ns) {
@@ -48,7 +49,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                     }
                 }
                 Effect::Compact(records) => {
-                    self.words.word(tag::COMPACT);
+                    self.words.mark(tag::COMPACT);
                     records.fingerprint(&mut self.words);
                     self.note(|| plain("compact", format!("to {} records", records.len())));
                     if !self.write(id, Write::Replace(records), &mut sync_ns) {
@@ -63,16 +64,30 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                     }
                 }
                 Effect::Reply { client, id: request, reply } => {
-                    self.release_or_hold(id, Held::Reply(client, request, reply));
+                    if self.nodes[id.index()].disk.is_clean() {
+                        self.send_reply(id, client, request, reply);
+                    } else {
+                        self.hold(id, Held::Reply(client, request, reply));
+                    }
                 }
-                Effect::Output(output) => self.release_or_hold(id, Held::Output(output)),
+                Effect::Output(output) => {
+                    if self.nodes[id.index()].disk.is_clean() {
+                        self.put_out(id, &output);
+                    } else {
+                        self.hold(id, Held::Output(output));
+                    }
+                }
                 Effect::Announce(event) => {
                     self.tell_nemesis(id, &event);
-                    self.release_or_hold(id, Held::Announce(event));
+                    if self.nodes[id.index()].disk.is_clean() {
+                        self.announce(id, &event);
+                    } else {
+                        self.hold(id, Held::Announce(event));
+                    }
                 }
                 Effect::SetTimer { timer, after } => self.set_timer(id, timer, after),
                 Effect::CancelTimer { timer } => {
-                    self.words.word(tag::CANCEL_TIMER);
+                    self.words.mark(tag::CANCEL_TIMER);
                     timer.fingerprint(&mut self.words);
                     self.note(|| plain("cancel-timer", timer.to_string()));
                     self.nodes[id.index()].timers.cancel(&timer);
@@ -80,23 +95,20 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             }
         }
         self.effects = effects;
-        self.start_sync(id, sync_ns);
+        if !self.nodes[id.index()].disk.is_clean() {
+            self.start_sync(id, sync_ns);
+        }
     }
 
     // --- The disk ---
 
     /// Writes to the node's disk; `false` if the node crashed just before.
+    #[inline]
     fn write(&mut self, id: NodeId, write: Write<P>, sync_ns: &mut Option<u64>) -> bool {
-        let node = &mut self.nodes[id.index()];
-        if let Some((left, outage)) = &mut node.crash_at_write {
-            *left -= 1;
-            if *left == 0 {
-                let outage = *outage;
-                node.crash_at_write = None;
-                self.crash_before_write(id, outage);
-                return false;
-            }
+        if self.nodes[id.index()].crash_at_write.is_some() && self.crashes_at_this_write(id) {
+            return false;
         }
+        let node = &mut self.nodes[id.index()];
         if !node.disk.is_syncing() && sync_ns.is_none() {
             *sync_ns = Some(self.sync_length(id));
         }
@@ -109,12 +121,28 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         true
     }
 
+    /// A crash before one of the coming writes is planned: `true` if this is the one, and the node has crashed.
+    #[cold]
+    fn crashes_at_this_write(&mut self, id: NodeId) -> bool {
+        let node = &mut self.nodes[id.index()];
+        let Some((left, outage)) = &mut node.crash_at_write else { return false };
+        *left -= 1;
+        if *left > 0 {
+            return false;
+        }
+        let outage = *outage;
+        node.crash_at_write = None;
+        self.crash_before_write(id, outage);
+        true
+    }
+
     /// Decides how long the next sync of the node's disk takes.
     fn sync_length(&mut self, id: NodeId) -> u64 {
         let drawn = self.chooser.sync(id);
         let extra = drawn.saturating_add(self.nodes[id.index()].slow_disk_ns);
         self.nodes[id.index()].disk.slowed = extra > 0;
-        self.words.word(tag::SYNC | extra);
+        self.words.mark(tag::SYNC);
+        self.words.word(extra);
         self.world.sync_ns[id.index()].saturating_add(extra)
     }
 
@@ -163,35 +191,37 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     // --- Releasing ---
 
-    #[inline]
-    fn release_or_hold(&mut self, id: NodeId, held: Held<P>) {
-        if self.nodes[id.index()].disk.is_clean() { self.release(id, held) } else { self.hold(id, held) }
-    }
-
+    #[inline(never)]
     fn hold(&mut self, id: NodeId, held: Held<P>) {
         self.note(|| TraceEffect { fate: Some("held".into()), ..held.describe() });
         let node = &mut self.nodes[id.index()];
         node.held.push_back((node.disk.written(), held));
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn release(&mut self, id: NodeId, held: Held<P>) {
         match held {
             Held::Send(to, message) => self.send(id, to, message),
             Held::Reply(client, request, reply) => self.send_reply(id, client, request, reply),
-            Held::Output(output) => {
-                self.words.word(tag::OUTPUT);
-                output.fingerprint(&mut self.words);
-                self.note(|| plain("output", output.to_string()));
-                self.observer.on_output(id, &output);
-            }
-            Held::Announce(event) => {
-                self.words.word(tag::ANNOUNCE);
-                event.fingerprint(&mut self.words);
-                self.note(|| announcement(&event));
-                self.observer.on_announce(id, &event);
-            }
+            Held::Output(output) => self.put_out(id, &output),
+            Held::Announce(event) => self.announce(id, &event),
         }
+    }
+
+    #[inline]
+    fn put_out(&mut self, id: NodeId, output: &P::Output) {
+        self.words.mark(tag::OUTPUT);
+        output.fingerprint(&mut self.words);
+        self.note(|| plain("output", output.to_string()));
+        self.observer.on_output(id, output);
+    }
+
+    #[inline]
+    fn announce(&mut self, id: NodeId, event: &P::Event) {
+        self.words.mark(tag::ANNOUNCE);
+        event.fingerprint(&mut self.words);
+        self.note(|| announcement(event));
+        self.observer.on_announce(id, event);
     }
 
     // --- Sending ---
@@ -201,17 +231,17 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let mut print = Fingerprinter::default();
         message.fingerprint(&mut print);
         let (print, kind) = (print.finish(), message.kind());
-        self.words.word(tag::SEND | u64::from(to.0));
-        self.words.word(print);
+        self.words.mark(tag::SEND | u64::from(to.0));
         if to == from {
+            self.words.word(print);
             return self.send_to_self(from, message, print);
         }
         if to.index() >= self.nodes.len() {
-            return;
+            return self.words.word(print);
         }
         self.messages += 1;
         let (fate, occurrence) = self.chooser.fate(from, to, kind);
-        self.words.word(fate);
+        self.words.pair(print, fate);
         let cut = self.links.is_cut(from, to);
         let aimed = !cut && self.links.is_aimed_at(kind, from, to);
         self.note(|| {
@@ -244,14 +274,13 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     fn send_reply(&mut self, from: NodeId, client: ClientId, id: RequestId, reply: P::Reply) {
         let print = reply.digest();
-        self.words.word(tag::REPLY | u64::from(client.0));
-        self.words.word(print);
+        self.words.mark(tag::REPLY | u64::from(client.0));
         self.observer.on_reply(from, client, id, &reply);
         if client.0 >= self.world.clients {
-            return;
+            return self.words.word(print);
         }
         let (fate, occurrence) = self.chooser.reply_fate(from, client);
-        self.words.word(fate);
+        self.words.pair(print, fate);
         self.note(|| {
             let fate = (fate != 0).then(|| Decision::answer(DecisionKind::Fate, fate));
             TraceEffect {
@@ -270,7 +299,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let operation = self.clients.operation(position);
         let (id, request) = (operation.id, operation.request.clone());
         let (fate, occurrence) = self.chooser.request_fate(client, to);
-        self.words.word(tag::REQUEST | u64::from(to.0));
+        self.words.mark(tag::REQUEST | u64::from(to.0));
         self.words.word(fate);
         if fate != 0 {
             self.note(|| TraceEffect {
@@ -335,21 +364,16 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     #[inline]
     fn set_timer(&mut self, id: NodeId, timer: P::Timer, after: After) {
-        self.words.word(tag::SET_TIMER);
+        self.words.mark(tag::SET_TIMER);
         timer.fingerprint(&mut self.words);
-        self.words.word(after.min_ns);
-        self.words.word(after.max_ns);
+        self.words.pair(after.min_ns, after.max_ns);
         let node = &mut self.nodes[id.index()];
         let after = node.in_world_time(after);
         let kind = timer.kind() as u8;
-        if self.recorder.is_some() {
-            let what = format!(
-                "{timer} in {} to {}",
-                crate::time::Span(after.min_ns),
-                crate::time::Span(after.max_ns)
-            );
-            self.note(|| plain("set-timer", what));
-        }
+        self.note(|| {
+            let (least, most) = (Span(after.min_ns), Span(after.max_ns));
+            plain("set-timer", format!("{timer} in {least} to {most}"))
+        });
         let (slot, queue) = self.nodes[id.index()].timers.set(timer, self.now, after);
         if let Some(time) = queue {
             self.queue.push(Entry { time, tie: Tie::new(id.0, Class::Timer, 0, kind, 0, slot), slot });
@@ -360,10 +384,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     #[inline]
     fn tell_nemesis(&mut self, id: NodeId, event: &P::Event) {
         if self.nemesis.watches(event.kind()) {
-            let mut answers = Vec::new();
-            self.nemesis.hear(id, event, self.now, &mut answers);
-            answers.into_iter().for_each(|fault| self.add_fault(fault));
+            self.ask_nemesis(id, event);
         }
+    }
+
+    #[cold]
+    fn ask_nemesis(&mut self, id: NodeId, event: &P::Event) {
+        let mut answers = Vec::new();
+        self.nemesis.hear(id, event, self.now, &mut answers);
+        answers.into_iter().for_each(|fault| self.add_fault(fault));
     }
 }
 

@@ -18,10 +18,13 @@ pub mod record;
 pub mod time;
 pub mod world;
 
+mod asking;
+mod books;
 mod clients;
 mod disk;
 mod effects;
 mod flight;
+mod lanes;
 mod links;
 mod nemesis;
 mod node;

@@ -101,10 +101,10 @@ impl Entry {
     }
 }
 
-/// A bucket spans `2^WIDTH_BITS` nanoseconds: about a quarter of a millisecond.
-const WIDTH_BITS: u32 = 18;
-/// How many buckets the wheel has: it spans about 67 milliseconds.
-const BUCKETS: usize = 256;
+/// A bucket spans `2^WIDTH_BITS` nanoseconds: about a millisecond.
+const WIDTH_BITS: u32 = 20;
+/// How many buckets the wheel has, one for each bit of a word: it spans about 67 milliseconds.
+const BUCKETS: u64 = 64;
 
 /// The queue.
 pub(crate) struct Queue {
@@ -113,11 +113,13 @@ pub(crate) struct Queue {
     /// The number of that bucket since the beginning of time. No event is due before it.
     cursor: u64,
     /// The buckets after it, unsorted.
-    wheel: Vec<Vec<Entry>>,
-    /// Which of them hold something.
-    occupied: [u64; BUCKETS / 64],
+    wheel: [Vec<Entry>; BUCKETS as usize],
+    /// Which of them hold something, as bits.
+    occupied: u64,
     /// What was too far away when it was pushed.
     far: Heap,
+    /// The bucket in which the first of those is due; `u64::MAX` if there is none.
+    far_bucket: u64,
 }
 
 impl Default for Queue {
@@ -125,9 +127,10 @@ impl Default for Queue {
         Self {
             current: Vec::new(),
             cursor: 0,
-            wheel: (0..BUCKETS).map(|_| Vec::new()).collect(),
-            occupied: [0; BUCKETS / 64],
+            wheel: [const { Vec::new() }; BUCKETS as usize],
+            occupied: 0,
             far: Heap::default(),
+            far_bucket: u64::MAX,
         }
     }
 }
@@ -144,70 +147,64 @@ impl Queue {
             let key = entry.key();
             let place = self.current.iter().rposition(|other| other.key() > key).map_or(0, |before| before + 1);
             self.current.insert(place, entry);
-        } else if bucket - self.cursor < BUCKETS as u64 {
-            let slot = (bucket % BUCKETS as u64) as usize;
-            self.wheel[slot].push(entry);
-            self.occupied[slot / 64] |= 1 << (slot % 64);
+        } else if bucket - self.cursor < BUCKETS {
+            self.wheel[(bucket % BUCKETS) as usize].push(entry);
+            self.occupied |= 1 << (bucket % BUCKETS);
         } else {
             self.far.push(entry);
+            self.far_bucket = self.far_bucket.min(bucket);
         }
     }
 
-    /// When the next event is due.
+    /// The next event, unless it is due after `end`.
     #[inline]
-    pub(crate) fn peek_time(&mut self) -> Option<u64> {
+    pub(crate) fn pop_until(&mut self, end: u64) -> Option<Entry> {
         if self.current.is_empty() {
             self.turn();
         }
-        self.current.last().map(|entry| entry.time)
-    }
-
-    #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Entry> {
-        if self.current.is_empty() {
-            self.turn();
-        }
-        self.current.pop()
+        self.current.pop_if(|entry| entry.time <= end)
     }
 
     /// Turns the wheel to the next bucket that holds something.
     fn turn(&mut self) {
         let near = self.next_occupied();
-        let far = self.far.peek_time().map(bucket_of);
-        let Some(next) = near.into_iter().chain(far).min() else { return };
-        self.cursor = next;
-        let slot = (next % BUCKETS as u64) as usize;
-        if near == Some(next) {
-            std::mem::swap(&mut self.current, &mut self.wheel[slot]);
-            self.occupied[slot / 64] &= !(1 << (slot % 64));
+        let next = near.min(self.far_bucket);
+        if next == u64::MAX {
+            return;
         }
-        while self.far.peek_time().is_some_and(|time| bucket_of(time) <= next) {
-            self.current.extend(self.far.pop());
+        self.cursor = next;
+        if near == next {
+            std::mem::swap(&mut self.current, &mut self.wheel[(next % BUCKETS) as usize]);
+            self.occupied &= !(1 << (next % BUCKETS));
+        }
+        if self.far_bucket == next {
+            self.fetch_far();
         }
         if self.current.len() > 1 {
             self.current.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.key()));
         }
     }
 
-    /// The number of the next bucket of the wheel that holds something.
-    fn next_occupied(&self) -> Option<u64> {
-        let start = ((self.cursor + 1) % BUCKETS as u64) as usize;
-        let words = BUCKETS / 64;
-        for step in 0..=words {
-            let word = (start / 64 + step) % words;
-            let mut bits = self.occupied[word];
-            if step == 0 {
-                bits &= u64::MAX << (start % 64);
-            } else if step == words {
-                bits &= !(u64::MAX << (start % 64));
+    /// Adds what was far away to the bucket whose time has come.
+    fn fetch_far(&mut self) {
+        self.far_bucket = u64::MAX;
+        while let Some(time) = self.far.peek_time() {
+            if bucket_of(time) > self.cursor {
+                self.far_bucket = bucket_of(time);
+                break;
             }
-            if bits != 0 {
-                let slot = word * 64 + bits.trailing_zeros() as usize;
-                let ahead = (slot + BUCKETS - start) % BUCKETS;
-                return Some(self.cursor + 1 + ahead as u64);
-            }
+            self.current.extend(self.far.pop());
         }
-        None
+    }
+
+    /// The number of the next bucket of the wheel that holds something; `u64::MAX` if there is none.
+    #[inline]
+    const fn next_occupied(&self) -> u64 {
+        if self.occupied == 0 {
+            return u64::MAX;
+        }
+        let next = self.cursor + 1;
+        next + self.occupied.rotate_right((next % BUCKETS) as u32).trailing_zeros() as u64
     }
 }
 
@@ -296,7 +293,7 @@ mod tests {
             let mut queue = Queue::default();
             entries.iter().for_each(|&entry| queue.push(entry));
             entries.sort_by_key(Entry::key);
-            let popped: Vec<u32> = std::iter::from_fn(|| queue.pop()).map(|entry| entry.slot).collect();
+            let popped: Vec<u32> = std::iter::from_fn(|| queue.pop_until(u64::MAX)).map(|entry| entry.slot).collect();
             assert_eq!(popped, entries.iter().map(|entry| entry.slot).collect::<Vec<_>>());
         }
     }
@@ -315,8 +312,8 @@ mod tests {
             for step in 0..3_000u64 {
                 list.sort_by_key(|entry| std::cmp::Reverse(entry.key()));
                 let next = list.pop();
-                assert_eq!(queue.peek_time(), next.map(|entry| entry.time));
-                let Some(popped) = queue.pop() else { break };
+                assert!(next.is_none_or(|entry| entry.time == 0 || queue.pop_until(entry.time - 1).is_none()));
+                let Some(popped) = queue.pop_until(u64::MAX) else { break };
                 assert_eq!(Some(popped.slot), next.map(|entry| entry.slot));
                 let word = mix(round << 32 | step);
                 if step < 2_900 {

@@ -82,6 +82,13 @@ impl Recorder {
         }
     }
 
+    /// Says which decision made the event that is open so.
+    pub(crate) fn fate(&mut self, fate: String) {
+        if let Some(event) = self.events.last_mut() {
+            event.fate = Some(fate);
+        }
+    }
+
     /// Closes the event that is open.
     pub(crate) fn close(&mut self, digest: u64) {
         if let Some(event) = self.events.last_mut() {

@@ -60,7 +60,7 @@ impl Fingerprint for Reply {
         match self {
             Reply::Applied { index } => index.fingerprint(into),
             Reply::NotLeader { hint } => {
-                into.word(u64::MAX);
+                into.mark(1);
                 hint.fingerprint(into);
             }
         }
@@ -97,8 +97,8 @@ impl Display for Applied {
 impl Fingerprint for Applied {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
-        into.word(self.index);
-        self.command.fingerprint(into);
+        into.mark(u64::from(self.command.is_some()));
+        into.pair(self.index, self.command.map_or(0, |command| command.0));
     }
 }
 

@@ -215,7 +215,7 @@ pub(crate) fn append(term: u64, (index, previous_term): (u64, u64), terms: &[u64
         term: Term(term),
         previous_index: Index(index),
         previous_term: Term(previous_term),
-        entries: entries(terms),
+        entries: entries(terms).into(),
         commit: Index(commit),
     })
 }

@@ -1,0 +1,117 @@
+//! Keeping the books: what the digest hears and the recorder keeps of each event.
+//!
+//! Campaigns do not record, so everything that only a recorder wants is out of line.
+
+use quarrel_protocol::{ClientId, Fingerprinter, NodeId, Protocol};
+
+use crate::cluster::Cluster;
+use crate::decision::Endpoint;
+use crate::observer::Observer;
+use crate::queue::WORLD;
+use crate::record::{TraceEffect, TraceEvent};
+
+impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
+    /// Opens an event: counts it and starts its words. `words` are what is said, who sent it and what caused it.
+    #[inline]
+    pub(crate) fn open(
+        &mut self,
+        who: Option<Endpoint>,
+        print: u64,
+        kind: &'static str,
+        words: impl FnOnce() -> (String, Option<Endpoint>, Option<u64>),
+    ) {
+        self.events += 1;
+        self.order = 0;
+        self.words = Fingerprinter::default();
+        self.words.pair(self.now, print ^ who.map_or(u64::from(WORLD), endpoint_code) << 56);
+        if self.is_recording() {
+            self.record_opening(who, kind, words);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_opening(
+        &mut self,
+        who: Option<Endpoint>,
+        kind: &'static str,
+        words: impl FnOnce() -> (String, Option<Endpoint>, Option<u64>),
+    ) {
+        let Some(recorder) = &mut self.recorder else { return };
+        let (what, from, cause) = words();
+        let (n, at, kind) = (self.events, self.now, kind.to_string());
+        let (fate, effects, digest) = (None, Vec::new(), String::new());
+        recorder.open(TraceEvent { n, at, who, cause, kind, what, from, fate, effects, digest });
+    }
+
+    #[inline]
+    fn is_recording(&self) -> bool {
+        self.recorder.is_some()
+    }
+
+    /// Closes the event that is open.
+    #[inline]
+    pub(crate) fn close(&mut self) {
+        self.digest.event(self.words);
+        if self.is_recording() {
+            self.record_closing();
+        }
+    }
+
+    #[cold]
+    fn record_closing(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.close(self.digest.value());
+        }
+    }
+
+    /// Adds a line to the event that is open, if anybody records.
+    #[inline]
+    pub(crate) fn note(&mut self, effect: impl FnOnce() -> TraceEffect) {
+        if self.is_recording() {
+            self.record_effect(effect);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_effect(&mut self, effect: impl FnOnce() -> TraceEffect) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.effect(effect());
+        }
+    }
+
+    /// Says which decision made the event that is open so, if anybody records.
+    #[inline]
+    pub(crate) fn note_fate(&mut self, fate: impl FnOnce() -> String) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.fate(fate());
+        }
+    }
+
+    /// The number of the event that is open.
+    pub(crate) const fn event(&self) -> u64 {
+        self.events
+    }
+
+    /// The point of a timer was decided: that is no event, but the digest knows.
+    #[inline]
+    pub(crate) fn digest_decision(&mut self, decided: Option<u64>) {
+        if let Some(answer) = decided {
+            let mut words = Fingerprinter::default();
+            words.word(answer);
+            self.digest.event(words);
+        }
+    }
+}
+
+pub(crate) const fn client_code(client: ClientId) -> u8 {
+    NodeId::LIMIT as u8 + client.0
+}
+
+const fn endpoint_code(endpoint: Endpoint) -> u64 {
+    match endpoint {
+        Endpoint::Node(node) => node.0 as u64,
+        Endpoint::Client(client) => client_code(client) as u64,
+    }
+}

@@ -6,7 +6,7 @@ use crate::books::client_code;
 use crate::clients::Next;
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
-use crate::flight::Cargo;
+use crate::flight::{Cargo, Flight};
 use crate::observer::Observer;
 use crate::queue::{Class, Entry, Tie};
 
@@ -45,10 +45,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// A reply arrives at a client.
-    pub(crate) fn answer(&mut self, entry: Entry) {
-        let Some(flight) = self.slab.take(entry.slot) else { return };
+    pub(crate) fn answer(&mut self, entry: Entry, flight: Flight) {
+        let Some(Cargo::Reply(id, reply)) = self.slab.take(entry.slot) else { return };
         let (Endpoint::Client(client), Endpoint::Node(from)) = (flight.to, flight.from) else { return };
-        let Cargo::Reply(id, reply) = flight.cargo else { return };
         let Some(position) = self.clients.find(client, id) else { return };
         let words = || (format!("{id}: {reply}"), Some(flight.from), Some(flight.cause));
         self.open(Some(flight.to), flight.print, "answer", words);

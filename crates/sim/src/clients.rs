@@ -130,7 +130,7 @@ impl<R> Clients<R> {
                 standing.target = hint.0;
                 self.beliefs[client] = hint.0;
                 // Hints may lead in a circle: after a few steps the client takes a breath.
-                if standing.attempts % REDIRECTS_IN_A_ROW == 0 {
+                if standing.attempts.is_multiple_of(REDIRECTS_IN_A_ROW) {
                     standing.breathes = true;
                     return Next::AskAfter(self.policy.timeout_ns / 8 + 1);
                 }

@@ -300,12 +300,12 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     #[inline]
     fn arrive(&mut self, entry: Entry) {
-        let Some(flight) = self.slab.get(entry.slot) else {
+        if self.slab.is_struck(entry.slot) {
             self.slab.take(entry.slot);
             return;
-        };
-        let Endpoint::Node(to) = flight.to else { return self.answer(entry) };
-        let from = flight.from;
+        }
+        let flight = self.slab.flight(entry.slot);
+        let Endpoint::Node(to) = flight.to else { return self.answer(entry, flight) };
         let node = &self.nodes[to.index()];
         if node.paused_until > self.now && node.is_up() {
             let time = node.paused_until;
@@ -313,22 +313,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             self.queue.push(Entry { time, ..entry });
             return;
         }
-        if let Endpoint::Node(from) = from
-            && from != to
-        {
-            if self.links.is_cut(from, to) {
-                self.counts.strike(FaultClass::Partition);
-                return self.lose_on_arrival(entry.slot, to, "the network is cut");
-            }
-            let clogged = self.links.clogged_until(from, to);
-            if clogged > self.now {
-                self.counts.strike(FaultClass::Clog);
-                self.queue.push(Entry { time: clogged, ..entry });
-                return;
-            }
+        if self.links.is_disturbed() && self.is_held_up(entry, flight.from, to) {
+            return;
         }
-        let incarnation = node.incarnation;
-        if from == Endpoint::Node(to) && flight.incarnation != incarnation {
+        let node = &self.nodes[to.index()];
+        if flight.from == flight.to && flight.incarnation != node.incarnation {
             // It died with the node that sent it.
             self.slab.take(entry.slot);
             return;
@@ -336,16 +325,41 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if !node.is_up() {
             return self.lose_on_arrival(entry.slot, to, "the node is down");
         }
-        if let Some(flight) = self.slab.take(entry.slot) {
-            self.deliver(to, flight, entry.tie.occurrence());
+        match self.slab.take(entry.slot) {
+            Some(Cargo::Message(message)) => self.deliver(to, flight, message, entry.tie.occurrence()),
+            Some(Cargo::Request(position)) => self.deliver_request(to, flight, position),
+            Some(Cargo::Reply(..)) | None => {}
         }
     }
 
+    /// Whether the network lets it through only later, or not at all.
+    #[cold]
+    fn is_held_up(&mut self, entry: Entry, from: Endpoint, to: NodeId) -> bool {
+        let Endpoint::Node(from) = from else { return false };
+        if from == to {
+            return false;
+        }
+        if self.links.is_cut(from, to) {
+            self.counts.strike(FaultClass::Partition);
+            self.lose_on_arrival(entry.slot, to, "the network is cut");
+            return true;
+        }
+        let clogged = self.links.clogged_until(from, to);
+        if clogged > self.now {
+            self.counts.strike(FaultClass::Clog);
+            self.queue.push(Entry { time: clogged, ..entry });
+            return true;
+        }
+        false
+    }
+
     /// What was under way arrives where nobody hears it.
+    #[cold]
     fn lose_on_arrival(&mut self, slot: u32, to: NodeId, why: &str) {
-        let Some(flight) = self.slab.take(slot) else { return };
+        let flight = self.slab.flight(slot);
+        let Some(cargo) = self.slab.take(slot) else { return };
         self.open(Some(Endpoint::Node(to)), flight.print, "lost", || {
-            let what = match &flight.cargo {
+            let what = match &cargo {
                 Cargo::Message(message) => message.to_string(),
                 Cargo::Request(_) => "a request".to_string(),
                 Cargo::Reply(id, reply) => format!("{id}: {reply}"),
@@ -356,29 +370,23 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     #[inline]
-    fn deliver(&mut self, to: NodeId, flight: Flight<P>, occurrence: u32) {
-        let Flight { cargo, from, print, cause, .. } = flight;
-        match cargo {
-            Cargo::Message(message) => {
-                let Endpoint::Node(from) = from else { return };
-                if from != to && self.links.arrive(from, to, message.kind(), occurrence) {
-                    self.counts.strike(FaultClass::Reordering);
-                }
-                let sender = Some(Endpoint::Node(from));
-                self.open(Some(Endpoint::Node(to)), print, "deliver", || {
-                    (message.to_string(), sender, Some(cause))
-                });
-                self.step(to, Input::Message { from, message });
-            }
-            Cargo::Request(position) => {
-                let operation = self.clients.operation(position);
-                let (client, id, request) = (operation.client, operation.id, operation.request.clone());
-                let words = || (format!("{id}: {request}"), Some(from), Some(cause));
-                self.open(Some(Endpoint::Node(to)), print, "request", words);
-                self.step(to, Input::Request { client, id, request });
-            }
-            Cargo::Reply(..) => {}
+    fn deliver(&mut self, to: NodeId, flight: Flight, message: P::Message, occurrence: u32) {
+        let Endpoint::Node(from) = flight.from else { return };
+        if from != to && self.links.arrive(from, to, message.kind(), occurrence) {
+            self.counts.strike(FaultClass::Reordering);
         }
+        self.open(Some(flight.to), flight.print, "deliver", || {
+            (message.to_string(), Some(flight.from), Some(flight.cause))
+        });
+        self.step(to, Input::Message { from, message });
+    }
+
+    fn deliver_request(&mut self, to: NodeId, flight: Flight, position: u32) {
+        let operation = self.clients.operation(position);
+        let (client, id, request) = (operation.client, operation.id, operation.request.clone());
+        let words = || (format!("{id}: {request}"), Some(flight.from), Some(flight.cause));
+        self.open(Some(flight.to), flight.print, "request", words);
+        self.step(to, Input::Request { client, id, request });
     }
 
     #[inline]

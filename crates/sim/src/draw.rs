@@ -109,6 +109,7 @@ mod tests {
         assert_eq!(below(u64::MAX / 2, 10), 4);
         assert_eq!(between(mix(1), 5, 5), 5);
         assert_eq!(between(7, 0, u64::MAX), 7);
+        assert_eq!(format!("{:016x}", hash_name("append-entries")), "e3422493700da83f");
         assert_eq!((log_between(mix(1), 1, 1000), log_between(mix(2), 1, 1000)), (200, 3));
     }
 
@@ -117,7 +118,8 @@ mod tests {
         for word in (0..10_000).map(mix) {
             assert!((3..=1000).contains(&between(word, 3, 1000)));
             assert!((3..=1000).contains(&log_between(word, 3, 1000)));
-            assert!(log_between(word, 0, u64::MAX) <= u64::MAX);
+            // Whatever it gives is right: it must not overflow on the way.
+            let _anything = log_between(word, 0, u64::MAX);
             assert!(slice(word, 2) < threshold(1_000_000), "a chance of one always strikes");
             assert!(slice(word, 0) >= threshold(0), "a chance of zero never does");
             assert!(exponential(word, 1000) <= 7_300);

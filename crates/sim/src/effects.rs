@@ -242,8 +242,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.messages += 1;
         let (fate, occurrence) = self.chooser.fate(from, to, kind);
         self.words.pair(print, fate);
-        let cut = self.links.is_cut(from, to);
-        let aimed = !cut && self.links.is_aimed_at(kind, from, to);
+        let is_disturbed = self.links.is_disturbed();
+        let cut = is_disturbed && self.links.is_cut(from, to);
+        let aimed = is_disturbed && !cut && self.links.is_aimed_at(kind, from, to);
         self.note(|| {
             let fate = match (cut, aimed, fate) {
                 (true, ..) => Some("cut".to_string()),
@@ -257,9 +258,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             self.counts.strike(if cut { FaultClass::Partition } else { FaultClass::AimedLoss });
             return;
         }
-        let flight = self.flight(Cargo::Message(message), Endpoint::Node(from), Endpoint::Node(to), print);
+        let flight = self.flight(Endpoint::Node(from), Endpoint::Node(to), print);
         let tie = |copy| Tie::new(to.0, Class::Arrival, 1 + from.0, kind as u8, copy, occurrence);
-        self.launch(flight, self.links.latency(from, to), fate, tie);
+        self.launch(flight, Cargo::Message(message), self.links.latency(from, to), fate, tie);
     }
 
     fn send_to_self(&mut self, id: NodeId, message: P::Message, print: u64) {
@@ -267,8 +268,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let node = &mut self.nodes[id.index()];
         node.to_itself = node.to_itself.wrapping_add(1);
         let tie = Tie::new(id.0, Class::Arrival, 0, message.kind() as u8, 0, node.to_itself);
-        let flight = self.flight(Cargo::Message(message), Endpoint::Node(id), Endpoint::Node(id), print);
-        let slot = self.slab.insert(flight);
+        let flight = self.flight(Endpoint::Node(id), Endpoint::Node(id), print);
+        let slot = self.slab.insert(flight, Cargo::Message(message));
         self.queue.push(Entry { time: self.now, tie, slot });
     }
 
@@ -289,10 +290,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 ..plain("reply", format!("{id}: {reply}"))
             }
         });
-        let flight =
-            self.flight(Cargo::Reply(id, reply), Endpoint::Node(from), Endpoint::Client(client), print);
+        let flight = self.flight(Endpoint::Node(from), Endpoint::Client(client), print);
         let tie = |copy| Tie::new(client_code(client), Class::Arrival, 1 + from.0, 1, copy, occurrence);
-        self.launch(flight, self.world.client_latency_ns, fate, tie);
+        self.launch(flight, Cargo::Reply(id, reply), self.world.client_latency_ns, fate, tie);
     }
 
     pub(crate) fn send_request(&mut self, client: ClientId, to: NodeId, position: u32, print: u64) {
@@ -308,56 +308,51 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 ..plain("send", format!("{id}: {request}"))
             });
         }
-        let flight =
-            self.flight(Cargo::Request(position), Endpoint::Client(client), Endpoint::Node(to), print);
+        let flight = self.flight(Endpoint::Client(client), Endpoint::Node(to), print);
         let tie = |copy| Tie::new(to.0, Class::Arrival, client_code(client), 0, copy, occurrence);
-        self.launch(flight, self.world.client_latency_ns, fate, tie);
+        self.launch(flight, Cargo::Request(position), self.world.client_latency_ns, fate, tie);
     }
 
     #[inline]
-    fn flight(&mut self, cargo: Cargo<P>, from: Endpoint, to: Endpoint, print: u64) -> Flight<P> {
+    fn flight(&mut self, from: Endpoint, to: Endpoint, print: u64) -> Flight {
         self.order += 1;
         let incarnation = match from {
             Endpoint::Node(node) => self.nodes[node.index()].incarnation,
             Endpoint::Client(_) => 0,
         };
-        Flight {
-            cargo,
-            from,
-            to,
-            print,
-            sent_at: self.now,
-            cause: self.event(),
-            order: self.order,
-            incarnation,
-        }
+        let (sent_at, cause, order) = (self.now, self.event(), self.order);
+        Flight { from, to, incarnation, print, sent_at, cause, order }
     }
 
     /// Puts a flight under way as its fate has it.
     #[inline]
-    fn launch(&mut self, flight: Flight<P>, latency: u64, fate: u64, tie: impl Fn(u8) -> Tie) {
+    fn launch(
+        &mut self,
+        flight: Flight,
+        cargo: Cargo<P>,
+        latency: u64,
+        fate: u64,
+        tie: impl Fn(u8) -> Tie,
+    ) {
         let base = self.now.saturating_add(latency);
         let late = |us: u32| base.saturating_add(u64::from(us) * MICROSECOND);
-        if fate == 0 {
-            let slot = self.slab.insert(flight);
-            self.queue.push(Entry { time: base, tie: tie(0), slot });
-            return;
-        }
-        match Fate::decode(fate) {
-            Fate::Lost => self.counts.strike(FaultClass::Loss),
+        let delay = match Fate::decode(fate) {
+            Fate::Lost => return self.counts.strike(FaultClass::Loss),
             Fate::Arrives(delay) => {
-                self.counts.strike(FaultClass::Delay);
-                let slot = self.slab.insert(flight);
-                self.queue.push(Entry { time: late(delay), tie: tie(0), slot });
+                if fate != 0 {
+                    self.counts.strike(FaultClass::Delay);
+                }
+                delay
             }
             Fate::Twice(first, second) => {
                 self.counts.strike(FaultClass::Duplication);
-                let copy = self.slab.insert(flight.copy());
-                let slot = self.slab.insert(flight);
-                self.queue.push(Entry { time: late(first), tie: tie(0), slot });
-                self.queue.push(Entry { time: late(second), tie: tie(1), slot: copy });
+                let slot = self.slab.insert(flight, cargo.clone());
+                self.queue.push(Entry { time: late(second), tie: tie(1), slot });
+                first
             }
-        }
+        };
+        let slot = self.slab.insert(flight, cargo);
+        self.queue.push(Entry { time: late(delay), tie: tie(0), slot });
     }
 
     // --- Timers and the nemesis ---
@@ -409,17 +404,6 @@ impl<P: Protocol> Held<P> {
             Held::Output(output) => plain("output", output.to_string()),
             Held::Announce(event) => TraceEffect { milestone: false, ..announcement(event) },
         }
-    }
-}
-
-impl<P: Protocol> Flight<P> {
-    fn copy(&self) -> Self {
-        let cargo = match &self.cargo {
-            Cargo::Message(message) => Cargo::Message(message.clone()),
-            Cargo::Request(position) => Cargo::Request(*position),
-            Cargo::Reply(id, reply) => Cargo::Reply(*id, reply.clone()),
-        };
-        Self { cargo, ..*self }
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Links {
     /// For each link and kind, the latest occurrence that has arrived.
     arrived: Vec<u32>,
     kinds: usize,
+    /// Whether any link is cut, clogged or aimed at.
+    is_disturbed: bool,
 }
 
 impl Links {
@@ -28,12 +30,18 @@ impl Links {
             aimed: Vec::new(),
             arrived: vec![0; nodes * nodes * kinds],
             kinds,
+            is_disturbed: false,
         }
     }
 
     #[inline]
     pub(crate) fn latency(&self, from: NodeId, to: NodeId) -> u64 {
         self.latency_ns[from.index() * self.nodes + to.index()]
+    }
+
+    #[inline]
+    pub(crate) const fn is_disturbed(&self) -> bool {
+        self.is_disturbed
     }
 
     #[inline]
@@ -68,9 +76,11 @@ impl Links {
         self.blocked.fill(NodeSet::EMPTY);
         self.clogged_until.fill(0);
         self.aimed.clear();
+        self.is_disturbed = false;
     }
 
     pub(crate) fn cut(&mut self, from: NodeSet, to: NodeSet) {
+        self.is_disturbed = true;
         for node in from.iter().filter(|node| node.index() < self.nodes) {
             let others = to.0 & !NodeSet::only(node).0;
             self.blocked[node.index()] = self.blocked[node.index()].union(NodeSet(others));
@@ -78,6 +88,7 @@ impl Links {
     }
 
     pub(crate) fn clog(&mut self, from: NodeSet, to: NodeSet, until: u64) {
+        self.is_disturbed = true;
         let all = NodeSet::all(self.nodes);
         for sender in from.intersection(all).iter() {
             for receiver in to.intersection(all).iter().filter(|&receiver| receiver != sender) {
@@ -88,6 +99,7 @@ impl Links {
     }
 
     pub(crate) fn aim(&mut self, kind: usize, from: NodeSet, to: NodeSet) {
+        self.is_disturbed = true;
         self.aimed.push((kind, from, to));
     }
 }

@@ -32,7 +32,7 @@ impl Nemesis {
     /// When a rule names an event or a field that the protocol does not announce.
     pub(crate) fn new<P: Protocol>(rules: Vec<Rule>, seed: u64, nodes: usize) -> Result<Self, String> {
         let mut nemesis =
-            Self { watches: Vec::new(), watched: 0, seed: mix(seed ^ 0x6e65_6d65_7369_73), nodes };
+            Self { watches: Vec::new(), watched: 0, seed: mix(seed ^ 0x006e_656d_6573_6973), nodes };
         for rule in rules {
             let known = <P::Event as Kinded>::KINDS;
             let kind = known.iter().position(|&name| name == rule.when.event);

@@ -201,7 +201,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Of what left the node at this very instant, a decision keeps the newest from leaving.
     fn cut_departures(&mut self, id: NodeId, lost: u64) {
         let me = Endpoint::Node(id);
-        let mine = |(_, flight): &(u32, &crate::flight::Flight<P>)| flight.from == me && flight.to != me;
+        let mine = |(_, flight): &(u32, &crate::flight::Flight)| flight.from == me && flight.to != me;
         let under_way = self.slab.iter().filter(mine).count();
         self.crashes_mid_flight += u64::from(under_way > 0);
         let mut leaving: Vec<(u64, u32, u32)> = (self.slab.iter().filter(mine))

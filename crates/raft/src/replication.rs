@@ -192,6 +192,10 @@ impl Raft {
         let Role::Leader(leader) = &self.role else {
             unreachable!("only a leader advances the commit index")
         };
+        // Most answers are not the one that completes a quorum.
+        if !leader.is_replicated(self.commit.next(), self.quorum) {
+            return;
+        }
         let index = leader.replicated(self.quorum);
         let Some(entry) = self.durable.log.get(index) else { return };
         // Figure 2, Leaders, rule 4; section 5.4.2: only an entry of the current term is committed by counting.

@@ -190,13 +190,13 @@ impl Leader {
 
     /// The last position that a quorum holds on disk.
     pub(crate) fn replicated(&self, quorum: Quorum) -> Index {
-        let mut matched = [Index::ZERO; NodeId::LIMIT];
-        let matched = &mut matched[..self.progress.len()];
-        for (slot, progress) in matched.iter_mut().zip(&self.progress) {
-            *slot = progress.matched;
-        }
-        matched.sort_unstable_by(|one, other| other.cmp(one));
-        matched[quorum.second() - 1]
+        let matched = self.progress.iter().map(|progress| progress.matched);
+        matched.filter(|&index| self.is_replicated(index, quorum)).max().unwrap_or(Index::ZERO)
+    }
+
+    /// Whether a quorum holds the log up to `index` on disk.
+    pub(crate) fn is_replicated(&self, index: Index, quorum: Quorum) -> bool {
+        self.progress.iter().filter(|progress| progress.matched >= index).count() >= quorum.second()
     }
 
     pub(crate) fn assert_invariants(&self, last: Index) {

@@ -47,10 +47,10 @@ pub fn main() -> ExitCode {
 
 /// The command line over the protocols of this registry, with the arguments of the process.
 pub fn main_with(registry: Registry) -> ExitCode {
-    panics::install_hook();
+    quarrel::panics::tell(panics::tell);
     let words: Vec<OsString> = std::env::args_os().collect();
     let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| obey(&registry, &words)));
-    // The hook, or the guard of the run, has said what happened.
+    // What happened has been told.
     ExitCode::from(code.unwrap_or(exit::INTERNAL))
 }
 

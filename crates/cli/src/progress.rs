@@ -39,36 +39,27 @@ impl Teller {
         Self { scenario: scenario.to_string(), started, time_limit: orders.time_limit, shape }
     }
 
-    /// Some runs are done.
+    /// The campaign has come a step further.
     pub(crate) fn on_progress(&self, progress: Progress) {
-        match &self.shape {
-            Shape::Bar(bar) => {
-                let elapsed = self.started.elapsed();
-                bar.set_position(match self.time_limit {
-                    Some(limit) => elapsed.min(limit).as_secs(),
-                    None => progress.done,
-                });
-                bar.set_message(match (self.time_limit, progress.failed) {
-                    (None, 0) => String::new(),
-                    (None, failed) => format!("{} failed", grouped(failed)),
-                    (Some(_), failed) => {
-                        format!("{} runs, {} failed", grouped(progress.done), grouped(failed))
-                    }
-                });
+        match (&self.shape, progress) {
+            (Shape::Bar(bar), Progress::Runs { done, failed, .. }) => self.move_bar(bar, done, failed),
+            (Shape::Bar(bar), Progress::Shrinking { seed }) => {
+                bar.set_message(format!("shrinking seed {seed}"));
             }
-            Shape::Lines { last } => self.every_ten_seconds(last, || self.line(progress)),
+            (Shape::Lines { last }, _) => self.every_ten_seconds(last, || self.line(progress)),
         }
     }
 
-    /// A failing seed is about to be shrunk.
-    pub(crate) fn on_shrinking(&self, seed: u64) {
-        let text = format!("shrinking seed {seed}");
-        match &self.shape {
-            Shape::Bar(bar) => bar.set_message(text),
-            Shape::Lines { last } => {
-                self.every_ten_seconds(last, || format!("{}: {text}", self.scenario));
-            }
-        }
+    fn move_bar(&self, bar: &ProgressBar, done: u64, failed: u64) {
+        bar.set_position(match self.time_limit {
+            Some(limit) => self.started.elapsed().min(limit).as_secs(),
+            None => done,
+        });
+        bar.set_message(match (self.time_limit, failed) {
+            (None, 0) => String::new(),
+            (None, failed) => format!("{} failed", grouped(failed)),
+            (Some(_), failed) => format!("{} runs, {} failed", grouped(done), grouped(failed)),
+        });
     }
 
     /// There is nothing more to tell.
@@ -86,7 +77,17 @@ impl Teller {
         }
     }
 
-    fn line(&self, Progress { done, total, failed }: Progress) -> String {
+    fn line(&self, progress: Progress) -> String {
+        let scenario = &self.scenario;
+        match progress {
+            Progress::Runs { done, total, failed } => {
+                format!("{scenario}: {}", self.runs_text(done, total, failed))
+            }
+            Progress::Shrinking { seed } => format!("{scenario}: shrinking seed {seed}"),
+        }
+    }
+
+    fn runs_text(&self, done: u64, total: u64, failed: u64) -> String {
         let elapsed = self.started.elapsed();
         let elapsed_ms = elapsed.as_millis().max(1);
         let rate = (u128::from(done) * 1000 / elapsed_ms) as u64;
@@ -99,8 +100,7 @@ impl Teller {
         };
         let failures = if failed > 0 { format!(", {} failed", grouped(failed)) } else { String::new() };
         let left = span_text(Duration::from_millis(u64::try_from(left_ms).unwrap_or(u64::MAX)));
-        let (scenario, done, rate) = (&self.scenario, grouped(done), grouped(rate));
-        format!("{scenario}: {done}{of} runs{failures}, {rate} a second, {left} left")
+        format!("{}{of} runs{failures}, {} a second, {left} left", grouped(done), grouped(rate))
     }
 }
 

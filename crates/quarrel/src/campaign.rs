@@ -18,7 +18,6 @@ use crate::Scenario;
 use crate::engine::{self, Failure, Findings, Orders};
 use crate::files;
 use crate::judgement::{Judgement, judge};
-use crate::quiet::Quiet;
 use crate::replay::{Replay, replay};
 
 /// The variable that names a trace to replay in place of a campaign.
@@ -89,8 +88,8 @@ impl<P: Subject> Campaign<P> {
     pub fn run(&self) -> Conclusion {
         let trial = self.prepare().unwrap_or_else(|mistake| panic!("{mistake}"));
         let orders = Orders { jobs: self.jobs, ..Orders::new(self.seeds.clone()) };
-        let findings = engine::run(&trial, &orders, &|_| {}, &AtomicBool::new(false));
-        let judgement = judge(&trial, &findings);
+        let findings = engine::run(trial.as_ref(), &orders, &|_| {}, &AtomicBool::new(false));
+        let judgement = judge(trial.as_ref(), &findings);
         Conclusion { findings, judgement, scenario: trial.scenario().name.clone() }
     }
 
@@ -177,7 +176,7 @@ impl<P: Subject> Campaign<P> {
         eprintln!("{replay}");
     }
 
-    fn prepare(&self) -> Result<Quiet, String> {
+    fn prepare(&self) -> Result<Box<dyn Trial>, String> {
         let registry = registry::<P>();
         let entry = registry.entry();
         let known = entry.flaws().iter().map(|flaw| flaw.name);
@@ -196,7 +195,7 @@ impl<P: Subject> Campaign<P> {
         }
         let vocabulary = Vocabulary { protocols: vec![entry.words()] };
         scenario.check(&vocabulary).map_err(|error| error.to_string())?;
-        entry.trial(scenario, &self.flaws).map(Quiet).map_err(|error| error.to_string())
+        entry.trial(scenario, &self.flaws).map_err(|error| error.to_string())
     }
 
     /// What to tell somebody whose test fails; `None` when nothing does.

@@ -16,6 +16,8 @@ use quarrel_harness::registry::Trial;
 use quarrel_harness::shrink::ShrinkReport;
 use quarrel_harness::tallies::{Group, Tallies};
 
+use crate::panics::in_run;
+
 /// What a campaign is to do.
 #[derive(Clone, Debug)]
 pub struct Orders {
@@ -55,15 +57,26 @@ pub fn all_cores() -> usize {
 }
 
 /// How far a campaign is.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// How many runs are done.
-    pub done: u64,
-    /// How many there are to do.
-    pub total: u64,
-    /// How many of those done failed.
-    pub failed: u64,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// Some runs are done.
+    Runs {
+        /// How many.
+        done: u64,
+        /// How many there are to do.
+        total: u64,
+        /// How many of those done failed.
+        failed: u64,
+    },
+    /// A failing seed is about to be shrunk.
+    Shrinking {
+        /// Which.
+        seed: u64,
+    },
 }
+
+/// Whoever is told of progress, from any thread.
+pub type Hear<'a> = &'a (dyn Fn(Progress) + Sync);
 
 /// How a campaign ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,13 +124,9 @@ const CHUNK: u64 = 32;
 /// How many signatures are shrunk; a protocol that fails in more ways than these has a reader who can wait.
 const SIGNATURES_SHRUNK_MAX: usize = 24;
 
-/// Runs a campaign. `progress` is called from the threads now and then; `interrupted` ends it early.
-pub fn run(
-    trial: &dyn Trial,
-    orders: &Orders,
-    progress: &(dyn Fn(Progress) + Sync),
-    interrupted: &AtomicBool,
-) -> Findings {
+/// Runs a campaign. `progress` is told now and then; `interrupted` ends it early. Panics in runs are verdicts, and
+/// silent.
+pub fn run(trial: &dyn Trial, orders: &Orders, progress: Hear<'_>, interrupted: &AtomicBool) -> Findings {
     let started = Instant::now();
     let shared = Shared::new(orders, started, interrupted);
     std::thread::scope(|scope| {
@@ -127,7 +136,7 @@ pub fn run(
     });
     let (tallies, seeds, end) = shared.collect(trial);
     let wall = started.elapsed();
-    let failures = failures(trial, orders, &tallies, interrupted);
+    let failures = failures(trial, orders, &tallies, progress, interrupted);
     Findings { tallies, seeds, end, failures, wall }
 }
 
@@ -189,7 +198,7 @@ impl<'a> Shared<'a> {
         clamp(at(chunk))..clamp(at(chunk + 1))
     }
 
-    fn work(&self, trial: &dyn Trial, progress: &(dyn Fn(Progress) + Sync)) {
+    fn work(&self, trial: &dyn Trial, progress: Hear<'_>) {
         while !self.stops() && !self.enough.load(Ordering::Relaxed) {
             let chunk = self.next.fetch_add(1, Ordering::Relaxed);
             let seeds = self.seeds_of(chunk);
@@ -197,12 +206,12 @@ impl<'a> Shared<'a> {
                 return;
             }
             let asked = seeds.end - seeds.start;
-            let tallies = trial.batch(seeds, &|| self.stops());
+            let tallies = in_run(|| trial.batch(seeds, &|| self.stops()));
             let done = self.done.fetch_add(tallies.runs, Ordering::Relaxed) + tallies.runs;
             let failures = tallies.failed.len() as u64;
             let failed = self.failed.fetch_add(failures, Ordering::Relaxed) + failures;
             let total = self.orders.seeds.end - self.orders.seeds.start;
-            progress(Progress { done, total, failed });
+            progress(Progress::Runs { done, total, failed });
             // A chunk that was stopped in the middle would leave a gap before its successors: it does not count.
             if tallies.runs == asked {
                 self.hand_in(chunk, tallies);
@@ -237,7 +246,7 @@ impl<'a> Shared<'a> {
         let mut tallies = std::mem::take(&mut merged.tallies);
         if let Some(last) = merged.last {
             // Tallies cannot be subtracted: of the last chunk, run again what counts.
-            tallies.merge(&trial.batch(end..last + 1, &|| false));
+            tallies.merge(&in_run(|| trial.batch(end..last + 1, &|| false)));
             return (tallies, start..last + 1, End::EnoughFailures);
         }
         let how = match () {
@@ -253,15 +262,20 @@ impl<'a> Shared<'a> {
 const ITEMS_ENOUGH: usize = 8;
 
 /// The smallest run of a group: its seeds are shrunk in order until one is small enough.
-fn smallest(trial: &dyn Trial, group: &Group, interrupted: &AtomicBool) -> Option<(u64, Shrunk)> {
+fn smallest(
+    trial: &dyn Trial,
+    group: &Group,
+    progress: Hear<'_>,
+    interrupted: &AtomicBool,
+) -> Option<(u64, Shrunk)> {
     let mut smallest: Option<(u64, Shrunk)> = None;
     for &seed in &group.seeds {
         let best = smallest.as_ref().map_or(usize::MAX, |(_, shrunk)| shrunk.report.after);
         if best <= ITEMS_ENOUGH || interrupted.load(Ordering::Relaxed) {
             break;
         }
-        smallest = trial
-            .shrink(seed, &|| interrupted.load(Ordering::Relaxed))
+        progress(Progress::Shrinking { seed });
+        smallest = in_run(|| trial.shrink(seed, &|| interrupted.load(Ordering::Relaxed)))
             .filter(|shrunk| shrunk.report.after < best)
             .map(|shrunk| (seed, shrunk))
             .or(smallest);
@@ -270,17 +284,23 @@ fn smallest(trial: &dyn Trial, group: &Group, interrupted: &AtomicBool) -> Optio
 }
 
 /// Makes each way of failing small. Paper properties come first, noted invariants last.
-fn failures(trial: &dyn Trial, orders: &Orders, tallies: &Tallies, interrupted: &AtomicBool) -> Vec<Failure> {
+fn failures(
+    trial: &dyn Trial,
+    orders: &Orders,
+    tallies: &Tallies,
+    progress: Hear<'_>,
+    interrupted: &AtomicBool,
+) -> Vec<Failure> {
     let mut groups: Vec<&Group> = tallies.groups.values().collect();
     groups.sort_by_key(|group| (group.violation.kind, group.seeds.first().copied()));
     let mut failures = Vec::with_capacity(groups.len());
     for (position, group) in groups.into_iter().enumerate() {
         let shrinking = orders.shrinking == Shrinking::Each && position < SIGNATURES_SHRUNK_MAX;
-        let smallest = if shrinking { smallest(trial, group, interrupted) } else { None };
+        let smallest = if shrinking { smallest(trial, group, progress, interrupted) } else { None };
         let first = group.seeds.first().copied().unwrap_or_default();
         let (seed, trace, shrunk) = match smallest {
             Some((seed, shrunk)) => (seed, shrunk.trace, Some(shrunk.report)),
-            None => (first, trial.record(first), None),
+            None => (first, in_run(|| trial.record(first)), None),
         };
         failures.push(Failure { group: group.clone(), seed, trace, shrunk });
     }

@@ -91,12 +91,12 @@ pub mod campaign;
 pub mod engine;
 pub mod judgement;
 pub mod macros;
+pub mod panics;
 pub mod replay;
 pub mod scenario;
 
 mod cluster;
 mod files;
-mod quiet;
 
 pub use campaign::{Campaign, Conclusion, campaign};
 pub use cluster::{Cluster, flaw};

@@ -10,7 +10,7 @@ use quarrel_harness::story;
 use quarrel_protocol::Violation;
 
 use crate::files;
-use crate::quiet::in_run;
+use crate::panics::in_run;
 
 /// What became of a trace. Its `Display` is what a person reads.
 #[derive(Clone, Debug)]

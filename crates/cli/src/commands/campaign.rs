@@ -13,7 +13,6 @@ use crate::exit::{Failure, USAGE, worst};
 use crate::files;
 use crate::interrupt;
 use crate::output::complain;
-use crate::panics::Quiet;
 use crate::progress::Teller;
 use crate::report::campaign::{CampaignReport, Told};
 use crate::report::json::one_or_several;
@@ -86,9 +85,8 @@ fn one(
         shrinking: if arguments.no_shrink { Shrinking::Off } else { Shrinking::Each },
     };
     let teller = Teller::new(&prepared.given, &orders);
-    let shrinking = |seed| teller.on_shrinking(seed);
-    let quiet = Quiet { trial: prepared.trial.as_ref(), shrinking: &shrinking };
-    let findings = engine::run(&quiet, &orders, &|progress| teller.on_progress(progress), interrupted);
+    let hear = |progress| teller.on_progress(progress);
+    let findings = engine::run(prepared.trial.as_ref(), &orders, &hear, interrupted);
     teller.finish();
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(OUT));
     let told = findings.failures.iter().map(|failure| {

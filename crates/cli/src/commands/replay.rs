@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use quarrel::panics::in_run;
 use quarrel_formats::Trace;
 use quarrel_formats::trace::{Outcome, compare};
 use quarrel_harness::case::{Flaws, Replayed};
@@ -11,7 +12,6 @@ use crate::args::{Expect, Format, ReplayArguments};
 use crate::exit::{Failure, INTERNAL, MET, NOT_MET, worst};
 use crate::files;
 use crate::output::complain;
-use crate::panics::in_run;
 use crate::report::json::one_or_several;
 use crate::report::replay::ReplayReport;
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
+use quarrel::panics::in_run;
 use quarrel_formats::trace::Judgement;
 
 use crate::Session;
@@ -10,7 +11,6 @@ use crate::args::ShrinkArguments;
 use crate::exit::{Failure, INTERRUPTED, MET, NOT_MET};
 use crate::files;
 use crate::interrupt;
-use crate::panics::in_run;
 use crate::report::shrink::ShrinkTold;
 
 pub(super) fn run(session: &mut Session<'_>, arguments: &ShrinkArguments) -> Result<u8, Failure> {

@@ -5,7 +5,7 @@
 //!
 //! Reading order: `args` (what can be asked), `commands` (one file each), `report` (what is answered: for people in
 //! `human`, for tools in `json`, which documents the schema), then what they stand on: `scenarios` and `builtin`,
-//! `files`, `output`, `progress`, `interrupt`, `panics`.
+//! `output`, `progress`, `interrupt`, `panics`.
 //!
 //! | exit | meaning |
 //! |---|---|
@@ -21,7 +21,6 @@ mod args;
 mod builtin;
 mod commands;
 mod exit;
-mod files;
 mod interrupt;
 mod output;
 mod panics;

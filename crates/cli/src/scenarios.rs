@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
+use quarrel::files;
 use quarrel_formats::Scenario;
 use quarrel_harness::registry::{Registry, Trial};
 
 use crate::args::TrialArguments;
 use crate::builtin;
 use crate::exit::Failure;
-use crate::files;
 use crate::suggest::help;
+
+/// The largest scenario; the parser has the same bound.
+const SCENARIO_BYTES_MAX: u64 = 1 << 20;
 
 /// A scenario, ready to run.
 pub(crate) struct Prepared {
@@ -62,7 +65,7 @@ fn suggestion(given: &str) -> String {
 }
 
 fn read(path: &Path, given: &str, sets: &[(String, String)]) -> Result<Scenario, Failure> {
-    let bytes = files::read(path, files::SCENARIO_BYTES_MAX)?;
+    let bytes = files::read(path, SCENARIO_BYTES_MAX)?;
     Ok(Scenario::parse_with(&name_of(Path::new(given)), &path.display().to_string(), &bytes, sets)?)
 }
 

@@ -218,13 +218,17 @@ impl<P: Subject> Campaign<P> {
         let folder = self.out.clone().unwrap_or_else(files::default_folder);
         for (position, failure) in conclusion.findings.failures.iter().enumerate() {
             let name = files::trace_name(&failure.trace, &failure.group.violation.property);
-            let written = files::write_trace(&folder, &name, &failure.trace);
+            let path = folder.join(name);
+            // The working folder of a test is its package's, which is not where somebody reads this.
+            let path = std::path::absolute(&path).unwrap_or(path);
+            let written =
+                files::create_folder(&folder).and_then(|()| files::write_trace(&path, &failure.trace));
             text.push('\n');
             text.push_str(&if position == 0 { at_length(failure) } else { in_short(failure) });
             text.push_str(&match written {
-                Ok(path) => format!(
+                Ok(()) => format!(
                     "  trace   {0}\n  replay  {TRACE_VARIABLE}={0} cargo test {1}\n",
-                    files::shell_word(&path),
+                    files::shell_word(path.display()),
                     test_name()
                 ),
                 Err(why) => format!("  the trace was not kept: {why}\n"),

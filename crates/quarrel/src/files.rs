@@ -1,14 +1,24 @@
-//! Trace files: where they go, and how they get there whole.
+//! Files: read with bounds, written whole or not at all, under names that no shell stumbles over.
 
+use std::fmt::Display;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quarrel_formats::Trace;
+use quarrel_formats::{InputError, Trace};
 
-/// Where traces go unless told otherwise: `target/quarrel` of the workspace that the program was built in, which no
-/// one commits; `quarrel-out` in the working folder when there is no such place.
+/// The largest trace: about a million events.
+const TRACE_BYTES_MAX: u64 = 1 << 28;
+
+/// How much of a trace is read to see whether it is one.
+const GLANCE_BYTES: usize = 4096;
+
+/// The longest part of a file's name.
+const PART_BYTES_MAX: usize = 60;
+
+/// Where a test's traces go unless told otherwise: `target/quarrel` of the workspace that the program was built in,
+/// which no one commits; `quarrel-out` in the working folder when there is no such place.
 pub(crate) fn default_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     // Cargo marks its target folder so.
@@ -16,38 +26,102 @@ pub(crate) fn default_folder() -> PathBuf {
     target.map_or_else(|| PathBuf::from("quarrel-out"), |folder| folder.join("quarrel"))
 }
 
-/// Reads a trace. The error is a sentence for a person.
-pub(crate) fn read_trace(path: &Path) -> Result<Trace, String> {
+/// Reads a file of at most `bytes_max` bytes.
+///
+/// # Errors
+/// When it is missing, unreadable, a directory or larger.
+pub fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, InputError> {
+    read_if(path, bytes_max, |_| Ok(()))
+}
+
+/// Reads a file whose first bytes pass.
+fn read_if(
+    path: &Path,
+    bytes_max: u64,
+    passes: impl FnOnce(&[u8]) -> Result<(), InputError>,
+) -> Result<Vec<u8>, InputError> {
+    let failed = |error: std::io::Error| about(path, format!("cannot be read: {error}"));
+    let mut file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(about(path, "this is a directory; name the files in it"));
+    }
+    let too_large = || about(path, format!("larger than {} MiB, refused", bytes_max >> 20));
+    if metadata.len() > bytes_max {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    (&mut file).take(GLANCE_BYTES as u64).read_to_end(&mut bytes).map_err(failed)?;
+    passes(&bytes)?;
+    // A pipe has no length.
+    file.take((bytes_max + 1).saturating_sub(bytes.len() as u64)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+/// Reads a trace.
+///
+/// # Errors
+/// When the file cannot be read or holds no trace.
+pub fn read_trace(path: &Path) -> Result<Trace, InputError> {
     let file = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| format!("{file}: cannot be read: {error}"))?;
-    Trace::parse(&file, &bytes).map_err(|error| error.to_string())
+    // What does not begin like a trace is refused before all of it is in memory.
+    let begins = |first: &[u8]| {
+        let text = first.strip_prefix("\u{feff}".as_bytes()).unwrap_or(first);
+        if text.trim_ascii_start().starts_with(b"{") { Ok(()) } else { Trace::parse(&file, first).map(drop) }
+    };
+    let bytes = read_if(path, TRACE_BYTES_MAX, begins)?;
+    Trace::parse(&file, &bytes)
+}
+
+/// Creates a folder and those above it.
+///
+/// # Errors
+/// When that is not possible.
+pub fn create_folder(path: &Path) -> Result<(), InputError> {
+    std::fs::create_dir_all(path)
+        .map_err(|error| about(path, format!("this folder cannot be created: {error}")))
 }
 
 /// Writes a trace whole to a temporary name beside its own, then renames it: no reader ever sees half of one.
-pub(crate) fn write_trace(folder: &Path, name: &str, trace: &Trace) -> Result<PathBuf, String> {
-    /// Tests of one program run side by side.
-    static WRITTEN: AtomicU64 = AtomicU64::new(0);
-    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-    let path = std::path::absolute(folder.join(name)).unwrap_or_else(|_| folder.join(name));
-    let temporary = path.with_file_name(format!("{name}.{}-{number}.partial", std::process::id()));
-    let write = || -> std::io::Result<()> {
-        std::fs::create_dir_all(folder)?;
-        let mut buffer = std::io::BufWriter::new(File::create_new(&temporary)?);
-        trace.write(&mut buffer)?;
-        buffer.flush()?;
-        std::fs::rename(&temporary, &path)
-    };
-    match write() {
-        Ok(()) => Ok(path),
-        Err(error) => {
-            let _nothing_there = std::fs::remove_file(&temporary);
-            Err(format!("{}: cannot be written: {error}", path.display()))
-        }
-    }
+///
+/// # Errors
+/// When the folder takes no file, or the disk is full; then nothing is left behind.
+pub fn write_trace(path: &Path, trace: &Trace) -> Result<(), InputError> {
+    let temporary = temporary_name(path);
+    let written = write_through(&temporary, trace).and_then(|()| std::fs::rename(&temporary, path));
+    written.map_err(|error| {
+        let _nothing_there = std::fs::remove_file(&temporary);
+        about(path, format!("cannot be written: {error}"))
+    })
 }
 
-/// `tutorial-chaos-own-value-agreement-17.jsonl`.
-pub(crate) fn trace_name(trace: &Trace, property: &str) -> String {
+fn write_through(path: &Path, trace: &Trace) -> std::io::Result<()> {
+    let mut buffer = std::io::BufWriter::new(File::create_new(path)?);
+    trace.write(&mut buffer)?;
+    buffer.flush()
+}
+
+/// Beside the file, so that renaming never crosses a file system; with our process and a number in it, so that neither
+/// programs nor the tests of one program meet.
+fn temporary_name(path: &Path) -> PathBuf {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}-{number}.partial", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn about(path: &Path, message: impl Into<String>) -> InputError {
+    InputError::whole(&path.display().to_string(), message)
+}
+
+/// `raft-chaos-commit-old-term-leader-completeness-17.jsonl`: the name of the trace that tells of this property. A run
+/// fails in one way, so property and seed tell signatures apart.
+#[must_use]
+pub fn trace_name(trace: &Trace, property: &str) -> String {
     let header = &trace.header;
     let protocol = header.protocol.as_str();
     let bare = |name: &str| name.strip_prefix(protocol).unwrap_or(name).to_string();
@@ -61,8 +135,9 @@ pub(crate) fn trace_name(trace: &Trace, property: &str) -> String {
 /// A word as a part of a file's name: small letters, digits and single hyphens.
 fn tame(word: &str) -> String {
     let mut name = String::new();
-    for character in word.chars().flat_map(char::to_lowercase).take(60) {
+    for character in word.chars().flat_map(char::to_lowercase) {
         match character {
+            _ if name.len() == PART_BYTES_MAX => break,
             'a'..='z' | '0'..='9' => name.push(character),
             _ if name.ends_with('-') || name.is_empty() => {}
             _ => name.push('-'),
@@ -71,11 +146,15 @@ fn tame(word: &str) -> String {
     name.trim_end_matches('-').to_string()
 }
 
-/// A path as a shell takes it.
-pub(crate) fn shell_word(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@%,".contains(letter);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+/// A word as a POSIX shell reads it back.
+#[must_use]
+pub fn shell_word(word: impl Display) -> String {
+    let word = word.to_string();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_./-=:,+@%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word;
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -83,10 +162,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_files_are_tame_and_words_are_quoted() {
-        assert_eq!(tame("../../Etc  passwd\n"), "etc-passwd");
-        assert_eq!(shell_word(Path::new("/a/b-c.jsonl")), "/a/b-c.jsonl");
-        assert_eq!(shell_word(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+    fn names_of_files_are_tame() {
+        let cases = [
+            ("raft/chaos", "raft-chaos"),
+            ("../../Etc  passwd\n", "etc-passwd"),
+            ("Ärger", "rger"),
+            ("", ""),
+        ];
+        for (word, name) in cases {
+            assert_eq!(tame(word), name);
+        }
+        assert_eq!(tame(&"x".repeat(1000)), "x".repeat(60));
+        assert_eq!(tame(&format!("{} y", "x".repeat(59))), "x".repeat(59));
+    }
+
+    #[test]
+    fn words_survive_the_shell() {
+        let cases = [
+            ("/a/b-c.jsonl", "/a/b-c.jsonl"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("/a b/it's", r"'/a b/it'\''s'"),
+        ];
+        for (word, quoted) in cases {
+            assert_eq!(shell_word(word), quoted);
+        }
     }
 
     #[test]

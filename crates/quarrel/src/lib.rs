@@ -89,6 +89,7 @@ extern crate self as quarrel;
 
 pub mod campaign;
 pub mod engine;
+pub mod files;
 pub mod judgement;
 pub mod macros;
 pub mod panics;
@@ -96,7 +97,6 @@ pub mod replay;
 pub mod scenario;
 
 mod cluster;
-mod files;
 
 pub use campaign::{Campaign, Conclusion, campaign};
 pub use cluster::{Cluster, flaw};

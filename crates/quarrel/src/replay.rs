@@ -51,7 +51,7 @@ impl Display for Replay {
 
 /// Runs a trace again with these flaws.
 pub(crate) fn replay(entry: &dyn Entry, path: &Path, flaws: &[String]) -> Result<Replay, String> {
-    let recorded = files::read_trace(path)?;
+    let recorded = files::read_trace(path).map_err(|error| error.to_string())?;
     let file = path.display();
     let (ours, theirs) = (entry.name(), &recorded.header.protocol);
     if ours != theirs {

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use quarrel::engine::{self, Findings, Orders, Shrinking, all_cores};
+use quarrel::files;
 use quarrel::judgement::judge;
 
 use crate::Session;
 use crate::args::{CampaignArguments, Format};
 use crate::exit::{Failure, USAGE, worst};
-use crate::files;
 use crate::interrupt;
 use crate::output::complain;
 use crate::progress::Teller;
@@ -90,24 +90,10 @@ fn one(
     teller.finish();
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(OUT));
     let told = findings.failures.iter().map(|failure| {
-        let path = out.join(file_name(prepared, failure));
+        let path = out.join(files::trace_name(&failure.trace, &failure.group.violation.property));
         let written = files::create_folder(&out).and_then(|()| files::write_trace(&path, &failure.trace));
-        Told::new(failure, written.map(|()| path).map_err(|failure| complain(&failure.message)).ok())
+        Told::new(failure, written.map(|()| path).map_err(|error| complain(&error.to_string())).ok())
     });
     let told = told.collect();
     (findings, told)
-}
-
-/// `raft-chaos-commit-old-term-leader-completeness-17.jsonl`. A run fails in one way, so property and seed tell
-/// signatures apart.
-fn file_name(prepared: &Prepared, failure: &engine::Failure) -> String {
-    let scenario = prepared.trial.scenario();
-    let protocol = scenario.protocol.as_str();
-    let bare = |name: &'_ str| name.strip_prefix(protocol).map_or(0, |rest| name.len() - rest.len());
-    let mut parts = vec![protocol.to_string(), scenario.name[bare(&scenario.name)..].to_string()];
-    parts.extend(prepared.trial.flaws().iter().map(|flaw| flaw[bare(flaw)..].to_string()));
-    parts.extend([failure.group.violation.property.clone(), failure.seed.to_string()]);
-    let parts: Vec<String> = parts.iter().map(|part| files::sanitised(part)).collect();
-    let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-    format!("{}.jsonl", parts.join("-"))
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use quarrel::files;
 use quarrel::panics::in_run;
 use quarrel_formats::Trace;
 use quarrel_formats::trace::{Outcome, compare};
@@ -10,7 +11,6 @@ use quarrel_harness::case::{Flaws, Replayed};
 use crate::Session;
 use crate::args::{Expect, Format, ReplayArguments};
 use crate::exit::{Failure, INTERNAL, MET, NOT_MET, worst};
-use crate::files;
 use crate::output::complain;
 use crate::report::json::one_or_several;
 use crate::report::replay::ReplayReport;

@@ -1,5 +1,6 @@
 //! `quarrel run`: one seed.
 
+use quarrel::files;
 use quarrel::panics::in_run;
 use quarrel_formats::scenario::Expected;
 use quarrel_harness::run::Outcome;
@@ -7,7 +8,6 @@ use quarrel_harness::run::Outcome;
 use crate::Session;
 use crate::args::RunArguments;
 use crate::exit::{Failure, MET, NOT_MET};
-use crate::files;
 use crate::report::run::RunReport;
 use crate::scenarios::{Prepared, prepare};
 

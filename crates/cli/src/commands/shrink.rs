@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
+use quarrel::files;
 use quarrel::panics::in_run;
 use quarrel_formats::trace::Judgement;
 
 use crate::Session;
 use crate::args::ShrinkArguments;
 use crate::exit::{Failure, INTERRUPTED, MET, NOT_MET};
-use crate::files;
 use crate::interrupt;
 use crate::report::shrink::ShrinkTold;
 

@@ -1,12 +1,12 @@
 //! `quarrel view`: what happened in a trace.
 
+use quarrel::files;
 use quarrel_harness::story;
 use serde::Serialize;
 
 use crate::Session;
 use crate::args::ViewArguments;
 use crate::exit::{Failure, MET};
-use crate::files;
 use crate::report::json::Facts;
 
 /// The document of `view`.

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use quarrel::engine::{End, Failure, Findings};
+use quarrel::files::shell_word;
 use quarrel::judgement::Judgement;
 use quarrel_harness::case::items;
 use quarrel_harness::reach::{fault_classes, owed_cells};
 use quarrel_harness::story;
-use quarrel_protocol::PropertyKind;
 use serde_json::{Map, Value, json};
 
 use super::json::pins;
 use super::numbers::{digest_text, milli, ratio_milli, seconds};
 use crate::scenarios::Prepared;
-use crate::suggest::shell_word;
 
 /// What came of a campaign.
 pub(crate) struct CampaignReport<'a> {
@@ -40,12 +39,6 @@ impl Told {
     pub(crate) fn new(failure: &Failure, file: Option<PathBuf>) -> Self {
         Self { file, summary: story::summary(&failure.trace), story: story::short(&failure.trace) }
     }
-}
-
-/// Whether breaking a property of this kind counts as finding a flaw. An assertion or an invariant may do no more
-/// than restate the line that a flaw removes.
-pub(crate) const fn counts(kind: PropertyKind) -> bool {
-    !matches!(kind, PropertyKind::Invariant | PropertyKind::Assertion)
 }
 
 impl CampaignReport<'_> {
@@ -136,7 +129,7 @@ impl CampaignReport<'_> {
         json!({
             "property": violation.property,
             "kind": violation.kind,
-            "counts": counts(violation.kind),
+            "counts": violation.kind.counts(),
             "signature": violation.signature,
             "detail": detail(failure),
             "seed": failure.seed.to_string(),

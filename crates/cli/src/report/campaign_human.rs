@@ -1,15 +1,15 @@
 //! The report of `campaign`, for people: the verdict first, what it rests on, then each way of failing.
 
 use quarrel::engine::{End, Failure};
+use quarrel::files::shell_word;
 use quarrel::judgement::Judgement;
 use quarrel_formats::scenario::Expected;
 use quarrel_harness::case::items;
 
-use super::campaign::{CampaignReport, Told, counts, detail};
+use super::campaign::{CampaignReport, Told, detail};
 use super::numbers::{counted, digest_text, grouped, milli_text, ratio_milli, seconds_text};
 use super::run::options;
 use super::text::{columns, wrapped};
-use crate::suggest::shell_word;
 
 /// How many ways of failing are told at length; a reader of the others has their traces.
 const STORIES_MAX: usize = 3;
@@ -147,7 +147,7 @@ impl CampaignReport<'_> {
             let seed = failure.seed;
             return format!("  record   {} run {trial} --seed {seed} --trace FILE\n", self.program);
         };
-        let path = shell_word(&path.display().to_string());
+        let path = shell_word(path.display());
         let program = self.program;
         let mut text = format!(
             "  trace    {path}\n  replay   {program} replay {path}\n  view     {program} view {path}\n"
@@ -164,18 +164,14 @@ impl CampaignReport<'_> {
         let size = counted(items(&failure.trace) as u64, "item");
         let mut text = format!("{} ({kind}) violated in {runs}; seed {seed}, {size}\n", violation.property);
         if let Some(path) = &told.file {
-            text.push_str(&format!(
-                "  view     {} view {}\n",
-                self.program,
-                shell_word(&path.display().to_string())
-            ));
+            text.push_str(&format!("  view     {} view {}\n", self.program, shell_word(path.display())));
         }
         text
     }
 }
 
 fn is_found(failure: &Failure) -> bool {
-    counts(failure.group.violation.kind)
+    failure.group.violation.kind.counts()
 }
 
 /// A title, and columns below it; nothing without cells.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use quarrel::files::shell_word;
 use quarrel_formats::scenario::Expected;
 use quarrel_harness::run::Outcome;
 use quarrel_sim::draw::mix;
@@ -11,7 +12,6 @@ use serde_json::{Value, json};
 use super::json::pins;
 use super::numbers::{counted, digest_text, grouped, seconds, seconds_text};
 use super::text::wrapped;
-use crate::suggest::shell_word;
 
 /// What came of one seed.
 pub(crate) struct RunReport<'a> {
@@ -38,7 +38,8 @@ pub(crate) fn expected_text(expected: &Expected) -> String {
 /// The options that make a trial what it is, for the commands that reports suggest.
 pub(crate) fn options(flaws: &[String], pins: &[(String, String)]) -> String {
     let flaws = flaws.iter().map(|flaw| format!(" --flaw {}", shell_word(flaw)));
-    let pins = pins.iter().map(|(key, value)| format!(" --set {}", shell_word(&format!("{key}={value}"))));
+    let pins =
+        pins.iter().map(|(key, value)| format!(" --set {}", shell_word(format_args!("{key}={value}"))));
     flaws.chain(pins).collect()
 }
 
@@ -118,7 +119,7 @@ impl RunReport<'_> {
         let trial = format!("{}{}", shell_word(self.given), options(self.flaws, self.pins));
         match (self.trace, self.outcome.verdict()) {
             (Some(path), violation) => {
-                let path = shell_word(&path.display().to_string());
+                let path = shell_word(path.display());
                 let shrink =
                     violation.map_or(String::new(), |_| format!("  shrink  {program} shrink {path}\n"));
                 format!("  trace   {path}\n  replay  {program} replay {path}\n{shrink}")

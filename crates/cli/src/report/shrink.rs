@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use quarrel::files::shell_word;
 use quarrel_harness::case::{Shrunk, items};
 use quarrel_harness::story;
 use quarrel_protocol::Violation;
@@ -10,7 +11,6 @@ use serde_json::{Value, json};
 use super::json::Facts;
 use super::numbers::grouped;
 use super::text::wrapped;
-use crate::suggest::shell_word;
 
 /// A failure made small.
 pub(crate) struct ShrinkTold<'a> {
@@ -47,7 +47,7 @@ impl ShrinkTold<'_> {
         let replays = grouped(report.replays);
         let subject = format!("{}: {} violated", self.path.display(), self.violation.property);
         let told = format!("{subject}; {before} items shrunk to {after} in {replays} replays{minimal}");
-        let output = shell_word(&self.output.display().to_string());
+        let output = shell_word(self.output.display());
         let program = self.program;
         let mut text = wrapped("", "  ", &told);
         text.push('\n');

@@ -139,6 +139,9 @@ pub fn replay_events<P: Subject>(schedule: &Schedule<P>) -> (Outcome, Vec<TraceE
     (outcome, events)
 }
 
+/// A decision, and the moment that it is anchored to.
+type Anchored = (Decision, Which);
+
 /// A run that is about to happen.
 struct Trial<P: Subject> {
     cluster: Cluster<P, Oracle<P>>,
@@ -171,7 +174,7 @@ impl<P: Subject> Trial<P> {
         self.outcome(tally)
     }
 
-    fn finish(mut self) -> (Outcome, Vec<(Decision, Which)>, Vec<Fault>, Vec<TraceEvent>) {
+    fn finish(mut self) -> (Outcome, Vec<Anchored>, Vec<Fault>, Vec<TraceEvent>) {
         let tally = self.cluster.run();
         let (decisions, faults, events) = self.cluster.take_recorded();
         (self.outcome(tally), decisions, faults, events)

@@ -107,7 +107,7 @@ impl<P: Subject> Shrinker<'_, P> {
     fn size(&self) -> (usize, u64, u64) {
         let lasting = |fault: &Fault| fault.lasting_ns.unwrap_or(self.best.world.duration_ns);
         let outages = self.best.world.faults.iter().map(lasting).fold(0, u64::saturating_add);
-        let delays = self.best.decisions.iter().map(|decision| weight(decision)).fold(0, u64::saturating_add);
+        let delays = self.best.decisions.iter().map(weight).fold(0, u64::saturating_add);
         (self.best.items(), delays, outages.saturating_add(self.best.world.duration_ns))
     }
 

@@ -1,7 +1,7 @@
 //! The fault plan: recurring classes of faults, drawn once per run into plain faults at absolute times.
 
 use quarrel_formats::scenario::{Recurring, Strikes};
-use quarrel_protocol::{NodeId, NodeSet};
+use quarrel_protocol::{Kinded, NodeId, NodeSet, Protocol};
 use quarrel_sim::fault::{Action, Fault, Shape};
 
 use crate::dice::Dice;
@@ -9,27 +9,20 @@ use crate::dice::Dice;
 /// A class that strikes more often than this in one run has a gap far too short for its duration.
 const STRIKES_MAX: usize = 100_000;
 
-/// Draws the faults of one class that is on. `messages` are the kinds that can be aimed at.
-pub(crate) fn draw(
-    class: &Recurring,
-    messages: &[&str],
-    nodes: u8,
-    duration_ns: u64,
-    dice: &mut Dice,
-) -> Vec<Fault> {
+/// Draws the faults of one class that is on.
+pub(crate) fn draw<P: Protocol>(class: &Recurring, nodes: u8, duration_ns: u64, dice: &mut Dice) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut at_ns = dice.scale(&class.every_ns).unwrap_or(duration_ns);
     while at_ns < duration_ns && faults.len() < STRIKES_MAX {
         let lasting_ns = dice.scale(&class.lasting_ns);
-        strike(&class.strikes, messages, nodes, at_ns, lasting_ns, dice, &mut faults);
+        strike::<P>(&class.strikes, nodes, at_ns, lasting_ns, dice, &mut faults);
         at_ns = at_ns.saturating_add(dice.scale(&class.every_ns).unwrap_or(duration_ns).max(1));
     }
     faults
 }
 
-fn strike(
+fn strike<P: Protocol>(
     strikes: &Strikes,
-    messages: &[&str],
     nodes: u8,
     at_ns: u64,
     lasting_ns: Option<u64>,
@@ -54,12 +47,8 @@ fn strike(
         }
         Strikes::Swizzle => return swizzle(nodes, at_ns, lasting_ns, dice, faults),
         Strikes::AimedLoss { kinds } => {
-            let kind = match (kinds.is_empty(), messages.is_empty()) {
-                (false, _) => dice.pick(kinds).clone(),
-                (true, false) => (*dice.pick(messages)).to_string(),
-                // Nothing is sent, so there is nothing to aim at.
-                (true, true) => return,
-            };
+            let known = <P::Message as Kinded>::KINDS;
+            let kind = if kinds.is_empty() { (*dice.pick(known)).to_string() } else { dice.pick(kinds).clone() };
             let (from, to) = match dice.between(0, 2) {
                 0 => (NodeSet::all(count), NodeSet::only(one(nodes, dice))),
                 1 => (NodeSet::only(one(nodes, dice)), NodeSet::all(count)),
@@ -172,8 +161,6 @@ fn swizzle(nodes: u8, at_ns: u64, lasting_ns: Option<u64>, dice: &mut Dice, faul
 
 #[cfg(test)]
 mod tests {
-    use quarrel_formats::scenario::Draw;
-
     use super::*;
 
     #[test]
@@ -190,23 +177,6 @@ mod tests {
                 assert_eq!(seen.len(), count, "{count}");
             }
         }
-    }
-
-    #[test]
-    fn loss_is_aimed_at_what_is_sent() {
-        let class = Recurring {
-            strikes: Strikes::AimedLoss { kinds: Vec::new() },
-            chance_ppm: 1_000_000,
-            every_ns: Draw::Fixed(1_000),
-            lasting_ns: Draw::Fixed(10),
-        };
-        let aimed = |messages: &[&str]| draw(&class, messages, 3, 10_000, &mut Dice::new(3, "test"));
-        let faults = aimed(&["vote", "append"]);
-        assert_eq!(faults.len(), 9);
-        assert!(faults.iter().all(|fault| {
-            matches!(&fault.action, Action::Lose { kind, .. } if ["vote", "append"].contains(&kind.as_str()))
-        }));
-        assert_eq!(aimed(&[]), [], "a protocol without messages");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::decision::{Decision, Endpoint, Fate, Which};
 use crate::draw::{between, exponential, hash_name, mix, slice, threshold};
 use crate::lanes::Lanes;
 pub use crate::lanes::{Names, REPLY, REQUEST};
+use crate::watch::Watch;
 use crate::world::{DelayShape, Rates};
 
 /// The state of one lane: all decisions that share kind, source, target and message kind.
@@ -19,39 +20,6 @@ struct Lane {
     occurrence: u32,
     /// Whether its answers are overridden or recorded: see its [`Watch`].
     is_watched: bool,
-}
-
-/// What a lane needs while its answers are overridden or recorded. Campaigns do neither.
-#[derive(Clone, Copy)]
-struct Watch {
-    /// The next overridden occurrence; `u32::MAX` if none is left.
-    next: u32,
-    /// From when on the next override that is anchored to a time answers; `u64::MAX` if none is left.
-    since: u64,
-    /// Where `next`'s answer stands in the overrides, and where this lane's end.
-    by_number: (u32, u32),
-    /// The same for `since`.
-    by_time: (u32, u32),
-    /// How many questions the next of them passes over.
-    skip: u32,
-    /// While recording: when this lane was last asked, how many questions it had been asked at that instant, and
-    /// where an anchor to that instant stands.
-    asked_ns: u64,
-    at_instant: u32,
-    anchor_ns: u64,
-}
-
-impl Watch {
-    const EMPTY: Self = Self {
-        next: u32::MAX,
-        since: u64::MAX,
-        by_number: (0, 0),
-        by_time: (0, 0),
-        skip: 0,
-        asked_ns: 0,
-        at_instant: 0,
-        anchor_ns: 0,
-    };
 }
 
 /// Thresholds of 20 bits, prepared from rates.
@@ -262,7 +230,9 @@ impl Chooser {
             if slice(word, 0) < thresholds.timer { 1 + between(mix(word), 0, spread_ns) } else { 0 }
         };
         let (value, _) = self.ask(lane, draw);
-        if value != 0 && let Some(asked) = self.recording.as_mut().and_then(|recording| recording.last_mut()) {
+        if value != 0
+            && let Some(asked) = self.recording.as_mut().and_then(|recording| recording.last_mut())
+        {
             asked.anchor = Which::Since { ns: self.now.saturating_add(value - 1), skip: 0 };
         }
         value
@@ -327,52 +297,6 @@ impl Chooser {
     }
 }
 
-impl Watch {
-    /// The overriding answer to the occurrence that was just asked for.
-    fn overridden(&mut self, occurrence: u32, overrides: &[(Which, u64)]) -> Option<u64> {
-        let by_number = occurrence == self.next;
-        if !by_number && self.skip > 0 {
-            self.skip -= 1;
-            return None;
-        }
-        let cursor = if by_number { &mut self.by_number } else { &mut self.by_time };
-        let (_, value) = overrides[cursor.0 as usize];
-        cursor.0 += 1;
-        self.look_ahead(overrides);
-        Some(value)
-    }
-
-    /// An anchor stands most firmly half way between the instant before and this one.
-    fn note_question(&mut self, occurrence: u32, now: u64) {
-        if self.asked_ns == now && occurrence > 1 {
-            self.at_instant += 1;
-        } else {
-            self.anchor_ns = self.asked_ns.midpoint(now);
-            (self.asked_ns, self.at_instant) = (now, 0);
-        }
-    }
-
-    /// Finds what the next overrides answer.
-    fn look_ahead(&mut self, overrides: &[(Which, u64)]) {
-        let next = |(position, end): (u32, u32)| (position < end).then(|| overrides[position as usize].0);
-        self.next = match next(self.by_number) {
-            Some(Which::Nth(nth)) => nth,
-            _ => u32::MAX,
-        };
-        let by_time = next(self.by_time);
-        if let Some(Which::Since { ns, skip }) = by_time {
-            // Of several anchors in one instant, the earlier ones were passed over already.
-            let passed = match self.by_time.0.checked_sub(1).map(|before| overrides[before as usize].0) {
-                Some(Which::Since { ns: before, skip: passed }) if before == ns && self.since == ns => passed + 1,
-                _ => 0,
-            };
-            (self.since, self.skip) = (ns, skip.saturating_sub(passed));
-        } else {
-            self.since = u64::MAX;
-        }
-    }
-}
-
 impl Thresholds {
     fn new(rates: &Rates) -> Self {
         Self {
@@ -394,7 +318,11 @@ fn draw_fate(rates: &Rates, thresholds: &Thresholds, word: u64) -> u64 {
     let lost = slice(word, 0) < thresholds.loss;
     let twice = slice(word, 1) < thresholds.duplication;
     let late = slice(word, 2) < thresholds.delay;
-    if lost || twice || late || rates.spread_us > 0 { draw_perturbed(rates, word, lost, twice, late) } else { 0 }
+    if lost || twice || late || rates.spread_us > 0 {
+        draw_perturbed(rates, word, lost, twice, late)
+    } else {
+        0
+    }
 }
 
 #[inline]
@@ -465,7 +393,10 @@ mod tests {
 
     #[test]
     fn overrides_answer_their_own_occurrence_only() {
-        let key = |nth| Key { which: Which::Nth(nth), ..Lanes::new(NAMES).key(Lanes::new(NAMES).message(0, 1, 1), 1) };
+        let key = |nth| Key {
+            which: Which::Nth(nth),
+            ..Lanes::new(NAMES).key(Lanes::new(NAMES).message(0, 1, 1), 1)
+        };
         let decisions = [3, 1].map(|nth| Decision { key: key(nth), value: Fate::Lost.encode() });
         let absent = Decision { key: Key { of: "gone".into(), ..key(1) }, value: 1 };
         let mut chooser = Chooser::replay(NAMES, &[decisions.as_slice(), &[absent]].concat());
@@ -477,8 +408,12 @@ mod tests {
     #[test]
     fn an_anchored_override_answers_the_first_question_from_its_time_on() {
         let lane = Lanes::new(NAMES).key(Lanes::new(NAMES).message(0, 1, 1), 1);
-        let since = |ns| Decision { key: Key { which: Which::Since { ns, skip: 0 }, ..lane.clone() }, value: Fate::Lost.encode() };
-        let fourth = Decision { key: Key { which: Which::Nth(4), ..lane.clone() }, value: Fate::Arrives(7).encode() };
+        let since = |ns| Decision {
+            key: Key { which: Which::Since { ns, skip: 0 }, ..lane.clone() },
+            value: Fate::Lost.encode(),
+        };
+        let fourth =
+            Decision { key: Key { which: Which::Nth(4), ..lane.clone() }, value: Fate::Arrives(7).encode() };
         let mut chooser = Chooser::replay(NAMES, &[since(50), since(20), fourth]);
         let answers = [0, 19, 25, 30, 49, 80, 90].map(|now| {
             chooser.set_now(now);

@@ -326,14 +326,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// Puts a flight under way as its fate has it.
     #[inline]
-    fn launch(
-        &mut self,
-        flight: Flight,
-        cargo: Cargo<P>,
-        latency: u64,
-        fate: u64,
-        tie: impl Fn(u8) -> Tie,
-    ) {
+    fn launch(&mut self, flight: Flight, cargo: Cargo<P>, latency: u64, fate: u64, tie: impl Fn(u8) -> Tie) {
         let base = self.now.saturating_add(latency);
         let late = |us: u32| base.saturating_add(u64::from(us) * MICROSECOND);
         let delay = match Fate::decode(fate) {

@@ -31,6 +31,7 @@ mod node;
 mod queue;
 mod strike;
 mod timers;
+mod watch;
 
 pub use chooser::Chooser;
 pub use cluster::{Cluster, Plan, Tally};

@@ -145,7 +145,8 @@ impl Queue {
         let bucket = bucket_of(entry.time);
         if bucket <= self.cursor {
             let key = entry.key();
-            let place = self.current.iter().rposition(|other| other.key() > key).map_or(0, |before| before + 1);
+            let place =
+                self.current.iter().rposition(|other| other.key() > key).map_or(0, |before| before + 1);
             self.current.insert(place, entry);
         } else if bucket - self.cursor < BUCKETS {
             self.wheel[(bucket % BUCKETS) as usize].push(entry);
@@ -289,11 +290,13 @@ mod tests {
         for round in 0..60u64 {
             // From all at one instant to far beyond the wheel.
             let span = 1 << (round % 40);
-            let mut entries: Vec<Entry> = (0..200).map(|i| entry(below(mix(round * 1000 + i), span), i)).collect();
+            let mut entries: Vec<Entry> =
+                (0..200).map(|i| entry(below(mix(round * 1000 + i), span), i)).collect();
             let mut queue = Queue::default();
             entries.iter().for_each(|&entry| queue.push(entry));
             entries.sort_by_key(Entry::key);
-            let popped: Vec<u32> = std::iter::from_fn(|| queue.pop_until(u64::MAX)).map(|entry| entry.slot).collect();
+            let popped: Vec<u32> =
+                std::iter::from_fn(|| queue.pop_until(u64::MAX)).map(|entry| entry.slot).collect();
             assert_eq!(popped, entries.iter().map(|entry| entry.slot).collect::<Vec<_>>());
         }
     }
@@ -312,7 +315,9 @@ mod tests {
             for step in 0..3_000u64 {
                 list.sort_by_key(|entry| std::cmp::Reverse(entry.key()));
                 let next = list.pop();
-                assert!(next.is_none_or(|entry| entry.time == 0 || queue.pop_until(entry.time - 1).is_none()));
+                assert!(
+                    next.is_none_or(|entry| entry.time == 0 || queue.pop_until(entry.time - 1).is_none())
+                );
                 let Some(popped) = queue.pop_until(u64::MAX) else { break };
                 assert_eq!(Some(popped.slot), next.map(|entry| entry.slot));
                 let word = mix(round << 32 | step);

@@ -1,7 +1,7 @@
 //! The fault plan: recurring classes of faults, drawn once per run into plain faults at absolute times.
 
 use quarrel_formats::scenario::{Recurring, Strikes};
-use quarrel_protocol::{Kinded, NodeId, NodeSet, Protocol};
+use quarrel_protocol::{NodeId, NodeSet};
 use quarrel_sim::fault::{Action, Fault, Shape};
 
 use crate::dice::Dice;
@@ -9,20 +9,27 @@ use crate::dice::Dice;
 /// A class that strikes more often than this in one run has a gap far too short for its duration.
 const STRIKES_MAX: usize = 100_000;
 
-/// Draws the faults of one class that is on.
-pub(crate) fn draw<P: Protocol>(class: &Recurring, nodes: u8, duration_ns: u64, dice: &mut Dice) -> Vec<Fault> {
+/// Draws the faults of one class that is on. `messages` are the kinds that can be aimed at.
+pub(crate) fn draw(
+    class: &Recurring,
+    messages: &[&str],
+    nodes: u8,
+    duration_ns: u64,
+    dice: &mut Dice,
+) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut at_ns = dice.scale(&class.every_ns).unwrap_or(duration_ns);
     while at_ns < duration_ns && faults.len() < STRIKES_MAX {
         let lasting_ns = dice.scale(&class.lasting_ns);
-        strike::<P>(&class.strikes, nodes, at_ns, lasting_ns, dice, &mut faults);
+        strike(&class.strikes, messages, nodes, at_ns, lasting_ns, dice, &mut faults);
         at_ns = at_ns.saturating_add(dice.scale(&class.every_ns).unwrap_or(duration_ns).max(1));
     }
     faults
 }
 
-fn strike<P: Protocol>(
+fn strike(
     strikes: &Strikes,
+    messages: &[&str],
     nodes: u8,
     at_ns: u64,
     lasting_ns: Option<u64>,
@@ -47,8 +54,12 @@ fn strike<P: Protocol>(
         }
         Strikes::Swizzle => return swizzle(nodes, at_ns, lasting_ns, dice, faults),
         Strikes::AimedLoss { kinds } => {
-            let known = <P::Message as Kinded>::KINDS;
-            let kind = if kinds.is_empty() { (*dice.pick(known)).to_string() } else { dice.pick(kinds).clone() };
+            let kind = match (kinds.is_empty(), messages.is_empty()) {
+                (false, _) => dice.pick(kinds).clone(),
+                (true, false) => (*dice.pick(messages)).to_string(),
+                // Nothing is sent, so there is nothing to aim at.
+                (true, true) => return,
+            };
             let (from, to) = match dice.between(0, 2) {
                 0 => (NodeSet::all(count), NodeSet::only(one(nodes, dice))),
                 1 => (NodeSet::only(one(nodes, dice)), NodeSet::all(count)),
@@ -58,7 +69,10 @@ fn strike<P: Protocol>(
         }
         Strikes::Clock { drift_ppm } => {
             let drift = dice.scale(drift_ppm).unwrap_or(0).min(900_000) as i32;
-            Action::Clock { node: one(nodes, dice), rate_ppm: if dice.chance(500_000) { drift } else { -drift } }
+            Action::Clock {
+                node: one(nodes, dice),
+                rate_ppm: if dice.chance(500_000) { drift } else { -drift },
+            }
         }
         Strikes::SlowDisk { extra_ns } => {
             Action::SlowDisk { node: one(nodes, dice), extra_ns: dice.scale(extra_ns).unwrap_or(0) }
@@ -137,7 +151,9 @@ fn ring(order: &[NodeId]) -> Action {
     // With `reach` neighbours on either side a node sees 2 * reach + 1 nodes: just a majority.
     let reach = (count / 2).div_ceil(2);
     let cut = |position: usize| {
-        let near = |other: usize| (other + count - position) % count <= reach || (position + count - other) % count <= reach;
+        let near = |other: usize| {
+            (other + count - position) % count <= reach || (position + count - other) % count <= reach
+        };
         let far = (0..count).filter(|&other| !near(other)).map(|other| order[other]).collect();
         (NodeSet::only(order[position]), far)
     };
@@ -161,6 +177,8 @@ fn swizzle(nodes: u8, at_ns: u64, lasting_ns: Option<u64>, dice: &mut Dice, faul
 
 #[cfg(test)]
 mod tests {
+    use quarrel_formats::scenario::Draw;
+
     use super::*;
 
     #[test]
@@ -180,11 +198,30 @@ mod tests {
     }
 
     #[test]
+    fn loss_is_aimed_at_what_is_sent() {
+        let class = Recurring {
+            strikes: Strikes::AimedLoss { kinds: Vec::new() },
+            chance_ppm: 1_000_000,
+            every_ns: Draw::Fixed(1_000),
+            lasting_ns: Draw::Fixed(10),
+        };
+        let aimed = |messages: &[&str]| draw(&class, messages, 3, 10_000, &mut Dice::new(3, "test"));
+        let faults = aimed(&["vote", "append"]);
+        assert_eq!(faults.len(), 9);
+        assert!(faults.iter().all(|fault| {
+            matches!(&fault.action, Action::Lose { kind, .. } if ["vote", "append"].contains(&kind.as_str()))
+        }));
+        assert_eq!(aimed(&[]), [], "a protocol without messages");
+    }
+
+    #[test]
     fn no_partition_cuts_a_node_from_itself_or_names_one_that_is_not_there() {
         let mut dice = Dice::new(3, "test");
         for nodes in 2..=7u8 {
             for shape in [Shape::Halves, Shape::Isolate, Shape::OneWay, Shape::Bridge, Shape::Ring] {
-                let Action::Partition { cuts, .. } = partition(shape, nodes, &mut dice) else { panic!("{shape:?}") };
+                let Action::Partition { cuts, .. } = partition(shape, nodes, &mut dice) else {
+                    panic!("{shape:?}")
+                };
                 for (from, to) in cuts {
                     assert!(from.intersection(to).is_empty(), "{shape:?} {from} {to}");
                     assert!(from.union(to).0 <= NodeSet::all(usize::from(nodes)).0);

@@ -1,7 +1,7 @@
 //! Profiles: a scenario and a seed become a world. This is where a swarm draws which faults a run has at all.
 
 use quarrel_formats::scenario::{Draw, Reflex, Scenario};
-use quarrel_protocol::{ClientId, NodeId, RequestId};
+use quarrel_protocol::{ClientId, Kinded, NodeId, RequestId};
 use quarrel_sim::Plan;
 use quarrel_sim::draw::exponential;
 use quarrel_sim::fault::FaultClass;
@@ -128,7 +128,8 @@ fn draw_faults<P: Subject>(scenario: &Scenario, seed: u64, world: &mut World, on
         let mut dice = Dice::new(seed, name);
         if dice.chance(class.chance_ppm) {
             on.extend(struck(&class.strikes).iter().map(|class| class.name()));
-            world.faults.extend(fault_plan::draw::<P>(class, world.nodes, world.duration_ns, &mut dice));
+            let messages = <P::Message as Kinded>::KINDS;
+            world.faults.extend(fault_plan::draw(class, messages, world.nodes, world.duration_ns, &mut dice));
         }
     }
 }

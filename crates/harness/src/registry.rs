@@ -18,7 +18,8 @@ use crate::run::{self, Outcome};
 use crate::subject::Subject;
 use crate::tallies::{Names, Tallies, WORLD_CELLS};
 
-/// The protocols that can be put on trial.
+/// The protocols that can be put on trial; none at first.
+#[derive(Default)]
 pub struct Registry {
     entries: Vec<Box<dyn Entry>>,
 }
@@ -74,7 +75,7 @@ impl Registry {
     /// The protocols that come with Quarrel.
     #[must_use]
     pub fn standard() -> Self {
-        Self { entries: Vec::new() }.with::<Raft>().with::<Paxos>()
+        Self::default().with::<Raft>().with::<Paxos>()
     }
 
     /// And this one.

@@ -116,9 +116,10 @@ fn share_lines(lines: impl Iterator<Item = Line>) -> Vec<Line> {
 pub(super) fn opening(trace: &Trace) -> Vec<String> {
     let header = &trace.header;
     let nodes = header.world.nodes;
-    let flaws = match header.flaws.is_empty() {
-        true => String::new(),
-        false => format!(" with the flaw {}", header.flaws.join(", ")),
+    let flaws = match header.flaws.as_slice() {
+        [] => String::new(),
+        [flaw] => format!(" with the flaw {flaw}"),
+        flaws => format!(" with the flaws {}", flaws.join(", ")),
     };
     let text = format!(
         "{} on {nodes} node{}{flaws}: {}, seed {}, {} of simulated time",

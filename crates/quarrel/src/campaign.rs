@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use quarrel_formats::did_you_mean;
-use quarrel_formats::scenario::{Strikes, Vocabulary};
 use quarrel_formats::trace::Judgement as Verdict;
 use quarrel_harness::registry::{Entry, Registry, Trial};
 use quarrel_harness::story;
 use quarrel_harness::subject::Subject;
-use quarrel_protocol::{Kinded, Violation};
+use quarrel_protocol::Violation;
 
 use crate::Scenario;
 use crate::engine::{self, Failure, Findings, Orders};
 use crate::files;
 use crate::judgement::{Judgement, judge};
+use crate::numbers::{counted, grouped};
 use crate::replay::{Replay, replay};
 
 /// The variable that names a trace to replay in place of a campaign.
@@ -100,7 +100,7 @@ impl<P: Subject> Campaign<P> {
     pub fn replay(&self, trace: impl AsRef<Path>) -> Result<Replay, String> {
         // A misspelt flaw is told as such, not as a trace that does not fit.
         self.prepare()?;
-        replay(registry::<P>().entry(), trace.as_ref(), &self.flaws)
+        replay(entry::<P>(&registry::<P>()), trace.as_ref(), &self.flaws)
     }
 
     /// Runs the campaign as a test: every property must hold in every run, and what the scenario promises to try must
@@ -145,8 +145,8 @@ impl<P: Subject> Campaign<P> {
         let conclusion = self.run();
         assert!(
             conclusion.failure(property).is_some(),
-            "{property} was to be violated, and in none of {} runs of {} it was\n{}",
-            conclusion.findings.tallies.runs,
+            "{property} was to be violated, and in none of {} of {} it was\n{}",
+            counted(conclusion.findings.tallies.runs, "run"),
             conclusion.scenario,
             conclusion.groups(),
         );
@@ -178,7 +178,7 @@ impl<P: Subject> Campaign<P> {
 
     fn prepare(&self) -> Result<Box<dyn Trial>, String> {
         let registry = registry::<P>();
-        let entry = registry.entry();
+        let entry = entry::<P>(&registry);
         let known = entry.flaws().iter().map(|flaw| flaw.name);
         for flaw in &self.flaws {
             let bare = &flaw[P::NAME.len() + 1..];
@@ -188,14 +188,8 @@ impl<P: Subject> Campaign<P> {
                 return Err(format!("{} has no flaw `{bare}`{help}", P::NAME));
             }
         }
-        let mut scenario = self.scenario.read(P::NAME).map_err(|error| error.to_string())?;
-        if <P::Message as Kinded>::KINDS.is_empty() {
-            // Nothing is sent, so there is nothing to aim at.
-            scenario.recurring.retain(|class| !matches!(class.strikes, Strikes::AimedLoss { .. }));
-        }
-        let vocabulary = Vocabulary { protocols: vec![entry.words()] };
-        scenario.check(&vocabulary).map_err(|error| error.to_string())?;
-        entry.trial(scenario, &self.flaws).map_err(|error| error.to_string())
+        let scenario = self.scenario.read(P::NAME).map_err(|error| error.to_string())?;
+        registry.trial(scenario, &self.flaws).map_err(|error| error.to_string())
     }
 
     /// What to tell somebody whose test fails; `None` when nothing does.
@@ -205,9 +199,9 @@ impl<P: Subject> Campaign<P> {
             Judgement::NotMet(why) => why.clone(),
             Judgement::Vacuous(empty) => {
                 return Some(format!(
-                    "nothing was violated in {} runs of {}, but they have shown nothing about:\n  {}\n\
+                    "nothing was violated in {} of {}, but they have shown nothing about:\n  {}\n\
                      Leave out of the scenario what this protocol cannot meet (Scenario::without).",
-                    conclusion.findings.tallies.runs,
+                    counted(conclusion.findings.tallies.runs, "run"),
                     conclusion.scenario,
                     empty.join("\n  "),
                 ));
@@ -278,12 +272,12 @@ impl Display for Conclusion {
     /// One line, then one for each way of failing. No wall clock: it is the same wherever the campaign ran.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Findings { tallies, seeds, failures, .. } = &self.findings;
-        let runs = tallies.runs;
+        let runs = counted(tallies.runs, "run");
         match &self.judgement {
-            Judgement::Met if failures.is_empty() => write!(f, "every property held in {runs} runs"),
+            Judgement::Met if failures.is_empty() => write!(f, "every property held in {runs}"),
             Judgement::NotMet(why) => f.write_str(why),
             Judgement::Vacuous(empty) => {
-                write!(f, "nothing was violated in {runs} runs, but {}", empty.join(", "))
+                write!(f, "nothing was violated in {runs}, but {}", empty.join(", "))
             }
             judgement => f.write_str(judgement.word()),
         }?;
@@ -295,7 +289,8 @@ impl Display for Conclusion {
 fn at_length(failure: &Failure) -> String {
     let shrunk = failure.shrunk.map_or(String::new(), |report| {
         let needed = if report.one_minimal { ", and each one is needed" } else { "" };
-        format!("; {} items shrunk to {}{needed}", report.before, report.after)
+        let (before, after) = (grouped(report.before as u64), grouped(report.after as u64));
+        format!("; {before} items shrunk to {after}{needed}")
     });
     let Violation { property, kind, .. } = &failure.group.violation;
     let story = story::short(&failure.trace);
@@ -309,8 +304,7 @@ fn in_short(failure: &Failure) -> String {
         Verdict::Violated(violation) => &violation.detail,
         Verdict::Held => &failure.group.violation.detail,
     };
-    let runs = if runs == 1 { "1 run".to_string() } else { format!("{runs} runs") };
-    format!("{property} ({kind}) in {runs}; seed {seed}: {detail}\n")
+    format!("{property} ({kind}) in {}; seed {seed}: {detail}\n", counted(runs, "run"))
 }
 
 /// The test that runs: libtest names its threads so.
@@ -326,15 +320,11 @@ fn trace_asked_for() -> Option<PathBuf> {
     std::env::var_os(TRACE_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-/// The protocols that come with the harness, and this one: the last counts, so that a user's `raft` is theirs.
-struct Known(Registry);
-
-fn registry<P: Subject>() -> Known {
-    Known(Registry::standard().with::<P>())
+/// This protocol alone: a user's `raft` is theirs.
+fn registry<P: Subject>() -> Registry {
+    Registry::default().with::<P>()
 }
 
-impl Known {
-    fn entry(&self) -> &dyn Entry {
-        self.0.entries().last().expect("a protocol was added")
-    }
+fn entry<P: Subject>(registry: &Registry) -> &dyn Entry {
+    registry.find(P::NAME).expect("it was added")
 }

@@ -3,9 +3,11 @@
 use quarrel_formats::scenario::Expected;
 use quarrel_harness::reach::{FAULT_DUE_RUNS, fault_classes, owed_cells};
 use quarrel_harness::registry::Trial;
-use quarrel_harness::tallies::Tallies;
+use quarrel_harness::tallies::{Group, Tallies};
+use quarrel_protocol::{PropertyKind, Violation};
 
 use crate::engine::{End, Findings};
+use crate::numbers::{counted, grouped};
 
 /// What findings mean.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,10 +63,7 @@ pub fn judge(trial: &dyn Trial, findings: &Findings) -> Judgement {
 fn contradiction(expected: &Expected, tallies: &Tallies) -> Option<String> {
     let broken = |property: &str| tallies.groups.values().any(|group| group.violation.property == property);
     match expected {
-        Expected::Holds => tallies.groups.values().min_by_key(|group| group.violation.kind).map(|group| {
-            let runs: u64 = tallies.groups.values().map(|group| group.runs).sum();
-            format!("{} was violated; {runs} of {} runs failed", group.violation.property, tallies.runs)
-        }),
+        Expected::Holds => violated(tallies),
         Expected::Violates(property) if broken(property) => None,
         Expected::Violates(property) => Some(format!("{property} was to be violated, and in no run it was")),
         Expected::Blocks if !tallies.groups.is_empty() => {
@@ -75,6 +74,33 @@ fn contradiction(expected: &Expected, tallies: &Tallies) -> Option<String> {
         }
         Expected::Blocks => None,
     }
+}
+
+/// What was violated, in a sentence. Runs that broke nothing but invariants and assertions are reported apart, but
+/// those must hold as well.
+fn violated(tallies: &Tallies) -> Option<String> {
+    let worst = tallies.groups.values().min_by_key(|group| group.violation.kind)?;
+    let Violation { property, kind, .. } = &worst.violation;
+    let (failed, all) = (grouped(tallies.failed.len() as u64), counted(tallies.runs, "run"));
+    let apart: Vec<&Group> = tallies.groups.values().filter(|it| !it.violation.kind.counts()).collect();
+    let broke = |kind: PropertyKind| apart.iter().any(|group| group.violation.kind == kind);
+    let what = match (broke(PropertyKind::Invariant), broke(PropertyKind::Assertion)) {
+        (true, true) => "invariants or assertions",
+        (_, true) => "assertions",
+        _ => "invariants",
+    };
+    let more = grouped(apart.iter().map(|group| group.runs).sum::<u64>());
+    Some(match (kind.counts(), apart.is_empty()) {
+        (false, _) => {
+            format!(
+                "{property} was violated; {more} of {all} broke {what} of the code, and nothing that counts"
+            )
+        }
+        (true, true) => format!("{property} was violated; {failed} of {all} failed"),
+        (true, false) => format!(
+            "{property} was violated; {failed} of {all} failed ({more} more broke only {what}, which do not count)"
+        ),
+    })
 }
 
 /// What was due and never happened.
@@ -103,4 +129,51 @@ fn empty(trial: &dyn Trial, tallies: &Tallies) -> Vec<String> {
         }
     }
     empty
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tallies(groups: &[(&str, PropertyKind, u64)]) -> Tallies {
+        let mut tallies = Tallies { runs: 10_000, ..Tallies::default() };
+        for &(property, kind, runs) in groups {
+            let (property, signature) = (property.to_string(), property.to_string());
+            let violation = Violation { property, kind, detail: String::new(), signature: signature.clone() };
+            tallies.groups.insert(signature, Group { violation, runs, seeds: vec![0] });
+            if kind.counts() {
+                tallies.failed.extend(0..runs);
+            }
+        }
+        tallies
+    }
+
+    #[test]
+    fn only_what_counts_is_counted_as_failed() {
+        let (paper, invariant, assertion) = (
+            ("a", PropertyKind::Paper, 43),
+            ("i", PropertyKind::Invariant, 5276),
+            ("s", PropertyKind::Assertion, 1),
+        );
+        let told = |groups: &[(&str, PropertyKind, u64)]| contradiction(&Expected::Holds, &tallies(groups));
+        let cases = [
+            (vec![paper], "a was violated; 43 of 10,000 runs failed"),
+            (
+                vec![paper, invariant],
+                "a was violated; 43 of 10,000 runs failed (5,276 more broke only invariants, which do not count)",
+            ),
+            (
+                vec![invariant],
+                "i was violated; 5,276 of 10,000 runs broke invariants of the code, and nothing that counts",
+            ),
+            (
+                vec![invariant, assertion],
+                "i was violated; 5,277 of 10,000 runs broke invariants or assertions of the code, and nothing that counts",
+            ),
+        ];
+        for (groups, sentence) in cases {
+            assert_eq!(told(&groups).as_deref(), Some(sentence));
+        }
+        assert_eq!(told(&[]), None);
+    }
 }

@@ -92,6 +92,7 @@ pub mod engine;
 pub mod files;
 pub mod judgement;
 pub mod macros;
+pub mod numbers;
 pub mod panics;
 pub mod replay;
 pub mod scenario;

@@ -2,26 +2,8 @@
 
 use std::time::Duration;
 
+pub(crate) use quarrel::numbers::{counted, grouped};
 use serde_json::Value;
-
-/// `12,345,678`.
-pub(crate) fn grouped(number: impl Into<u128>) -> String {
-    let digits = number.into().to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `3 runs`, `1 run`.
-pub(crate) fn counted(number: u64, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", grouped(number))
-}
 
 /// Seconds as a JSON number: `13.25`. Exact to the microsecond up to 10⁹ seconds.
 pub(crate) fn seconds(ns: u128) -> Value {
@@ -81,11 +63,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(grouped(0_u64), "0");
-        assert_eq!(grouped(999_u64), "999");
-        assert_eq!(grouped(12_345_678_u64), "12,345,678");
-        assert_eq!(counted(1, "run"), "1 run");
-        assert_eq!(counted(1000, "run"), "1,000 runs");
         assert_eq!(seconds(13_250_000_000).to_string(), "13.25");
         assert_eq!(seconds(130_000_000_000_001_000).to_string(), "130000000.000001");
         assert_eq!(seconds_text(1_234_000_000), "1.234");

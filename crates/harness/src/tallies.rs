@@ -1,5 +1,6 @@
 //! Tallies: what many runs add up to. Adding is commutative, so threads and their order leave no trace.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use quarrel_protocol::{Property, Violation};
@@ -179,6 +180,18 @@ impl Tallies {
         group.seeds.truncate(SEEDS_KEPT);
     }
 
+    /// The ways of failing, the one that matters most first: what counts, properties of the paper before all others;
+    /// then what is frequent, and then the lowest seed.
+    #[must_use]
+    pub fn ranked(&self) -> Vec<&Group> {
+        let mut groups: Vec<&Group> = self.groups.values().collect();
+        groups.sort_by_key(|group| {
+            let kind = group.violation.kind;
+            (!kind.counts(), kind, Reverse(group.runs), group.seeds.first().copied())
+        });
+        groups
+    }
+
     /// Adds what others have counted.
     pub fn merge(&mut self, other: &Self) {
         self.runs += other.runs;
@@ -211,7 +224,28 @@ impl Tallies {
 
 #[cfg(test)]
 mod tests {
+    use quarrel_protocol::PropertyKind;
+
     use super::*;
+
+    #[test]
+    fn what_matters_most_is_ranked_first() {
+        let mut tallies = Tallies::default();
+        for (property, kind, runs, seed) in [
+            ("invariant", PropertyKind::Invariant, 900, 0),
+            ("panic", PropertyKind::Panic, 5, 1),
+            ("rare", PropertyKind::Paper, 1, 2),
+            ("late", PropertyKind::Paper, 7, 4),
+            ("early", PropertyKind::Paper, 7, 3),
+            ("client", PropertyKind::Client, 8, 5),
+        ] {
+            let (property, detail, signature) = (property.to_string(), String::new(), property.to_string());
+            tallies.group(&Violation { property, kind, detail, signature }, runs, &[seed]);
+        }
+        let ranked = tallies.ranked();
+        let ranked: Vec<&str> = ranked.iter().map(|group| group.violation.property.as_str()).collect();
+        assert_eq!(ranked, ["early", "late", "rare", "client", "panic", "invariant"]);
+    }
 
     #[test]
     fn medians_and_means_are_exact() {

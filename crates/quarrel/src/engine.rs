@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use quarrel_formats::scenario::Expected;
 use quarrel_formats::trace::Trace;
 use quarrel_harness::case::Shrunk;
 use quarrel_harness::registry::Trial;
@@ -283,7 +284,7 @@ fn smallest(
     smallest
 }
 
-/// Makes each way of failing small. Paper properties come first, noted invariants last.
+/// Makes each way of failing small: what the scenario expects first, then what matters most.
 fn failures(
     trial: &dyn Trial,
     orders: &Orders,
@@ -291,8 +292,11 @@ fn failures(
     progress: Hear<'_>,
     interrupted: &AtomicBool,
 ) -> Vec<Failure> {
-    let mut groups: Vec<&Group> = tallies.groups.values().collect();
-    groups.sort_by_key(|group| (group.violation.kind, group.seeds.first().copied()));
+    let expected = trial.scenario().expected(trial.flaws());
+    let surprises =
+        |group: &&Group| !matches!(&expected, Expected::Violates(it) if *it == group.violation.property);
+    let mut groups = tallies.ranked();
+    groups.sort_by_key(surprises);
     let mut failures = Vec::with_capacity(groups.len());
     for (position, group) in groups.into_iter().enumerate() {
         let shrinking = orders.shrinking == Shrinking::Each && position < SIGNATURES_SHRUNK_MAX;

@@ -79,8 +79,7 @@ fn contradiction(expected: &Expected, tallies: &Tallies) -> Option<String> {
 /// What was violated, in a sentence. Runs that broke nothing but invariants and assertions are reported apart, but
 /// those must hold as well.
 fn violated(tallies: &Tallies) -> Option<String> {
-    let worst = tallies.groups.values().min_by_key(|group| group.violation.kind)?;
-    let Violation { property, kind, .. } = &worst.violation;
+    let Violation { property, kind, .. } = &tallies.ranked().first()?.violation;
     let (failed, all) = (grouped(tallies.failed.len() as u64), counted(tallies.runs, "run"));
     let apart: Vec<&Group> = tallies.groups.values().filter(|it| !it.violation.kind.counts()).collect();
     let broke = |kind: PropertyKind| apart.iter().any(|group| group.violation.kind == kind);
@@ -161,6 +160,10 @@ mod tests {
             (
                 vec![paper, invariant],
                 "a was violated; 43 of 10,000 runs failed (5,276 more broke only invariants, which do not count)",
+            ),
+            (
+                vec![invariant, ("p", PropertyKind::Panic, 2)],
+                "p was violated; 2 of 10,000 runs failed (5,276 more broke only invariants, which do not count)",
             ),
             (
                 vec![invariant],

@@ -39,20 +39,23 @@ pub(crate) enum Command {
     #[command(after_long_help = crate::report::json::REPLAY_HELP)]
     Replay(ReplayArguments),
     /// Make a failing trace as small as it gets.
+    #[command(after_long_help = crate::report::json::SHRINK_HELP)]
     Shrink(ShrinkArguments),
     /// Tell what happened in a trace.
+    #[command(after_long_help = crate::report::json::VIEW_HELP)]
     View(ViewArguments),
     /// List what there is.
+    #[command(after_long_help = crate::report::json::LIST_HELP)]
     List(ListArguments),
 }
 
 /// What is put on trial.
 #[derive(Args, Debug)]
 pub(crate) struct TrialArguments {
-    /// Switch a deliberate defect on, such as `raft/commit-old-term`; see `list flaws`.
+    /// Switch a deliberate defect on, such as `raft/commit-old-term`; see `list flaws`. May be repeated.
     #[arg(long = "flaw", value_name = "FLAW")]
     pub(crate) flaws: Vec<String>,
-    /// Pin a value that the scenario draws, such as `nodes=5`, `network.loss=0`, `duration=10s`.
+    /// Pin a value that the scenario draws, such as `nodes=5`, `network.loss=0`, `duration=10s`. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_set)]
     pub(crate) sets: Vec<(String, String)>,
 }
@@ -90,7 +93,7 @@ pub(crate) struct CampaignArguments {
     /// End after the first K failing seeds, in the order of seeds.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) stop_after: Option<u64>,
-    /// Keep failing runs as they are.
+    /// Keep failing runs as they are, instead of making them small.
     #[arg(long)]
     pub(crate) no_shrink: bool,
     /// The folder for traces of failing runs, created if need be. [default: quarrel-out]

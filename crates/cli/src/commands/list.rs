@@ -97,7 +97,7 @@ fn scenarios(registry: &Registry) -> Result<Vec<Item>, Failure> {
 
 /// The first sentence; and the next, when the first only sets the scene ("Five nodes.").
 fn first_sentence(about: &[String]) -> String {
-    const SCENE_MAX: usize = 30;
+    const SCENE_MAX: usize = 40;
     let paragraph: Vec<&str> = about.iter().map(String::as_str).take_while(|line| !line.is_empty()).collect();
     let text = paragraph.join(" ");
     let mut ends = text.match_indices(". ").map(|(end, _)| end);

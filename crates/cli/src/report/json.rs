@@ -1,26 +1,9 @@
 //! The schema of `--format json`, and what all its documents share.
 //!
-//! Every command prints one document. Seeds and digests are strings, since JSON numbers lose digits: a seed in
-//! decimal, a range of seeds as `0..1000`, a digest as 16 hexadecimal digits. Seconds are decimal numbers. Paths open
-//! from the working folder. Fields are added between versions, never renamed or removed.
-//!
-//! * `run`: `scenario seed flaws set verdict property kind signature detail expected met blocked digest
-//!   campaign_digest events messages simulated_seconds operations faults trace`. `verdict` is `held` or `violated`;
-//!   `campaign_digest` is what a campaign over this one seed reports.
-//! * `campaign`: `scenario seeds flaws set verdict reasons exit end runs failed blocked events messages
-//!   simulated_seconds wall_seconds ratio digest operations properties faults fault_runs sometimes floor violations[]`.
-//!   `verdict` is `met`, `not-met`, `vacuous` or `interrupted`. `seeds` are those that were run. `properties` says how
-//!   often each was evaluated, `faults` how often each class that the scenario can draw changed something,
-//!   `fault_runs` and `sometimes` in how many runs. One violation for each signature: `property kind counts signature
-//!   detail seed seeds runs flaws trace items items_before one_minimal replays summary story replay view`; `counts`
-//!   is false for what is reported apart, since it only restates a rule of the code.
-//!   Several scenarios: `{"campaigns": […]}`.
-//! * `replay`: `trace outcome expected_gone exit event recorded replayed never_asked protocol scenario seed flaws
-//!   verdict property digest`. `outcome` is `reproduced`, `same-violation`, `gone`, `diverged`, or `unreadable` with
-//!   `error`. Several traces: `{"replays": […]}`.
-//! * `shrink`: `trace written items_before items one_minimal replays protocol scenario seed … summary story`.
-//! * `view`: `trace protocol scenario seed flaws verdict property … summary story`.
-//! * `list`: an object with one list, named as what is listed: `[{name about …}]`.
+//! Every command prints one document; the constants below say what is in it, and are shown below the help of each.
+//! Seeds and digests are strings, since JSON numbers lose digits: a seed in decimal, a range of seeds as `0..1000`, a
+//! digest as 16 hexadecimal digits. Seconds are decimal numbers. Paths open from the working folder. Fields are added
+//! between versions, never renamed or removed.
 
 use quarrel_formats::Trace;
 use quarrel_formats::trace::Judgement;
@@ -30,35 +13,111 @@ use serde_json::{Value, json};
 
 use super::numbers::{digest_text, seconds};
 
-/// The schema, below the help of `run`.
+/// Below the help of `run`.
 pub(crate) const RUN_HELP: &str = "\
-Exit: 0 the expectation is met, 1 it is not, 2 usage or bad input, 3 internal error.
+A scenario says what it expects: that every property holds, unless it says otherwise; that a named
+property is violated; or that operations block.
 
-With --format json, one object: scenario, seed, flaws, set, verdict (held or violated), property, kind, signature,
-detail, expected, met, blocked, digest, campaign_digest (what a campaign over this one seed reports), events,
-messages, simulated_seconds, operations, faults, trace. Seeds and digests are strings.";
+Exit codes:
+  0  the run is what the scenario expects
+  1  it is not
+  2  usage, bad input, or a place that cannot be written to
+  3  an internal error
 
-/// The schema, below the help of `campaign`.
+With --format json, one object:
+  scenario, seed, flaws, set      what was run; `set` holds what --set pinned
+  verdict                         held or violated
+  property, kind, signature, detail
+                                  what was violated; kinds are those of `list invariants`, assertion,
+                                  panic and limit
+  expected, met                   what the scenario expects, and whether this run is that
+  blocked                         whether some operation was never answered
+  events, messages, simulated_seconds, operations {asked, answered}, faults {class: how often}
+  digest, campaign_digest         of this run; of a campaign over this one seed
+  trace                           the file of --trace
+Seeds and digests are strings, since JSON numbers lose digits.";
+
+/// Below the help of `campaign`.
 pub(crate) const CAMPAIGN_HELP: &str = "\
-Exit: 0 the expectation is met, 1 it is not, 2 usage, bad input or a place that cannot be written to, 3 internal
-error, 4 vacuous (something that was due never happened), 75 interrupted: what was done is reported.
+A scenario says what it expects: that every property holds in every run, unless it says otherwise;
+that a named property is violated in some run; or that operations block.
 
-With --format json, one object: scenario, seeds (those that were run), flaws, set, verdict (met, not-met, vacuous,
-interrupted), reasons, exit, end, runs, failed, blocked, events, messages, simulated_seconds, wall_seconds, ratio, digest,
-operations, properties {name: {kind, evaluated}}, faults {class: how often it changed something}, fault_runs {class:
-in how many runs}, sometimes {cell: in how many runs}, floor, and violations, one for each way of failing: property,
-kind (paper, client, liveness, invariant, assertion, panic, limit), counts (false for what only restates a rule of
-the code), signature, detail, seed, seeds, runs, flaws, trace, items, items_before, one_minimal, replays, summary, story,
-replay, view. Several scenarios: one object with the list `campaigns`. Seeds and digests are strings.";
+Exit codes; of several scenarios the worst decides:
+   0  the expectation is met
+   1  it is not
+   2  usage, bad input, or a place that cannot be written to
+   3  an internal error
+   4  vacuous: nothing was violated, but something that was due never happened
+  75  interrupted; what was done is reported
 
-/// The schema, below the help of `replay`.
+With --format json, one object; of several scenarios, one object with the list `campaigns`:
+  scenario, flaws, set            what was run; `set` holds what --set pinned
+  seeds                           those that were run, as A..B
+  verdict, exit                   met, not-met, vacuous or interrupted; the exit code
+  reasons                         why it is not met, or what it has shown nothing about: sentences
+  end                             complete, enough-failures, time-up or interrupted
+  runs, failed                    how many; how many of them broke something that counts
+  blocked                         in how many some operation was never answered
+  events, messages, simulated_seconds, wall_seconds, operations {asked, answered}
+  ratio                           simulated seconds per second on the wall
+  digest                          equal for equal seeds, scenario and build
+  properties                      {name: {kind, evaluated: how often}}
+  faults, fault_runs              {class: how often it changed something}, {class: in how many runs}
+  sometimes                       {cell: in how many runs it happened}
+  floor                           {name: {least, median, mean, runs}}: what the scenario demands
+  violations                      one for each way of failing, the one that matters most first:
+    property, kind, signature, detail
+                                  what was violated; kinds are paper, client, liveness, invariant,
+                                  assertion, panic and limit
+    counts                        false for an invariant or assertion, which only restates the code
+    runs, seeds                   in how many runs, and the lowest of their seeds
+    seed, flaws, trace            the run that tells it, and its file (null: it was not written)
+    items, items_before, one_minimal, replays
+                                  its size, and what shrinking did (null: not shrunk)
+    summary, story                one line, and ten to twenty
+    replay, view                  commands on the trace
+Seeds and digests are strings, since JSON numbers lose digits.";
+
+/// Below the help of `replay`.
 pub(crate) const REPLAY_HELP: &str = "\
-Exit: 0 reproduced (under --expect gone: gone), 1 another outcome, 2 usage or bad input, 3 diverged on the build that
-recorded it: nondeterminism. Of several traces the worst decides.
+Exit codes; of several traces the worst decides:
+  0  reproduced; under --expect gone: the violation is gone
+  1  another outcome
+  2  usage or bad input
+  3  an internal error, or the build that recorded the trace now runs it differently: nondeterminism
 
-With --format json, one object: trace, outcome (reproduced, same-violation, gone, diverged), exit, event, recorded,
-replayed, never_asked, protocol, scenario, seed, flaws, verdict, property, kind, detail, items, events, digest,
-simulated_seconds. Several traces: one object with the list `replays`, in which an unreadable one has `error`.";
+With --format json, one object; of several traces, one object with the list `replays`:
+  trace, exit                     the file, and the exit code
+  outcome                         reproduced, same-violation (another run, the same failure), gone,
+                                  diverged, or unreadable with `error` and no run
+  event, recorded, replayed       where the runs diverge, and what each did there
+  never_asked                     how many recorded decisions the replay did not ask for
+  no_flaws, recorded_tool, recorded_digest
+  protocol, scenario, seed, flaws, verdict, property, kind, signature, detail, items, events, digest,
+  simulated_seconds               the replayed run
+Seeds and digests are strings, since JSON numbers lose digits.";
+
+/// Below the help of `shrink`.
+pub(crate) const SHRINK_HELP: &str = "\
+Exit codes:
+   0  the smallest run was written
+   1  run again, the trace no longer fails in the recorded way
+   2  usage, bad input, or a place that cannot be written to
+   3  an internal error
+  75  interrupted; the smallest run so far was written
+
+With --format json, one object: trace, written, items_before, one_minimal, replays, summary, story, and
+what `replay --help` lists of a run.";
+
+/// Below the help of `view`.
+pub(crate) const VIEW_HELP: &str = "\
+With --format json, one object: trace, summary, story (the short one, or what --full or --diagram
+asks for), and what `replay --help` lists of a run.";
+
+/// Below the help of `list`.
+pub(crate) const LIST_HELP: &str = "\
+With --format json, one object with one list, named as what is listed. Each item has name and about;
+flaws also breaks, needs and source; invariants also kind and source.";
 
 /// What every report about a trace says of it.
 #[derive(Serialize)]

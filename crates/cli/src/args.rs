@@ -55,7 +55,7 @@ pub(crate) struct TrialArguments {
     /// Switch a deliberate defect on, such as `raft/commit-old-term`; see `list flaws`. May be repeated.
     #[arg(long = "flaw", value_name = "FLAW")]
     pub(crate) flaws: Vec<String>,
-    /// Pin a value that the scenario draws, such as `nodes=5`, `network.loss=0`, `duration=10s`. May be repeated.
+    /// Pin a value that the scenario draws, such as `nodes=5` or `network.loss=0`. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_set)]
     pub(crate) sets: Vec<(String, String)>,
 }

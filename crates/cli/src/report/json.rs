@@ -28,8 +28,8 @@ With --format json, one object:
   scenario, seed, flaws, set      what was run; `set` holds what --set pinned
   verdict                         held or violated
   property, kind, signature, detail
-                                  what was violated; kinds are those of `list invariants`, assertion,
-                                  panic and limit
+                                  what was violated; kinds are those of `list invariants`,
+                                  assertion, panic and limit
   expected, met                   what the scenario expects, and whether this run is that
   blocked                         whether some operation was never answered
   events, messages, simulated_seconds, operations {asked, answered}, faults {class: how often}
@@ -93,8 +93,8 @@ With --format json, one object; of several traces, one object with the list `rep
   event, recorded, replayed       where the runs diverge, and what each did there
   never_asked                     how many recorded decisions the replay did not ask for
   no_flaws, recorded_tool, recorded_digest
-  protocol, scenario, seed, flaws, verdict, property, kind, signature, detail, items, events, digest,
-  simulated_seconds               the replayed run
+  protocol, scenario, seed, flaws, verdict, property, kind, signature, detail, items, events,
+  digest, simulated_seconds       the replayed run
 Seeds and digests are strings, since JSON numbers lose digits.";
 
 /// Below the help of `shrink`.
@@ -106,8 +106,8 @@ Exit codes:
    3  an internal error
   75  interrupted; the smallest run so far was written
 
-With --format json, one object: trace, written, items_before, one_minimal, replays, summary, story, and
-what `replay --help` lists of a run.";
+With --format json, one object: trace, written, items_before, one_minimal, replays, summary, story,
+and what `replay --help` lists of a run.";
 
 /// Below the help of `view`.
 pub(crate) const VIEW_HELP: &str = "\

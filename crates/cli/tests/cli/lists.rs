@@ -29,6 +29,16 @@ fn everything_is_listed_with_what_it_is() {
 }
 
 #[test]
+fn help_fits_a_terminal_and_documents_the_json() {
+    let folder = folder();
+    for command in ["run", "campaign", "replay", "shrink", "view", "list"] {
+        let told = text(folder.path(), &format!("{command} --help"), 0);
+        assert!(told.contains("With --format json, one object"), "{told}");
+        assert!(told.lines().all(|line| line.chars().count() <= 110), "{told}");
+    }
+}
+
+#[test]
 fn flaws_say_where_they_come_from() {
     let (listing, _) = json(folder().path(), "list flaws");
     for flaw in listing["flaws"].as_array().expect("it is a list") {

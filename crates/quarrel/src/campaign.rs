@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use quarrel_formats::did_you_mean;
-use quarrel_formats::trace::Judgement as Verdict;
 use quarrel_harness::registry::{Entry, Registry, Trial};
 use quarrel_harness::story;
 use quarrel_harness::subject::Subject;
@@ -300,10 +299,7 @@ fn at_length(failure: &Failure) -> String {
 fn in_short(failure: &Failure) -> String {
     let Violation { property, kind, .. } = &failure.group.violation;
     let (runs, seed) = (failure.group.runs, failure.seed);
-    let detail = match &failure.trace.verdict.judgement {
-        Verdict::Violated(violation) => &violation.detail,
-        Verdict::Held => &failure.group.violation.detail,
-    };
+    let detail = failure.detail();
     format!("{property} ({kind}) in {}; seed {seed}: {detail}\n", counted(runs, "run"))
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use quarrel_formats::scenario::Expected;
-use quarrel_formats::trace::Trace;
+use quarrel_formats::trace::{Judgement, Trace};
 use quarrel_harness::case::Shrunk;
 use quarrel_harness::registry::Trial;
 use quarrel_harness::shrink::ShrinkReport;
@@ -103,6 +103,17 @@ pub struct Failure {
     pub trace: Trace,
     /// What shrinking gave; `None` when it was off or interrupted.
     pub shrunk: Option<ShrinkReport>,
+}
+
+impl Failure {
+    /// The two facts that collide, as the trace at hand tells them.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        match &self.trace.verdict.judgement {
+            Judgement::Violated(violation) => &violation.detail,
+            Judgement::Held => &self.group.violation.detail,
+        }
+    }
 }
 
 /// What came of a campaign.

@@ -131,7 +131,7 @@ impl CampaignReport<'_> {
             "kind": violation.kind,
             "counts": violation.kind.counts(),
             "signature": violation.signature,
-            "detail": detail(failure),
+            "detail": failure.detail(),
             "seed": failure.seed.to_string(),
             "seeds": failure.group.seeds.iter().map(u64::to_string).collect::<Vec<_>>(),
             "runs": failure.group.runs,
@@ -151,14 +151,6 @@ impl CampaignReport<'_> {
     /// A command on a trace, as a shell takes it.
     pub(super) fn command(&self, name: &str, file: Option<&str>) -> Option<String> {
         file.map(|file| format!("{} {name} {}", self.program, shell_word(file)))
-    }
-}
-
-/// The two facts that collide, as the trace at hand tells them.
-pub(super) fn detail(failure: &Failure) -> &str {
-    match &failure.trace.verdict.judgement {
-        quarrel_formats::trace::Judgement::Violated(violation) => &violation.detail,
-        quarrel_formats::trace::Judgement::Held => &failure.group.violation.detail,
     }
 }
 

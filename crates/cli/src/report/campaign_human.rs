@@ -6,7 +6,7 @@ use quarrel::judgement::Judgement;
 use quarrel_formats::scenario::Expected;
 use quarrel_harness::case::items;
 
-use super::campaign::{CampaignReport, Told, detail};
+use super::campaign::{CampaignReport, Told};
 use super::numbers::{counted, digest_text, grouped, milli_text, ratio_milli, seconds_text};
 use super::run::options;
 use super::text::{columns, wrapped};
@@ -130,7 +130,7 @@ impl CampaignReport<'_> {
             }
             None => {
                 text.push_str(&format!("; {}, not shrunk\n", counted(items(&failure.trace) as u64, "item")));
-                text.push_str(&wrapped("  ", "  ", detail(failure)));
+                text.push_str(&wrapped("  ", "  ", failure.detail()));
             }
         }
         text.push_str(&self.files(failure, told));

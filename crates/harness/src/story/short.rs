@@ -53,7 +53,7 @@ pub fn summary(trace: &Trace) -> String {
     }
     let detail = fit(detail.trim_end(), COLUMNS);
     let after = [causes(trace, NAMED), causes(trace, 0)].into_iter().filter(|causes| !causes.is_empty());
-    let whole = after.map(|causes| format!("{detail}, after {causes}"));
+    let whole = after.map(|causes| tidy(&format!("{detail}, after {causes}")).trim_end().to_string());
     whole.into_iter().find(|whole| width(whole) <= COLUMNS).unwrap_or(detail)
 }
 

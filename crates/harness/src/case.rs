@@ -76,14 +76,24 @@ impl<P: Subject> Filed<P> {
     pub(crate) fn open(file: &str, trace: &Trace) -> Result<Self, InputError> {
         let header = &trace.header;
         let damaged = |what: &str, why: &dyn std::fmt::Display| {
-            InputError::whole(&format!("{file}:1:1"), format!("this trace's {what} does not fit {}: {why}", P::NAME))
+            InputError::whole(
+                &format!("{file}:1:1"),
+                format!("this trace's {what} does not fit {}: {why}", P::NAME),
+            )
         };
-        let config: P::Config = serde_json::from_value(header.config.clone()).map_err(|e| damaged("config", &e))?;
+        let config: P::Config =
+            serde_json::from_value(header.config.clone()).map_err(|e| damaged("config", &e))?;
         P::fits(&config, header.world.nodes).map_err(|why| damaged("config", &why))?;
         let operations = header.operations.iter().map(|operation| {
             let request = serde_json::from_value(operation.request.clone());
             let Operation { at_ns, client, asks, id, .. } = *operation;
-            Ok(Operation { at_ns, client, asks, id, request: request.map_err(|e| damaged("operations", &e))? })
+            Ok(Operation {
+                at_ns,
+                client,
+                asks,
+                id,
+                request: request.map_err(|e| damaged("operations", &e))?,
+            })
         });
         let operations = operations.collect::<Result<_, InputError>>()?;
         let (world, decisions) = (header.world.clone(), header.decisions.clone());

@@ -104,7 +104,11 @@ mod tests {
         let mut dice = Dice::new(42, "profile");
         let drawn: Vec<u64> = (0..4).map(|_| dice.between(0, 999)).collect();
         assert_eq!(drawn, [624, 390, 614, 425]);
-        assert_ne!(Dice::new(42, "faults").word(), Dice::new(42, "profile").word(), "a stream for each purpose");
+        assert_ne!(
+            Dice::new(42, "faults").word(),
+            Dice::new(42, "profile").word(),
+            "a stream for each purpose"
+        );
     }
 
     #[test]

@@ -126,12 +126,12 @@ fn partition(shape: Shape, nodes: u8, dice: &mut Dice) -> Action {
             Action::Partition { shape, cuts: vec![(from, from.complement(count))] }
         }
         Shape::Bridge if count >= 3 => {
-            let bridge = one(nodes, dice);
-            let mut side = side(dice);
-            side.remove(bridge);
-            let mut rest = side.complement(count);
-            rest.remove(bridge);
-            Action::partition(shape, &[side, rest])
+            let mut order: Vec<NodeId> = NodeId::all(count).collect();
+            dice.shuffle(&mut order);
+            // The first is the bridge; the others stand on either side of it.
+            let middle = dice.between(2, u64::from(nodes) - 1) as usize;
+            let side = |range: std::ops::Range<usize>| order[range].iter().copied().collect();
+            Action::partition(shape, &[side(1..middle), side(middle..count)])
         }
         Shape::Ring if count >= 4 => {
             let mut order: Vec<NodeId> = NodeId::all(count).collect();

@@ -1,8 +1,6 @@
 //! The oracle of a run: the protocol's own invariants and the problem's properties, side by side.
 
-use quarrel_protocol::{
-    ClientId, Monitor, NodeId, Protocol, PropertyKind, Report, RequestId, Violation,
-};
+use quarrel_protocol::{ClientId, Monitor, NodeId, PropertyKind, Protocol, Report, RequestId, Violation};
 use quarrel_sim::Observer;
 
 use crate::subject::Subject;

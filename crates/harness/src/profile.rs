@@ -125,7 +125,7 @@ fn draw_clocks(scenario: &Scenario, nodes: u8, seed: u64) -> Vec<i32> {
 fn draw_faults<P: Subject>(scenario: &Scenario, seed: u64, world: &mut World, on: &mut Vec<&'static str>) {
     for class in &scenario.recurring {
         let name = class.strikes.name();
-        let mut dice = Dice::new(seed, name);
+        let mut dice = Dice::new(seed, &format!("faults.{name}"));
         if dice.chance(class.chance_ppm) {
             on.extend(struck(&class.strikes).iter().map(|class| class.name()));
             let messages = <P::Message as Kinded>::KINDS;
@@ -178,13 +178,16 @@ fn draw_operations<P: Subject>(
     let mut at_ns = 0u64;
     let mut operations = Vec::with_capacity(scenario.operations.len());
     for number in 0..count {
-        // Within a burst the gaps are short; the pause before it keeps the mean.
+        // Within a burst the gaps are short; the pause before it about keeps the mean.
         let gap = match number % burst {
-            _ if burst == 1 => mean,
-            0 => mean.saturating_mul(u64::from(burst)),
-            _ => mean / BURST_FACTOR,
+            _ if burst == 1 => exponential(dice.word(), mean),
+            0 => {
+                let pause = mean.saturating_mul(u64::from(burst));
+                dice.between(pause - pause / 4, pause)
+            }
+            _ => exponential(dice.word(), mean / BURST_FACTOR),
         };
-        at_ns = at_ns.saturating_add(exponential(dice.word(), gap).max(1));
+        at_ns = at_ns.saturating_add(gap.max(1));
         // Nobody lives to ask this, nor what would follow.
         if at_ns > end_ns {
             break;

@@ -97,6 +97,8 @@ pub fn owed_cells(scenario: &Scenario, cells: Vec<Cell>) -> Vec<Cell> {
     match &scenario.owes {
         Owes::Nothing => Vec::new(),
         Owes::All => cells,
-        Owes::Cells(names) => cells.into_iter().filter(|cell| names.iter().any(|name| name == cell.name)).collect(),
+        Owes::Cells(names) => {
+            cells.into_iter().filter(|cell| names.iter().any(|name| name == cell.name)).collect()
+        }
     }
 }

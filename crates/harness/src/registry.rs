@@ -102,12 +102,21 @@ impl Registry {
         Vocabulary { protocols: self.entries().map(Entry::words).collect() }
     }
 
-    /// Checks a scenario's names and prepares to run it. Flaws are known names.
+    /// Checks all names and prepares to run a scenario with these flaws.
     ///
     /// # Errors
-    /// When the scenario names something that does not exist, or an option cannot be read.
+    /// When the scenario or a flaw names something that does not exist, or an option cannot be read.
     pub fn trial(&self, scenario: Scenario, flaws: &[String]) -> Result<Box<dyn Trial>, InputError> {
         scenario.check(&self.vocabulary())?;
+        let known = |name: &String| {
+            let flaw = name.strip_prefix(&scenario.protocol).and_then(|rest| rest.strip_prefix('/'));
+            let flaws = self.find(&scenario.protocol).map_or(&[][..], Entry::flaws);
+            flaw.is_some_and(|flaw| flaws.iter().any(|known| known.name == flaw))
+        };
+        if let Some(flaw) = flaws.iter().find(|flaw| !known(flaw)) {
+            let message = format!("{} has no flaw `{flaw}`", scenario.protocol);
+            return Err(InputError::whole(&scenario.name, message));
+        }
         let entry = self.find(&scenario.protocol).expect("the check knows the protocols of the registry");
         entry.trial(scenario, flaws)
     }

@@ -1,7 +1,7 @@
 //! One run: a pure function of scenario, flaws and seed, or of a schedule.
 
 use quarrel_formats::Scenario;
-use quarrel_protocol::{Protocol, PropertyKind, Violation};
+use quarrel_protocol::{PropertyKind, Protocol, Violation};
 use quarrel_sim::decision::{Decision, Key, Which};
 use quarrel_sim::fault::Fault;
 use quarrel_sim::record::TraceEvent;
@@ -41,7 +41,8 @@ impl Outcome {
     /// Whether this run failed as that one did.
     #[must_use]
     pub fn fails_like(&self, violation: &Violation) -> bool {
-        self.verdict().is_some_and(|mine| mine.signature == violation.signature && mine.kind == violation.kind)
+        self.verdict()
+            .is_some_and(|mine| mine.signature == violation.signature && mine.kind == violation.kind)
     }
 
     /// Whether some operation was never answered.
@@ -127,7 +128,8 @@ pub fn anchor<P: Subject>(schedule: &Schedule<P>) -> Schedule<P> {
     let mut trial = Trial::of_schedule(schedule);
     trial.cluster.record_decisions();
     let (_, decisions, ..) = trial.finish();
-    let anchored = |(Decision { key, value }, which): (Decision, Which)| Decision { key: Key { which, ..key }, value };
+    let anchored =
+        |(Decision { key, value }, which): (Decision, Which)| Decision { key: Key { which, ..key }, value };
     Schedule { decisions: decisions.into_iter().map(anchored).collect(), ..schedule.clone() }
 }
 
@@ -166,7 +168,8 @@ impl<P: Subject> Trial<P> {
 
     fn cluster(plan: Plan<P>, rules: Vec<Rule>, seed: u64, chooser: Chooser) -> Cluster<P, Oracle<P>> {
         let oracle = Oracle::new(&plan.config, usize::from(plan.world.nodes));
-        Cluster::new(plan, rules, seed, chooser, oracle).expect("the names in a scenario's rules were checked")
+        Cluster::new(plan, rules, seed, chooser, oracle)
+            .expect("the names in a scenario's rules were checked")
     }
 
     fn run(mut self) -> Outcome {

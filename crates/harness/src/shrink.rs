@@ -56,7 +56,8 @@ pub fn shrink<P: Subject>(
         }
         one_minimal = !shrinker.drop_singles() && !shrinker.is_spent();
     }
-    let report = ShrinkReport { before, after: shrinker.best.items(), replays: shrinker.replays, one_minimal };
+    let report =
+        ShrinkReport { before, after: shrinker.best.items(), replays: shrinker.replays, one_minimal };
     (shrinker.best, report)
 }
 
@@ -141,7 +142,8 @@ impl<P: Subject> Shrinker<'_, P> {
             items.push((place, Item::Decision(decision.clone())));
         }
         for fault in &self.best.world.faults {
-            items.push((format!("2 {} {:020}", fault.action.name(), fault.at_ns), Item::Fault(fault.clone())));
+            items
+                .push((format!("2 {} {:020}", fault.action.name(), fault.at_ns), Item::Fault(fault.clone())));
         }
         items.sort_by(|(one, _), (other, _)| one.cmp(other));
         items.into_iter().map(|(_, item)| item).collect()
@@ -233,7 +235,9 @@ impl<P: Subject> Shrinker<'_, P> {
     /// Pulls a decision toward its default: first simpler answers, then half the distance while that still fails.
     fn soften(&mut self, position: usize) {
         let Decision { key, value } = self.best.decisions[position].clone();
-        if key.kind == DecisionKind::Fate && let Fate::Twice(first, second) = Fate::decode(value) {
+        if key.kind == DecisionKind::Fate
+            && let Fate::Twice(first, second) = Fate::decode(value)
+        {
             for simpler in [Fate::Arrives(first.max(second)), Fate::Twice(0, second), Fate::Twice(0, 1)] {
                 if self.with_decision(position, simpler.encode()) {
                     break;
@@ -242,7 +246,10 @@ impl<P: Subject> Shrinker<'_, P> {
         }
         while !self.is_spent() {
             let decision = &self.best.decisions[position];
-            let Some(softer) = half(decision).filter(|&softer| softer != 0 && softer != decision.value) else { return };
+            let Some(softer) = half(decision).filter(|&softer| softer != 0 && softer != decision.value)
+            else {
+                return;
+            };
             if !self.with_decision(position, softer) {
                 return;
             }
@@ -260,7 +267,9 @@ impl<P: Subject> Shrinker<'_, P> {
         const SHORTEST_NS: u64 = 1_000_000;
         while !self.is_spent() {
             let fault = &self.best.world.faults[position];
-            let Some(shorter) = fault.lasting_ns.map(|lasting| lasting / 2).filter(|&half| half >= SHORTEST_NS) else {
+            let Some(shorter) =
+                fault.lasting_ns.map(|lasting| lasting / 2).filter(|&half| half >= SHORTEST_NS)
+            else {
                 return;
             };
             let mut candidate = self.best.clone();

@@ -145,7 +145,6 @@ type Change2 = fn(&mut World);
 
 /// In a swarm every class is on or off for itself: for each two, some runs have both, either and neither.
 #[test]
-#[ignore = "bug: `clock` and `slow-disk` each name two streams of dice"]
 fn classes_are_on_independently_of_each_other() {
     let scenario = raft();
     let mut names: Vec<String> =
@@ -303,7 +302,6 @@ fn check_fault(world: &World, fault: &Fault) {
 
 /// A partition that leaves every link as it is would be counted as one and be none.
 #[test]
-#[ignore = "bug: a bridge may have nobody on one side"]
 fn every_partition_cuts_something() {
     let scenario = raft();
     let idle = |fault: &&Fault| match &fault.action {
@@ -345,7 +343,6 @@ fn worlds_and_operations_go_to_json_and_back() {
 }
 
 #[test]
-#[ignore = "bug: bursts push operations beyond the end of the run"]
 fn no_seed_falls_below_the_floor() {
     fn check<P: Subject>(name: &str) {
         let scenario = read(name);

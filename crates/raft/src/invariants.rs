@@ -356,7 +356,13 @@ impl Invariants {
             (format!("{node}, leader of term {term}, dropped {from}@{} from its log", entry.term), "")
         });
         report.check(APPLIED_ENTRIES_KEPT, from > *applied, || {
-            (format!("{node} has applied its log up to {applied}, but dropped {from}@{} from it", entry.term), "")
+            (
+                format!(
+                    "{node} has applied its log up to {applied}, but dropped {from}@{} from it",
+                    entry.term
+                ),
+                "",
+            )
         });
         log.truncate(position);
         report.happened(ENTRIES_TRUNCATED);

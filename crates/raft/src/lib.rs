@@ -38,6 +38,8 @@ pub use event::Event;
 pub use flaw::{FLAWS, FlawSet, RaftFlaw, UnknownFlaw};
 pub use invariants::Invariants;
 pub use log::{Entry, Index, Log, Term};
-pub use message::{AppendEntries, AppendEntriesResponse, Entries, Message, Outcome, RequestVote, RequestVoteResponse};
+pub use message::{
+    AppendEntries, AppendEntriesResponse, Entries, Message, Outcome, RequestVote, RequestVoteResponse,
+};
 pub use raft::{Raft, Timer};
 pub use state::Record;

@@ -54,7 +54,13 @@ fn message() -> impl Strategy<Value = Message> {
         }),
         (term(), index(), term(), entries(), index()).prop_map(
             |(term, previous_index, previous_term, entries, commit)| {
-                Message::AppendEntries(AppendEntries { term, previous_index, previous_term, entries: entries.into(), commit })
+                Message::AppendEntries(AppendEntries {
+                    term,
+                    previous_index,
+                    previous_term,
+                    entries: entries.into(),
+                    commit,
+                })
             }
         ),
         (term(), outcome()).prop_map(|(term, outcome)| {

@@ -218,12 +218,12 @@ impl Chooser {
         self.ask(lane, draw_fate)
     }
 
-    /// Where in its range of `spread_ns` the node's timer fires: 0, or 1 + nanoseconds.
+    /// Where in its range of `spread_ns` from `begins_ns` on the node's timer fires: 0, or 1 + nanoseconds.
     #[inline]
-    pub(crate) fn timer(&mut self, node: NodeId, kind: usize, spread_ns: u64) -> u64 {
+    pub(crate) fn timer(&mut self, node: NodeId, kind: usize, begins_ns: u64, spread_ns: u64) -> u64 {
         let lane = self.layout.timer(node.index(), kind);
         if self.lanes[lane].is_watched && self.watches[lane].since != u64::MAX {
-            return self.anchored_timer(lane, spread_ns);
+            return self.anchored_timer(lane, begins_ns, spread_ns);
         }
         let draw = |_: &Rates, thresholds: &Thresholds, word: u64| {
             let word = mix(word);
@@ -233,22 +233,22 @@ impl Chooser {
         if value != 0
             && let Some(asked) = self.recording.as_mut().and_then(|recording| recording.last_mut())
         {
-            asked.anchor = Which::Since { ns: self.now.saturating_add(value - 1), skip: 0 };
+            asked.anchor = Which::Since { ns: begins_ns.saturating_add(value - 1), skip: 0 };
         }
         value
     }
 
     /// An override of a timer that is anchored says *when it fires*, if the timer's range still holds that time.
     #[cold]
-    fn anchored_timer(&mut self, lane: usize, spread_ns: u64) -> u64 {
+    fn anchored_timer(&mut self, lane: usize, begins_ns: u64, spread_ns: u64) -> u64 {
         self.lanes[lane].occurrence += 1;
         let occurrence = self.lanes[lane].occurrence;
         let watch = &mut self.watches[lane];
-        while watch.since < self.now {
+        while watch.since < begins_ns {
             watch.by_time.0 += 1;
             watch.look_ahead(&self.overrides);
         }
-        let late = watch.since - self.now;
+        let late = watch.since - begins_ns;
         if watch.since == u64::MAX || late > spread_ns {
             return 0;
         }

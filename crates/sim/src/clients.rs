@@ -125,6 +125,8 @@ impl<R> Clients<R> {
                 self.beliefs[client] = from.0;
                 Next::Done
             }
+            // An answer to an earlier attempt, or one that came twice: the client has moved on.
+            Answer::Redirect(_) if from.0 != standing.target || standing.breathes => Next::Nothing,
             Answer::Redirect(Some(hint)) if hint.0 < self.nodes && hint != from => {
                 self.redirected += 1;
                 standing.target = hint.0;

@@ -70,6 +70,8 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) nemesis: Nemesis,
     /// Every fault of the run: planned, then in the order in which the nemesis reacted.
     pub(crate) faults: Vec<Fault>,
+    /// When a fault struck last.
+    pub(crate) last_strike: Option<u64>,
     /// Which of them hold now.
     pub(crate) active: Vec<u32>,
     pub(crate) now: u64,
@@ -131,6 +133,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             nemesis,
             queue: Queue::default(),
             slab: Slab::default(),
+            last_strike: None,
             active: Vec::new(),
             now: 0,
             digest: Digest::default(),
@@ -198,6 +201,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub fn take_recorded(&mut self) -> (Vec<(Decision, Which)>, Vec<Fault>, Vec<TraceEvent>) {
         let events = self.recorder.take().map(|recorder| recorder.events).unwrap_or_default();
         let mut faults = std::mem::take(&mut self.faults);
+        // What the end of the run forestalled is no part of it.
+        faults.retain(|fault| fault.at_ns <= self.now);
         faults.sort();
         (self.chooser.take_recorded(), faults, events)
     }

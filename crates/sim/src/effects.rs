@@ -362,9 +362,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             let (least, most) = (Span(after.min_ns), Span(after.max_ns));
             plain("set-timer", format!("{timer} in {least} to {most}"))
         });
-        let (slot, queue) = self.nodes[id.index()].timers.set(timer, self.now, after);
+        let timers = &mut self.nodes[id.index()].timers;
+        let (slot, queue) = timers.set(timer, self.now, after);
         if let Some(time) = queue {
-            self.queue.push(Entry { time, tie: Tie::new(id.0, Class::Timer, 0, kind, 0, slot), slot });
+            let tie = Tie::new(id.0, Class::Timer, 0, kind, 0, timers.name(slot));
+            self.queue.push(Entry { time, tie, slot });
         }
     }
 

@@ -279,6 +279,14 @@ impl Action {
     }
 }
 
+impl Fingerprint for Fault {
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        self.at_ns.fingerprint(into);
+        self.lasting_ns.fingerprint(into);
+        self.action.fingerprint(into);
+    }
+}
+
 impl Fingerprint for Action {
     fn fingerprint(&self, into: &mut Fingerprinter) {
         self.name().to_string().fingerprint(into);

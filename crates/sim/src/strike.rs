@@ -17,6 +17,11 @@ const RESTART: u8 = 1;
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Adds a fault that the nemesis answered with.
     pub(crate) fn add_fault(&mut self, fault: Fault) {
+        let mut fault = fault;
+        if self.last_strike == Some(fault.at_ns) {
+            // A replay knows both faults beforehand: within one instant it could not tell cause from answer.
+            fault.at_ns += 1;
+        }
         if fault.at_ns < self.world.duration_ns {
             self.faults.push(fault);
             self.schedule_fault(self.faults.len() as u32 - 1);
@@ -26,7 +31,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub(crate) fn schedule_fault(&mut self, index: u32) {
         let fault = &self.faults[index as usize];
         if fault.at_ns < self.world.duration_ns {
-            let tie = Tie::new(WORLD, Class::FaultStart, 0, 0, 0, fault.action.digest() as u32);
+            let tie = Tie::new(WORLD, Class::FaultStart, 0, 0, 0, fault.digest() as u32);
             self.queue.push(Entry { time: fault.at_ns, tie, slot: index });
         }
     }
@@ -40,7 +45,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub(crate) fn strike(&mut self, index: u32) {
         let fault = self.faults[index as usize].clone();
         let over = self.over_at(fault.lasting_ns);
-        self.open(None, fault.action.digest(), "fault", || (fault.to_string(), None, None));
+        self.last_strike = Some(self.now);
+        self.open(None, fault.digest(), "fault", || (fault.to_string(), None, None));
         let all = NodeSet::all(self.nodes.len());
         match fault.action {
             Action::Crash { nodes } => nodes.intersection(all).iter().for_each(|node| self.crash(node, over)),
@@ -145,7 +151,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let Some(node) = self.nodes.get_mut(id.index()).filter(|node| node.is_up()) else { return };
         for slot in node.timers.expire(kind, self.now) {
             self.counts.strike(FaultClass::Expire);
-            let tie = Tie::new(id.0, Class::Timer, 0, kind as u8, 0, slot);
+            let tie = Tie::new(id.0, Class::Timer, 0, kind as u8, 0, node.timers.name(slot));
             self.queue.push(Entry { time: self.now, tie, slot });
         }
     }
@@ -204,15 +210,21 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let mine = |(_, flight): &(u32, &crate::flight::Flight)| flight.from == me && flight.to != me;
         let under_way = self.slab.iter().filter(mine).count();
         self.crashes_mid_flight += u64::from(under_way > 0);
-        let mut leaving: Vec<(u64, u32, u32)> = (self.slab.iter().filter(mine))
+        let mut copies: Vec<(u64, u32, u32)> = (self.slab.iter().filter(mine))
             .filter(|(_, flight)| flight.sent_at == self.now)
             .map(|(slot, flight)| (flight.cause, flight.order, slot))
             .collect();
-        leaving.sort_unstable();
+        copies.sort_unstable();
+        // A message that would arrive twice left once.
+        let mut leaving: Vec<(u64, u32)> = copies.iter().map(|&(cause, order, _)| (cause, order)).collect();
+        leaving.dedup();
         let cut = if leaving.is_empty() { 0 } else { self.chooser.cut(id, leaving.len() as u64) };
         self.words.word(cut);
-        for &(.., slot) in leaving.iter().rev().take(cut as usize) {
-            self.slab.strike(slot);
+        let stays = &leaving[leaving.len() - cut as usize..];
+        for (cause, order, slot) in copies {
+            if stays.contains(&(cause, order)) {
+                self.slab.strike(slot);
+            }
         }
         if cut > 0 {
             self.counts.strike(FaultClass::CutBroadcast);

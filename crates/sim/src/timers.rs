@@ -1,6 +1,6 @@
 //! A node's timers: a small table in which re-arming moves a field and never touches the queue.
 
-use quarrel_protocol::{After, Kinded, NodeId};
+use quarrel_protocol::{After, Fingerprint, Kinded, NodeId};
 
 use crate::chooser::Chooser;
 
@@ -42,7 +42,7 @@ impl<T> Default for Timers<T> {
     }
 }
 
-impl<T: Clone + Eq + Kinded> Timers<T> {
+impl<T: Clone + Eq + Fingerprint + Kinded> Timers<T> {
     /// Arms a timer from `now`; the range is in the world's time. Returns its slot, and when to look at it if the
     /// queue does not know yet.
     #[inline]
@@ -92,10 +92,11 @@ impl<T: Clone + Eq + Kinded> Timers<T> {
         if !slot.mature && slot.due <= now {
             slot.mature = true;
             if slot.spread > 0 {
-                let answer = chooser.timer(node, slot.timer.kind(), slot.spread);
+                // A node that was paused looks late: its clock went on, and the range began when it began.
+                let answer = chooser.timer(node, slot.timer.kind(), slot.due, slot.spread);
                 let staggered = || slot.spread / (nodes as u64 + 1) * (u64::from(node.0) + 1);
                 let late = answer.checked_sub(1).map_or_else(staggered, |late| late.min(slot.spread));
-                slot.due = now.saturating_add(late);
+                slot.due = slot.due.saturating_add(late);
                 decided = Some(answer);
             }
         }
@@ -105,6 +106,12 @@ impl<T: Clone + Eq + Kinded> Timers<T> {
         }
         slot.armed = false;
         Look::Fires(slot.timer.clone(), decided)
+    }
+
+    /// What orders a timer among those of its kind that are due at the same instant: what it is, never its slot.
+    #[inline]
+    pub(crate) fn name(&self, index: u32) -> u32 {
+        self.slots[index as usize].timer.digest() as u32
     }
 
     /// The node is paused: looks again when it goes on.

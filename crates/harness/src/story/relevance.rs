@@ -26,6 +26,8 @@ pub(super) struct Relevance {
 
 /// At most so many beats share the shape of a fact and still count as turning points.
 const TURNING_POINTS_MAX: usize = 16;
+/// At most so many beats share the shape of a singular one.
+const SINGULAR_MAX: usize = 2;
 /// At most so many doers of one clause are looked for.
 const STATEMENTS_MAX: usize = 8;
 
@@ -65,7 +67,13 @@ pub(super) fn weigh(trace: &Trace, beats: &[Beat]) -> Relevance {
     });
     let scores = scores.collect();
     let akin = (0..beats.len()).filter(is_akin).collect();
-    let telling = (0..beats.len()).filter(names_it).collect();
+    // What happens once or twice in a run and leads to the facts is told, whatever it shares with them.
+    let is_singular = |position: &usize| {
+        let beat = &beats[*position];
+        let is_rare = common[shapes[*position].as_str()] <= SINGULAR_MAX;
+        beat.class == Class::Milestone && is_rare && past.contains(&beat.event)
+    };
+    let telling = (0..beats.len()).filter(|position| names_it(position) || is_singular(position)).collect();
     Relevance { facts, scores, akin, telling }
 }
 

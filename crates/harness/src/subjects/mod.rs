@@ -37,7 +37,11 @@ fn read_duration(raw: &Raw) -> Result<u64, Complaint> {
 
 /// A file's configuration must be for as many nodes as its world has.
 fn fits_nodes(configured: u8, nodes: u8) -> Result<(), String> {
-    if configured == nodes { Ok(()) } else { Err(format!("it is for {configured} nodes, the world has {nodes}")) }
+    if configured == nodes {
+        Ok(())
+    } else {
+        Err(format!("it is for {configured} nodes, the world has {nodes}"))
+    }
 }
 
 /// A file's timeout must be a range that lets time pass.

@@ -69,7 +69,9 @@ impl Subject for Paxos {
 
     fn fits(config: &Config, nodes: u8) -> Result<(), String> {
         super::fits_nodes(config.quorum.nodes() as u8, nodes)?;
-        [config.attempt_timeout, config.backoff, config.inquiry_timeout].into_iter().try_for_each(super::fits_timeout)
+        [config.attempt_timeout, config.backoff, config.inquiry_timeout]
+            .into_iter()
+            .try_for_each(super::fits_timeout)
     }
 
     fn request(number: u32) -> Propose {

@@ -60,7 +60,9 @@ impl Subject for Raft {
             election_timeout: options.election_timeout,
             heartbeat_ns: dice.scale(&options.heartbeat_ns).unwrap_or(50 * MILLISECOND),
             entries_per_append: dice.count(&options.entries_per_append).unwrap_or(0),
-            entries_in_flight_max: dice.count(&options.entries_in_flight).unwrap_or(least(&options.entries_in_flight)),
+            entries_in_flight_max: dice
+                .count(&options.entries_in_flight)
+                .unwrap_or(least(&options.entries_in_flight)),
             noop_on_election: match &options.no_op {
                 Draw::Fixed(flag) => *flag,
                 Draw::OneOf(flags) => *dice.pick(flags),

@@ -78,7 +78,6 @@ fn a_late_answer_to_an_earlier_attempt_is_an_answer() {
 
 /// The network may repeat a redirect; that is no reason to ask twice.
 #[test]
-#[ignore = "bug: a duplicated redirect is followed twice"]
 fn a_redirect_that_comes_twice_is_followed_once() {
     let twice = fate("reply", "n1", "c1", 1, Fate::Twice(0, 0));
     let orders = vec![redirect(0, Some(1))];

@@ -119,7 +119,6 @@ fn a_cut_takes_what_was_released_at_that_instant_too() {
 
 /// A message is one effect, however often the network will deliver it.
 #[test]
-#[ignore = "bug: a cut strikes copies of a message, ordered by slot"]
 fn a_cut_counts_a_message_that_would_arrive_twice_once() {
     let lab = Lab::new(3).tell(10, 0, vec![Op::ToAll(Kind::Tell, 1)]).fault(10, None, crash([0]));
     let lab = lab.decide(fate("tell", "n1", "n3", 1, Fate::Twice(0, 500))).decide(cut("n1", 1, 1));

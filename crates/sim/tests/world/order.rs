@@ -49,7 +49,6 @@ fn the_order_in_which_things_are_listed_does_not_matter() {
 
 /// Two faults may do the same to the same nodes at the same time and differ only in how long they last.
 #[test]
-#[ignore = "bug: like faults of one instant are not ordered by how long they last"]
 fn the_order_of_like_faults_of_one_instant_does_not_matter() {
     let wipe = Action::Wipe { nodes: nodes([0]) };
     for action in [crash([0]), wipe, pause([0]), crate::lab::crash_at_write(0, 1), crate::lab::one_way(0, 1)]
@@ -104,7 +103,6 @@ fn the_order_of_pushes_within_a_step_does_not_matter_on_different_links() {
 }
 
 #[test]
-#[ignore = "bug: timers of one kind and instant are ordered by slot"]
 fn timers_that_run_out_together_are_ordered_by_what_they_are() {
     let sets = |order: [u64; 3]| {
         let set = |lab: Lab, (position, number): (usize, u64)| {

@@ -157,7 +157,6 @@ fn a_timer_that_was_due_during_a_pause_fires_before_what_waited() {
 }
 
 #[test]
-#[ignore = "bug: a timer that matures during a pause counts its range from the resumption"]
 fn a_timer_whose_whole_range_passed_during_a_pause_fires_before_what_waited() {
     let lab = Lab::new(2).boot(vec![Op::On(0, vec![set_tick(1, 50, 80)])]).fault(40, Some(60), pause([0]));
     let run = lab.tell(44, 1, vec![tell(0, 1)]).run();
@@ -167,7 +166,6 @@ fn a_timer_whose_whole_range_passed_during_a_pause_fires_before_what_waited() {
 }
 
 #[test]
-#[ignore = "bug: a timer that matures during a pause counts its range from the resumption"]
 fn a_timer_that_matures_during_a_pause_fires_where_it_would_have() {
     let lab = Lab::new(1).boot(vec![set_tick(1, 50, 250)]).fault(40, Some(20), pause([0]));
     assert_eq!(lab.run().fired("n1"), ["150 tick 1"]);

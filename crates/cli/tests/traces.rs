@@ -5,11 +5,12 @@
 #![allow(clippy::disallowed_methods, reason = "tests read and bless the traces")]
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::sync::atomic::AtomicBool;
 
 use quarrel::engine::{self, Orders};
-use quarrel_formats::trace::{Judgement, Outcome, Trace, compare};
 use quarrel_formats::Scenario;
+use quarrel_formats::trace::{Judgement, Outcome, Trace, compare};
 use quarrel_harness::case::{Flaws, items};
 use quarrel_harness::registry::Registry;
 use quarrel_harness::story;
@@ -20,11 +21,11 @@ const FLAWS: [(&str, &[&str]); 8] = [
     ("raft/vote-not-persisted.jsonl", &["are both elected leader of term", "crash"]),
     ("raft/commit-old-term.jsonl", &["commits up to", "is elected leader", "without it"]),
     ("raft/no-uptodate-check.jsonl", &["commits up to", "is elected leader", "without it"]),
-    ("raft/dup-vote-counted.jsonl", &["is elected leader", "twice"]),
+    ("raft/dup-vote-counted.jsonl", &["is elected leader", "without it"]),
     ("raft/unconditional-truncate.jsonl", &["commits up to", "is elected leader", "without it"]),
-    ("paxos/own-value.jsonl", &["promises", "accepts", "chosen"]),
-    ("paxos/no-accept-check.jsonl", &["promises", "accepts", "chosen"]),
-    ("paxos/acceptor-amnesia-promise.jsonl", &["promises", "accepts", "crash"]),
+    ("paxos/own-value.jsonl", &["promise", "accept", "chosen"]),
+    ("paxos/no-accept-check.jsonl", &["promise", "accept", "chosen"]),
+    ("paxos/acceptor-amnesia-promise.jsonl", &["promise", "accept", "crash"]),
 ];
 
 /// One golden trace of each format ever written: format/1.jsonl.
@@ -53,11 +54,21 @@ fn find(flaw: &str) -> Trace {
     let file = root().join("scenarios").join(format!("{name}.toml"));
     let bytes = std::fs::read(&file).expect("the scenario is there");
     let scenario = Scenario::parse(&name, &name, &bytes).unwrap_or_else(|error| panic!("{error}"));
-    let trial = Registry::standard().trial(scenario, &[flaw.to_string()]).unwrap_or_else(|error| panic!("{error}"));
+    let trial =
+        Registry::standard().trial(scenario, &[flaw.to_string()]).unwrap_or_else(|error| panic!("{error}"));
     let findings = engine::run(&*trial, &Orders::new(0..10_000), &|_| {}, &AtomicBool::new(false));
-    let found = findings.failures.into_iter().filter(|failure| failure.group.violation.kind == PropertyKind::Paper);
+    let found =
+        findings.failures.into_iter().filter(|failure| failure.group.violation.kind == PropertyKind::Paper);
     let small = found.min_by_key(|failure| items(&failure.trace));
     small.unwrap_or_else(|| panic!("{flaw} is found within 10,000 seeds")).trace
+}
+
+/// Finds every trace anew, once, if that is asked for.
+fn bless_if_asked() {
+    static BLESSED: Once = Once::new();
+    if std::env::var_os("QUARREL_BLESS").is_some() {
+        BLESSED.call_once(bless);
+    }
 }
 
 fn bless() {
@@ -74,15 +85,15 @@ fn bless() {
 
 #[test]
 fn each_flaw_has_a_trace_that_reproduces_and_is_gone_without_it() {
-    if std::env::var_os("QUARREL_BLESS").is_some() {
-        bless();
-    }
+    bless_if_asked();
     let registry = Registry::standard();
     let mut sizes = Vec::new();
     for (file, words) in FLAWS {
         let trace = read(file);
         assert_eq!(trace.header.flaws, [file.trim_end_matches(".jsonl")], "{file}");
-        let Judgement::Violated(violation) = &trace.verdict.judgement else { panic!("{file} violates nothing") };
+        let Judgement::Violated(violation) = &trace.verdict.judgement else {
+            panic!("{file} violates nothing")
+        };
         assert_eq!(violation.kind, PropertyKind::Paper, "{file} is found by a property of the paper");
         let case = registry.open(file, &trace).unwrap_or_else(|error| panic!("{error}"));
         let kept = case.replay(Flaws::Kept);
@@ -91,7 +102,11 @@ fn each_flaw_has_a_trace_that_reproduces_and_is_gone_without_it() {
         let removed = case.replay(Flaws::Removed);
         assert_eq!(compare(&trace, &removed.trace), Outcome::Gone, "{file} without the flaw");
         let shrunk = case.shrink(&|| false).unwrap_or_else(|| panic!("{file} fails"));
-        assert!(shrunk.report.one_minimal && shrunk.report.after == items(&trace), "{file}: {:?}", shrunk.report);
+        assert!(
+            shrunk.report.one_minimal && shrunk.report.after == items(&trace),
+            "{file}: {:?}",
+            shrunk.report
+        );
         let told = story::short(&trace);
         assert!((8..=20).contains(&told.lines().count()), "{file} is told in ten to twenty lines:\n{told}");
         for word in words {
@@ -106,6 +121,7 @@ fn each_flaw_has_a_trace_that_reproduces_and_is_gone_without_it() {
 
 #[test]
 fn every_format_ever_written_is_read_and_runs_again() {
+    bless_if_asked();
     for (number, file) in (1..).zip(FORMATS) {
         let trace = read(file);
         assert_eq!(trace.header.format, number);

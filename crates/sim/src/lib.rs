@@ -1,6 +1,6 @@
 //! The deterministic world: it decides everything that could have gone differently, and nothing else does.
 //!
-//! A [`World`](world::World), a protocol's configuration, the client operations and a [`Chooser`](chooser::Chooser)
+//! A [`World`](world::World), a protocol's configuration, the client operations and a [`Chooser`]
 //! determine a run to the byte. The crate names no concrete protocol and no property; it reads no clock, no
 //! environment and no file, and holds no float and no unordered map.
 //!

@@ -49,7 +49,8 @@ fn the_bugs_are_found_and_the_fixed_protocols_hold() {
     tutorial().flaw("own-value").assert_violates("agreement");
     tutorial().seeds(0..2000).assert_holds();
     backup().flaw("answer-early").assert_violates("state-machine-safety");
-    backup().flaw("primary-backup/answer-early").assert_violates("acknowledged-command");
+    // A client is lied to only if nobody has overwritten the command before: rarer by far.
+    backup().flaw("primary-backup/answer-early").seeds(0..2000).assert_violates("acknowledged-command");
     backup().seeds(0..2000).assert_holds();
 }
 

@@ -140,6 +140,12 @@ pub(crate) fn shrink_and_file<P: Subject>(
 
 /// Runs a schedule, keeping every event, and files it.
 pub(crate) fn run_and_file<P: Subject>(schedule: &Schedule<P>, origin: &Origin) -> Replayed {
+    let (outcome, trace) = run_schedule(schedule, origin);
+    Replayed { trace, never_asked: outcome.never_asked }
+}
+
+/// Runs a schedule, keeping every event.
+pub(crate) fn run_schedule<P: Subject>(schedule: &Schedule<P>, origin: &Origin) -> (Outcome, Trace) {
     let (outcome, events) = replay_events(schedule);
     let judgement = judgement(&outcome);
     let tally = &outcome.tally;
@@ -172,7 +178,7 @@ pub(crate) fn run_and_file<P: Subject>(schedule: &Schedule<P>, origin: &Origin) 
         simulated_ns: tally.ended_ns,
     };
     let verdict = Verdict { judgement, at_ns: tally.ended_ns, events: tally.events, digest: tally.digest };
-    Replayed { trace: Trace { header, events, verdict }, never_asked: outcome.never_asked }
+    (outcome, Trace { header, events, verdict })
 }
 
 fn judgement(outcome: &Outcome) -> Judgement {

@@ -13,6 +13,9 @@ use crate::fault_plan;
 use crate::reach::{reflex_class, struck};
 use crate::subject::Subject;
 
+/// What the dice of a protocol's configuration are for.
+pub const CONFIG: &str = "config";
+
 /// A run before its first event: the world, and what only random runs have.
 pub struct Profile<P: Subject> {
     /// The world, the configuration, the operations.
@@ -28,7 +31,7 @@ pub fn draw<P: Subject>(scenario: &Scenario, options: &P::Options, flaws: &[&str
     let mut dice = Dice::new(seed, "profile");
     let nodes = dice.count(&scenario.nodes).unwrap_or(1);
     let duration_ns = dice.scale(&scenario.duration_ns).unwrap_or(MILLISECOND);
-    let config = P::configure(options, nodes, flaws, &mut Dice::new(seed, "config"));
+    let config = P::configure(options, nodes, flaws, &mut Dice::new(seed, CONFIG));
     let mut on = Vec::new();
     let rates = draw_rates(scenario, seed, &mut on);
     // Who asks in the last moment of a run cannot be answered: the second half of the healing is for answers.

@@ -12,9 +12,11 @@ use quarrel_raft::Raft;
 
 use quarrel_sim::record::TraceEvent;
 
-use crate::case::{Case, Filed, Origin, Shrunk, run_and_file, shrink_and_file};
+use crate::case::{Case, Filed, Origin, Shrunk, run_and_file, run_schedule, shrink_and_file};
+use crate::dice::Dice;
 use crate::oracle;
-use crate::run::{self, Outcome};
+use crate::profile;
+use crate::run::{self, Outcome, Schedule};
 use crate::subject::Subject;
 use crate::tallies::{Names, Tallies, WORLD_CELLS};
 
@@ -66,6 +68,12 @@ pub trait Trial: Send + Sync {
     fn events(&self, seed: u64) -> Vec<TraceEvent>;
     /// Runs one seed again and files it: the replay of its schedule, with every event.
     fn record(&self, seed: u64) -> Trace;
+    /// Runs this scenario's protocol, as the seed configures it, under the plan of a trace: its world with all faults,
+    /// its operations and its decisions. `file` is the name that errors give.
+    ///
+    /// # Errors
+    /// When the trace is of another protocol.
+    fn follow(&self, seed: u64, file: &str, plan: &Trace) -> Result<(Outcome, Trace), InputError>;
     /// Runs one seed again and, if it fails, makes the failure as small as it gets.
     /// Ends early, with the best so far, when `stop` says so.
     fn shrink(&self, seed: u64, stop: &dyn Fn() -> bool) -> Option<Shrunk>;
@@ -247,6 +255,19 @@ impl<P: Subject> Trial for Prepared<P> {
     fn record(&self, seed: u64) -> Trace {
         let (_, schedule) = run::record::<P>(&self.scenario, &self.options, &self.bare_flaws(), seed);
         run_and_file(&schedule, &self.origin(seed)).trace
+    }
+
+    fn follow(&self, seed: u64, file: &str, plan: &Trace) -> Result<(Outcome, Trace), InputError> {
+        if plan.header.protocol != P::NAME {
+            let message = format!("this trace is of {}, the scenario of {}", plan.header.protocol, P::NAME);
+            return Err(InputError::whole(&format!("{file}:1:1"), message));
+        }
+        let schedule = Filed::<P>::open(file, plan)?.schedule;
+        let mut dice = Dice::new(seed, profile::CONFIG);
+        let config = P::configure(&self.options, schedule.world.nodes, &self.bare_flaws(), &mut dice);
+        let (mut outcome, trace) = run_schedule(&Schedule { config, ..schedule }, &self.origin(seed));
+        outcome.seed = seed;
+        Ok((outcome, trace))
     }
 
     fn shrink(&self, seed: u64, stop: &dyn Fn() -> bool) -> Option<Shrunk> {

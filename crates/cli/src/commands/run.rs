@@ -13,9 +13,17 @@ use crate::scenarios::{Prepared, prepare};
 
 pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result<u8, Failure> {
     let Prepared { given, trial } = prepare(session.registry, &arguments.scenario, &arguments.on_trial)?;
-    let outcome = in_run(|| trial.run(arguments.seed));
+    let seed = arguments.seed;
+    let (outcome, trace) = match &arguments.plan {
+        None => (in_run(|| trial.run(seed)), None),
+        Some(path) => {
+            let plan = files::read_trace(path)?;
+            let (outcome, trace) = in_run(|| trial.follow(seed, &path.display().to_string(), &plan))?;
+            (outcome, Some(trace))
+        }
+    };
     if let Some(path) = &arguments.trace {
-        let trace = in_run(|| trial.record(arguments.seed));
+        let trace = trace.unwrap_or_else(|| in_run(|| trial.record(seed)));
         files::write_trace(path, &trace)?;
     }
     let expected = trial.scenario().expected(trial.flaws());
@@ -27,6 +35,7 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         outcome: &outcome,
         expected: &expected,
         met,
+        plan: arguments.plan.as_deref(),
         trace: arguments.trace.as_deref(),
         program: &session.program,
     };

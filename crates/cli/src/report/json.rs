@@ -34,7 +34,7 @@ With --format json, one object:
   blocked                         whether some operation was never answered
   events, messages, simulated_seconds, operations {asked, answered}, faults {class: how often}
   digest, campaign_digest         of this run; of a campaign over this one seed
-  trace                           the file of --trace
+  plan, trace                     the files of --plan and --trace
 Seeds and digests are strings, since JSON numbers lose digits.";
 
 /// Below the help of `campaign`.

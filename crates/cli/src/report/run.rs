@@ -21,6 +21,8 @@ pub(crate) struct RunReport<'a> {
     pub(crate) outcome: &'a Outcome,
     pub(crate) expected: &'a Expected,
     pub(crate) met: bool,
+    /// The trace whose plan was obeyed.
+    pub(crate) plan: Option<&'a Path>,
     /// Where the trace went.
     pub(crate) trace: Option<&'a Path>,
     pub(crate) program: &'a str,
@@ -72,6 +74,7 @@ impl RunReport<'_> {
             "simulated_seconds": seconds(u128::from(tally.ended_ns)),
             "operations": { "asked": tally.operations.0, "answered": tally.operations.1 },
             "faults": faults,
+            "plan": self.plan.map(|path| path.display().to_string()),
             "trace": self.trace.map(|path| path.display().to_string()),
         })
     }
@@ -82,8 +85,13 @@ impl RunReport<'_> {
 
     pub(crate) fn human(&self) -> String {
         let Outcome { seed, tally, .. } = self.outcome;
-        let mut text =
-            format!("{}, seed {seed}{}: {}\n", self.given, options(self.flaws, self.pins), self.headline());
+        let mut text = format!(
+            "{}, seed {seed}{}{}: {}\n",
+            self.given,
+            options(self.flaws, self.pins),
+            self.planned(),
+            self.headline()
+        );
         if let Some(violation) = self.outcome.verdict() {
             text.push_str(&wrapped("  ", "  ", &violation.detail));
         }
@@ -98,6 +106,11 @@ impl RunReport<'_> {
         ));
         text.push_str(&self.next_steps());
         text
+    }
+
+    /// The option that names the plan.
+    fn planned(&self) -> String {
+        self.plan.map_or_else(String::new, |path| format!(" --plan {}", shell_word(path.display())))
     }
 
     fn headline(&self) -> String {
@@ -123,6 +136,10 @@ impl RunReport<'_> {
                 let shrink =
                     violation.map_or(String::new(), |_| format!("  shrink  {program} shrink {path}\n"));
                 format!("  trace   {path}\n  replay  {program} replay {path}\n{shrink}")
+            }
+            (None, Some(_)) if self.plan.is_some() => {
+                let plan = self.planned();
+                format!("  record  {program} run {trial} --seed {seed}{plan} --trace failure.jsonl\n")
             }
             (None, Some(_)) => {
                 let end = seed.checked_add(1).map_or_else(String::new, |end| {

@@ -34,6 +34,23 @@ fn a_failure_is_replayed_gone_without_its_flaw_and_viewed() {
 }
 
 #[test]
+fn a_run_obeys_the_plan_of_a_trace() {
+    let folder = folder();
+    let trace = found(folder.path());
+    // The seed draws the protocol's options, here those under which the plan was found; all else is the plan's.
+    let (flawed, code) =
+        json(folder.path(), &format!("run paxos/chaos --flaw paxos/own-value --seed 5 --plan {trace}"));
+    let (correct, _) = json(folder.path(), &format!("run paxos/chaos --seed 5 --plan {trace}"));
+    assert_eq!(
+        (code, &flawed["property"], &flawed["plan"]),
+        (1, &value!("one-value-chosen"), &value!(trace))
+    );
+    assert_eq!((&correct["verdict"], &correct["seed"]), (&value!("held"), &value!("5")));
+    let other = complaint(folder.path(), &["run", "raft/calm", "--plan", &trace]);
+    assert!(other.contains("this trace is of paxos, the scenario of raft"), "{other}");
+}
+
+#[test]
 fn a_recorded_run_is_replayed_and_shrunk() {
     let folder = folder();
     let (report, _) =

@@ -69,8 +69,7 @@ pub(crate) struct RunArguments {
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) on_trial: TrialArguments,
-    /// Obey the plan of this trace instead of drawing one: its cluster, faults, operations and decisions. The scenario
-    /// gives the protocol's options and what is expected.
+    /// Obey the plan of this trace: its cluster, faults, operations and decisions.
     #[arg(long, value_name = "TRACE")]
     pub(crate) plan: Option<PathBuf>,
     /// Write the run as a trace to this file.

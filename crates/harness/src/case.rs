@@ -63,6 +63,24 @@ pub fn items(trace: &Trace) -> usize {
     trace.header.world.faults.len() + trace.header.decisions.len() + trace.header.operations.len()
 }
 
+/// The most events of a replay, unless the recorded run had more than half as many.
+const EVENTS_MAX: u64 = 1_000_000;
+
+/// The flaws that a header names must be known, and on exactly when the configuration has some on.
+fn check_flaws<P: Subject>(config: &P::Config, flaws: &[String]) -> Result<(), String> {
+    let is_known = |flaw: &String| {
+        let bare = flaw.strip_prefix(P::NAME).and_then(|rest| rest.strip_prefix('/'));
+        bare.is_some_and(|bare| P::FLAWS.iter().any(|known| known.name == bare))
+    };
+    if let Some(flaw) = flaws.iter().find(|flaw| !is_known(flaw)) {
+        return Err(format!("there is no flaw `{flaw}`"));
+    }
+    if (P::without_flaws(config.clone()) == *config) != flaws.is_empty() {
+        return Err("the configuration has others on".to_string());
+    }
+    Ok(())
+}
+
 /// A schedule with its origin.
 pub(crate) struct Filed<P: Subject> {
     pub(crate) schedule: Schedule<P>,
@@ -84,6 +102,7 @@ impl<P: Subject> Filed<P> {
         let config: P::Config =
             serde_json::from_value(header.config.clone()).map_err(|e| damaged("config", &e))?;
         P::fits(&config, header.world.nodes).map_err(|why| damaged("config", &why))?;
+        check_flaws::<P>(&config, &header.flaws).map_err(|why| damaged("flaws", &why))?;
         let operations = header.operations.iter().map(|operation| {
             let request = serde_json::from_value(operation.request.clone());
             let Operation { at_ns, client, asks, id, .. } = *operation;
@@ -96,7 +115,10 @@ impl<P: Subject> Filed<P> {
             })
         });
         let operations = operations.collect::<Result<_, InputError>>()?;
-        let (world, decisions) = (header.world.clone(), header.decisions.clone());
+        let (mut world, decisions) = (header.world.clone(), header.decisions.clone());
+        // A replay keeps every event: a file must not be able to ask for more than memory holds.
+        world.limits.events_max =
+            world.limits.events_max.min(EVENTS_MAX.max(header.events.saturating_mul(2)));
         let (scenario, flaws) = (header.scenario.clone(), header.flaws.clone());
         Ok(Self {
             schedule: Schedule { world, config, operations, decisions },

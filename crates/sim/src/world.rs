@@ -106,7 +106,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { events_max: 50_000_000, pending_max: 50_000, instant_max: 10_000 }
+        Self { events_max: 1_000_000, pending_max: 50_000, instant_max: 10_000 }
     }
 }
 

@@ -3,11 +3,16 @@
 mod paxos;
 mod raft;
 
+use std::ops::RangeInclusive;
+
 use quarrel_formats::scenario::{Complaint, Draw, Off, Raw};
 use quarrel_protocol::After;
-use quarrel_sim::time::{MICROSECOND, SECOND};
+use quarrel_sim::time::{MICROSECOND, SECOND, Span};
 
 use crate::subject::RawOptions;
+
+/// What a timeout may be, in nanoseconds.
+const TIMEOUTS_NS: RangeInclusive<u64> = MICROSECOND..=1_000 * SECOND;
 
 /// Reads a timeout: `["150ms", "300ms"]`.
 fn read_timeout(raw: &RawOptions, name: &str, into: &mut After) -> Result<(), Complaint> {
@@ -32,7 +37,7 @@ fn read_draw<T: PartialOrd + Copy>(
 }
 
 fn read_duration(raw: &Raw) -> Result<u64, Complaint> {
-    raw.duration(MICROSECOND..=1_000 * SECOND)
+    raw.duration(TIMEOUTS_NS)
 }
 
 /// A file's configuration must be for as many nodes as its world has.
@@ -46,8 +51,16 @@ fn fits_nodes(configured: u8, nodes: u8) -> Result<(), String> {
 
 /// A file's timeout must be a range that lets time pass.
 fn fits_timeout(after: After) -> Result<(), String> {
-    if after.min_ns > 0 && after.min_ns <= after.max_ns {
+    if TIMEOUTS_NS.contains(&after.min_ns)
+        && TIMEOUTS_NS.contains(&after.max_ns)
+        && after.min_ns <= after.max_ns
+    {
         return Ok(());
     }
-    Err(format!("a timeout of {} to {} nanoseconds is no timeout", after.min_ns, after.max_ns))
+    let (least, most) = (Span(after.min_ns), Span(after.max_ns));
+    Err(format!(
+        "a timeout of {least} to {most} is no range between {} and {}",
+        Span(*TIMEOUTS_NS.start()),
+        Span(*TIMEOUTS_NS.end())
+    ))
 }

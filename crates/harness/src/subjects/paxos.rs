@@ -69,6 +69,7 @@ impl Subject for Paxos {
 
     fn fits(config: &Config, nodes: u8) -> Result<(), String> {
         super::fits_nodes(config.quorum.nodes() as u8, nodes)?;
+        Quorum::flexible(usize::from(nodes), config.quorum.first(), config.quorum.second())?;
         [config.attempt_timeout, config.backoff, config.inquiry_timeout]
             .into_iter()
             .try_for_each(super::fits_timeout)

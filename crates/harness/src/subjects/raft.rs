@@ -79,7 +79,14 @@ impl Subject for Raft {
     fn fits(config: &Config, nodes: u8) -> Result<(), String> {
         super::fits_nodes(config.nodes, nodes)?;
         super::fits_timeout(config.election_timeout)?;
-        super::fits_timeout(After::exactly(config.heartbeat_ns))
+        super::fits_timeout(After::exactly(config.heartbeat_ns))?;
+        if config.heartbeat_ns >= config.election_timeout.min_ns {
+            return Err("the heartbeat is not shorter than the election timeout".to_string());
+        }
+        if config.entries_in_flight_max == 0 {
+            return Err("no entry may be on its way".to_string());
+        }
+        Ok(())
     }
 
     fn request(number: u32) -> Append {

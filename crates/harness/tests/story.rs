@@ -105,6 +105,7 @@ fn check_views(trace: &Trace) -> String {
         for line in view.lines() {
             assert!(line.chars().count() <= COLUMNS, "{line}");
             assert!(!line.contains(char::is_control), "{line:?}");
+            assert!(!line.contains(['\u{200b}', '\u{202e}']), "{line:?}");
             assert_eq!(line.trim_end(), line, "nothing stands at the end of a line");
         }
     }
@@ -153,7 +154,10 @@ fn the_other_flaws_of_raft_are_told() {
 fn the_flaws_of_paxos_are_told() {
     check_flaw("paxos/own-value", &["accept v", "in ballot", "two values are chosen"]);
     check_flaw("paxos/no-accept-check", &["accept v", "promise", "two values are chosen"]);
-    check_flaw("paxos/acceptor-amnesia-promise", &["crash", "accept v", "two values are chosen"]);
+    check_flaw(
+        "paxos/acceptor-amnesia-promise",
+        &["crash", "restart", "accept v", "two values are chosen"],
+    );
 }
 
 #[test]
@@ -200,7 +204,7 @@ impl Stream {
     }
 
     fn word(&mut self) -> String {
-        const WORDS: [&str; 14] = [
+        const WORDS: [&str; 15] = [
             "",
             "n1",
             "n64, n2",
@@ -215,6 +219,7 @@ impl Stream {
             "is",
             "a-very-long-word-",
             "4@2 v7",
+            "\u{202e}7\u{200b}",
         ];
         let word = WORDS[self.below(WORDS.len())];
         word.repeat(1 + self.below(12) * self.below(4))

@@ -12,7 +12,7 @@ use super::beat::{Arrow, Class, fault_of};
 use super::lanes::{Lanes, crashed, struck};
 use super::plot::{Plot, Scene};
 use super::short::{ending, opening};
-use super::words::{COLUMNS, clip, page, time, width, wrap};
+use super::words::{COLUMNS, Clock, clip, page, width, wrap};
 
 /// The most rows.
 const ROWS: usize = 48;
@@ -27,7 +27,7 @@ const LEGEND: &str = "  o-->*  sent, and arrived in this row     o--x  lost     
 /// Draws a run.
 #[must_use]
 pub fn diagram(trace: &Trace) -> String {
-    let plot = Plot::of(trace);
+    let plot = Plot::drawn(trace);
     let scenes = plot.best(ROWS);
     let marks: Vec<BTreeMap<Endpoint, char>> = scenes.iter().map(|scene| marks(trace, scene)).collect();
     let mut parts: BTreeMap<Endpoint, usize> = BTreeMap::new();
@@ -47,17 +47,18 @@ pub fn diagram(trace: &Trace) -> String {
     lines.push(format!("{:STAMP$}{}", "", lanes.heads()));
     let pause = (trace.verdict.at_ns / PAUSES).max(1);
     let mut before = scenes.first().map_or(0, |scene| scene.at);
+    let clock = Clock::until(trace.verdict.at_ns);
     let mut drawn = None;
     for (scene, marks) in scenes.iter().zip(&marks) {
-        // What more comes of the same message needs no second arrow.
+        // What more comes of the same message needs no second arrow; messages of many times have no one row.
         let message = Some((&scene.events, &scene.arrows));
-        let arrows = if drawn == message { &[][..] } else { &scene.arrows[..] };
+        let arrows = if drawn == message || scene.is_long() { &[][..] } else { &scene.arrows[..] };
         drawn = message;
         if scene.at.saturating_sub(before) >= pause {
             lines.push(row("", &lanes.row(before + (scene.at - before) / 2, &[], &BTreeMap::new()), ""));
         }
         before = scene.at;
-        draw(scene, arrows, marks, &lanes, &mut lines);
+        draw(scene, arrows, marks, (&lanes, clock), &mut lines);
     }
     lines.push(String::new());
     lines.extend(ending(trace));
@@ -68,13 +69,13 @@ fn draw(
     scene: &Scene,
     arrows: &[Arrow],
     marks: &BTreeMap<Endpoint, char>,
-    lanes: &Lanes,
+    (lanes, clock): (&Lanes, Clock),
     lines: &mut Vec<String>,
 ) {
     const LABEL_LINES: usize = 2;
     let label = match &scene.message {
-        Some(message) if !arrows.is_empty() => format!("{message}: {}", scene.told()),
-        _ => scene.told(),
+        Some(message) if !arrows.is_empty() => format!("{message}: {}", scene.told(clock)),
+        _ => scene.told(clock),
     };
     let room = COLUMNS - STAMP - lanes.width() - 2;
     let mut labels = wrap(&label, room);
@@ -84,7 +85,7 @@ fn draw(
     }
     for (position, label) in labels.iter().enumerate() {
         if position == 0 {
-            lines.push(row(&time(scene.at), &lanes.row(scene.at, arrows, marks), label));
+            lines.push(row(&clock.stamp(scene.at), &lanes.row(scene.at, arrows, marks), label));
         } else {
             let below = lanes.row(scene.at.saturating_add(1), &[], &BTreeMap::new());
             lines.push(row("", &below, label));

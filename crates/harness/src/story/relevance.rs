@@ -22,6 +22,8 @@ pub(super) struct Relevance {
     pub(super) akin: BTreeSet<usize>,
     /// Beats that name a thing which the facts are about.
     pub(super) telling: BTreeSet<usize>,
+    /// Beats about a node that the violation names or that acts in a fact, and those about no node in particular.
+    pub(super) named: BTreeSet<usize>,
 }
 
 /// At most so many beats share the shape of a fact and still count as turning points.
@@ -74,7 +76,22 @@ pub(super) fn weigh(trace: &Trace, beats: &[Beat]) -> Relevance {
         beat.class == Class::Milestone && is_rare && past.contains(&beat.event)
     };
     let telling = (0..beats.len()).filter(|position| names_it(position) || is_singular(position)).collect();
-    Relevance { facts, scores, akin, telling }
+    let mut who: BTreeSet<Endpoint> = query.iter().filter_map(|token| token.parse().ok()).collect();
+    who.extend(facts.iter().flat_map(|&fact| &beats[fact].subjects));
+    let is_named = |position: &usize| {
+        let beat = &beats[*position];
+        let mut mentioned = words[*position].iter().filter_map(|token| token.parse::<Endpoint>().ok());
+        let ends = |letter: char| !letter.is_alphanumeric();
+        match beat.text.split(ends).next().and_then(|first| first.parse::<Endpoint>().ok()) {
+            _ if who.is_empty() => true,
+            _ if !beat.subjects.is_empty() => !beat.subjects.is_disjoint(&who),
+            // Cuts and clogs are about everyone.
+            None => true,
+            Some(_) => mentioned.any(|name| who.contains(&name)),
+        }
+    };
+    let named = (0..beats.len()).filter(is_named).collect();
+    Relevance { facts, scores, akin, telling, named }
 }
 
 /// How much each token tells: the rarer the more.

@@ -8,8 +8,8 @@ use quarrel_sim::decision::{DecisionKind, Fate};
 
 use super::beat::Class;
 use super::faults::noun;
-use super::plot::{Plot, Scene};
-use super::words::{COLUMNS, clip, fit, page, tidy, time, width, wrap};
+use super::plot::{MOMENT, Plot, Scene};
+use super::words::{COLUMNS, Clock, clip, fit, page, thousands, tidy, time, width, wrap};
 
 /// The most lines of a story.
 const LINES: usize = 20;
@@ -21,10 +21,11 @@ const LINES_TOLD: usize = 14;
 pub fn short(trace: &Trace) -> String {
     let mut lines = opening(trace);
     let end = ending(trace);
-    let plot = Plot::of(trace);
+    let plot = Plot::told(trace);
     let room = LINES.saturating_sub(lines.len() + end.len() + 1).min(LINES_TOLD);
-    let told = tell(&plot, room);
-    let stamps: Vec<String> = told.iter().map(|line| time(line.at)).collect();
+    let clock = Clock::until(trace.verdict.at_ns);
+    let told = tell(&plot, room, clock);
+    let stamps: Vec<String> = told.iter().map(|line| clock.stamp(line.at)).collect();
     let wide = stamps.iter().map(|stamp| width(stamp)).max().unwrap_or(0).max(8);
     for (line, stamp) in told.iter().zip(&stamps) {
         let room = COLUMNS.saturating_sub(wide + 2);
@@ -33,7 +34,7 @@ pub fn short(trace: &Trace) -> String {
     let left_out =
         trace.events.len() - told.iter().map(|line| line.events).sum::<usize>().min(trace.events.len());
     if left_out > 0 {
-        let events = if left_out == 1 { "1 event" } else { &format!("{left_out} events") };
+        let events = if left_out == 1 { "1 event" } else { &format!("{} events", thousands(left_out)) };
         lines.push(format!("{:>wide$}  {events} left out; --full shows them", "..."));
     }
     lines.extend(end);
@@ -67,11 +68,12 @@ struct Line {
     class: Class,
 }
 
-/// The scenes that fit into so many lines. Neighbours of one kind share a line when there is more to tell than room.
-fn tell(plot: &Plot, room: usize) -> Vec<Line> {
+/// The scenes that fit into so many lines. Neighbours of one kind and one
+/// moment share a line when there is more to tell than room.
+fn tell(plot: &Plot, room: usize, clock: Clock) -> Vec<Line> {
     let alone = |scene: &Scene| Line {
         at: scene.at,
-        text: scene.told(),
+        text: scene.told(clock),
         events: scene.events.len(),
         class: scene.class,
     };
@@ -96,6 +98,7 @@ fn share_lines(lines: impl Iterator<Item = Line>) -> Vec<Line> {
         match shared.last_mut() {
             Some(before)
                 if before.class == line.class
+                    && line.at.saturating_sub(before.at) <= MOMENT
                     && matches!(
                         line.class,
                         Class::Fault | Class::Crash | Class::Fate | Class::Restart | Class::Ask

@@ -3,10 +3,48 @@
 use std::collections::BTreeSet;
 
 use quarrel_sim::decision::Endpoint;
-use quarrel_sim::time::Span;
+use quarrel_sim::time::{MILLISECOND, SECOND, Span};
 
 /// The widest line of any view.
 pub(super) const COLUMNS: usize = 110;
+
+/// Times of one story: all in one unit, with three decimals.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    unit: u64,
+    name: &'static str,
+}
+
+impl Clock {
+    /// For a run that ends then.
+    pub(super) const fn until(end: u64) -> Self {
+        if end < SECOND { Self { unit: MILLISECOND, name: "ms" } } else { Self { unit: SECOND, name: "s" } }
+    }
+
+    /// A time of the run.
+    pub(super) fn stamp(self, ns: u64) -> String {
+        format!("{}.{:03}{}", ns / self.unit, ns % self.unit / (self.unit / 1_000), self.name)
+    }
+}
+
+/// A count as people read it: `1,050`.
+pub(super) fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let mut told = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            told.push(',');
+        }
+        told.push(digit);
+    }
+    told
+}
+
+/// Letters that are not seen but change what is: they end lines, move cursors or turn the direction of writing.
+fn is_unseen(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
 
 /// A time as people say it: at most three decimals.
 pub(super) fn time(ns: u64) -> String {
@@ -15,7 +53,7 @@ pub(super) fn time(ns: u64) -> String {
 
 /// The text with every span of time cut to three decimals, and nothing in it that moves a cursor.
 pub(super) fn tidy(text: &str) -> String {
-    let plain: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let plain: String = text.chars().map(|letter| if is_unseen(letter) { ' ' } else { letter }).collect();
     let (mut tidied, mut rest) = (String::with_capacity(plain.len()), plain.as_str());
     while let Some(dot) = rest.find('.') {
         let (before, after) = (&rest[..dot], &rest[dot + 1..]);
@@ -220,7 +258,7 @@ pub(super) fn shape(text: &str) -> String {
 pub(super) fn span_of(first: &str, last: &str, count: usize) -> String {
     let (one, other): (Vec<&str>, Vec<&str>) = (first.split(' ').collect(), last.split(' ').collect());
     if first == last || one.len() != other.len() {
-        return format!("{first} ({count} times)");
+        return format!("{first} ({} times)", thousands(count));
     }
     let differs = |position: &usize| one[*position] != other[*position];
     let from = (0..one.len()).find(differs).unwrap_or(0);
@@ -228,7 +266,7 @@ pub(super) fn span_of(first: &str, last: &str, count: usize) -> String {
     let (early, late) = (one[from..to].join(" "), other[from..to].join(" "));
     let early = early.trim_end_matches([',', ':', ';']);
     let told = [&one[..from], &[early, "...", &late], &one[to..]].concat().join(" ");
-    format!("{told} ({count} times)")
+    format!("{told} ({} times)", thousands(count))
 }
 
 #[cfg(test)]
@@ -250,6 +288,11 @@ mod tests {
         }
         assert_eq!(tidy("for 133.459227ms; 1.n1 and 0.30000"), "for 133.459ms; 1.n1 and 0.30000");
         assert_eq!(tidy("a\nb\u{1b}[2J é.5s"), "a b [2J é.5s");
+        assert_eq!(tidy("v1\u{202e}2\u{200b}3\u{2066}4\u{feff}5"), "v1 2 3 4 5");
+        let told = |end: u64, ns: u64| Clock::until(end).stamp(ns);
+        assert_eq!(told(85_064_000, 58_940_000), "58.940ms");
+        assert_eq!(told(1_000_000_000, 58_940_000), "0.058s");
+        assert_eq!([0, 999, 1_050, 1_234_567].map(thousands), ["0", "999", "1,050", "1,234,567"]);
     }
 
     #[test]

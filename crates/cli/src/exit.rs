@@ -10,7 +10,7 @@ pub(crate) const NOT_MET: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// An internal error, or nondeterminism.
 pub(crate) const INTERNAL: u8 = 3;
-/// Vacuous.
+/// Vacuous or incomplete.
 pub(crate) const VACUOUS: u8 = 4;
 /// Interrupted.
 pub(crate) const INTERRUPTED: u8 = 75;

@@ -11,9 +11,9 @@
 //! |---|---|
 //! | 0 | the expectation is met; `replay`: reproduced, or gone under `--expect gone` |
 //! | 1 | a property is violated or the expectation not met; `replay`: another outcome than the recorded one |
-//! | 2 | usage or bad input; also a folder that takes no file, and a full disk: the place was ours to be given |
+//! | 2 | usage or bad input, such as a trace that was changed; also a folder that takes no file, and a full disk: the place was ours to be given |
 //! | 3 | an internal error, or nondeterminism: a replay that diverges on the same build |
-//! | 4 | a vacuous campaign |
+//! | 4 | a vacuous or incomplete campaign: something that was due never happened, or no run was done |
 //! | 75 | interrupted; what was done is reported |
 #![allow(clippy::disallowed_methods, reason = "the command line owns files, environment, clock and threads")]
 

@@ -1,6 +1,6 @@
 //! Scenarios and flaws, found by what a person wrote.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use quarrel::files;
 use quarrel_formats::Scenario;
@@ -18,6 +18,8 @@ const SCENARIO_BYTES_MAX: u64 = 1 << 20;
 pub(crate) struct Prepared {
     /// As it was asked for: works again from the same folder.
     pub(crate) given: String,
+    /// The file that was read; none when it is built in.
+    pub(crate) file: Option<PathBuf>,
     pub(crate) trial: Box<dyn Trial>,
 }
 
@@ -26,26 +28,27 @@ pub(crate) struct Prepared {
 /// # Errors
 /// When something does not exist or is wrong.
 pub(crate) fn prepare(registry: &Registry, given: &str, asked: &TrialArguments) -> Result<Prepared, Failure> {
-    let scenario = load(given, &asked.sets)?;
+    let (scenario, file) = load(given, &asked.sets)?;
     // The protocol is checked before its flaws: without it, there are none.
     scenario.check(&registry.vocabulary())?;
     let flaws = check_flaws(registry, &scenario, &asked.flaws)?;
     let trial = registry.trial(scenario, &flaws)?;
-    Ok(Prepared { given: given.to_string(), trial })
+    Ok(Prepared { given: given.to_string(), file, trial })
 }
 
 /// A file wins; then a built-in name; then a name under `scenarios/` of the working folder.
-fn load(given: &str, sets: &[(String, String)]) -> Result<Scenario, Failure> {
+fn load(given: &str, sets: &[(String, String)]) -> Result<(Scenario, Option<PathBuf>), Failure> {
     let path = Path::new(given);
     if path.exists() && (!path.is_dir() || builtin::find(given).is_none()) {
-        return read(path, given, sets);
+        return Ok((read(path, given, sets)?, Some(path.to_path_buf())));
     }
     if let Some(builtin) = builtin::find(given) {
-        return Ok(Scenario::parse_with(builtin.name, builtin.file, builtin.text.as_bytes(), sets)?);
+        let text = builtin.text.as_bytes();
+        return Ok((Scenario::parse_with(builtin.name, builtin.file, text, sets)?, None));
     }
     let below = Path::new("scenarios").join(format!("{given}.toml"));
     if !given.ends_with(".toml") && below.is_file() {
-        return read(&below, given, sets);
+        return Ok((read(&below, given, sets)?, Some(below)));
     }
     let what =
         if given.ends_with(".toml") { "no such file" } else { "there is no such scenario, and no such file" };

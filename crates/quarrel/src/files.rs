@@ -7,12 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quarrel_formats::{InputError, Trace};
+use quarrel_sim::draw::mix;
 
 /// The largest trace: about a million events.
 const TRACE_BYTES_MAX: u64 = 1 << 28;
 
 /// How much of a trace is read to see whether it is one.
 const GLANCE_BYTES: usize = 4096;
+
+/// More symbolic links in a row are a circle.
+const LINKS_MAX: usize = 40;
 
 /// The longest part of a file's name.
 const PART_BYTES_MAX: usize = 60;
@@ -85,17 +89,59 @@ pub fn create_folder(path: &Path) -> Result<(), InputError> {
         .map_err(|error| about(path, format!("this folder cannot be created: {error}")))
 }
 
-/// Writes a trace whole to a temporary name beside its own, then renames it: no reader ever sees half of one.
+/// Writes a trace whole to a temporary name beside its own, then renames it: no reader ever sees half of one. A
+/// symbolic link stays one: the file that it leads to is written.
 ///
 /// # Errors
-/// When the folder takes no file, or the disk is full; then nothing is left behind.
+/// When something other than a regular file is there, the folder takes no file, or the disk is full; then nothing is
+/// left behind.
 pub fn write_trace(path: &Path, trace: &Trace) -> Result<(), InputError> {
-    let temporary = temporary_name(path);
-    let written = write_through(&temporary, trace).and_then(|()| std::fs::rename(&temporary, path));
+    let place = place_of(path)?;
+    let temporary = temporary_name(&place);
+    let written = write_through(&temporary, trace).and_then(|()| std::fs::rename(&temporary, &place));
     written.map_err(|error| {
         let _nothing_there = std::fs::remove_file(&temporary);
         about(path, format!("cannot be written: {error}"))
     })
+}
+
+/// Whether a file may be written here, before the work for it begins: not where something else than a regular file
+/// is, nor onto one of the inputs.
+///
+/// # Errors
+/// When it may not: why, for a person.
+pub fn check_output<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), InputError> {
+    let place = place_of(path)?.canonicalize();
+    let same =
+        |input: &Path| place.as_ref().is_ok_and(|place| input.canonicalize().is_ok_and(|it| it == *place));
+    match inputs.into_iter().any(same) {
+        true => Err(about(path, "this is what is read; name another file to write to")),
+        false => Ok(()),
+    }
+}
+
+/// Where a file of this name is written: behind its symbolic links, even when nothing is there yet.
+fn place_of(path: &Path) -> Result<PathBuf, InputError> {
+    // This follows the links of /proc as well, whose texts are no paths.
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(about(path, "something other than a regular file is there, which is not replaced"));
+    }
+    let mut place = path.to_path_buf();
+    for _ in 0..LINKS_MAX {
+        let folder = match place.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        // `/dev/stdout` when that goes to a file: ours to write to, not to replace.
+        if folder.canonicalize().is_ok_and(|folder| folder.starts_with("/proc")) {
+            return Err(about(path, "this is an open stream, not the name of a file; name a file"));
+        }
+        match std::fs::read_link(&place) {
+            Ok(target) => place = folder.join(target),
+            Err(_) => return Ok(place),
+        }
+    }
+    Err(about(path, "these symbolic links lead nowhere"))
 }
 
 fn write_through(path: &Path, trace: &Trace) -> std::io::Result<()> {
@@ -122,14 +168,31 @@ fn about(path: &Path, message: impl Into<String>) -> InputError {
 /// fails in one way, so property and seed tell signatures apart.
 #[must_use]
 pub fn trace_name(trace: &Trace, property: &str) -> String {
+    pinned_trace_name(trace, property, &[])
+}
+
+/// As [`trace_name`], of a campaign with pinned values: other pins, another name.
+#[must_use]
+pub fn pinned_trace_name(trace: &Trace, property: &str, pins: &[(String, String)]) -> String {
     let header = &trace.header;
     let protocol = header.protocol.as_str();
     let bare = |name: &str| name.strip_prefix(protocol).unwrap_or(name).to_string();
     let mut parts = vec![protocol.to_string(), bare(&header.scenario)];
     parts.extend(header.flaws.iter().map(|flaw| bare(flaw)));
+    parts.extend((!pins.is_empty()).then(|| pins_digest(pins)));
     parts.extend([property.to_string(), header.seed.to_string()]);
     let parts: Vec<String> = parts.iter().map(|part| tame(part)).filter(|part| !part.is_empty()).collect();
     format!("{}.jsonl", parts.join("-"))
+}
+
+/// Eight digits for these pins, in whatever order they were named.
+fn pins_digest(pins: &[(String, String)]) -> String {
+    let mut pins: Vec<&(String, String)> = pins.iter().collect();
+    // Stable: of one key, the later pin wins.
+    pins.sort_by_key(|(key, _)| key);
+    let text: String = pins.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+    let digest = text.bytes().fold(text.len() as u64, |digest, byte| mix(digest ^ u64::from(byte)));
+    format!("{:08x}", digest >> 32)
 }
 
 /// A word as a part of a file's name: small letters, digits and single hyphens.
@@ -146,10 +209,13 @@ fn tame(word: &str) -> String {
     name.trim_end_matches('-').to_string()
 }
 
-/// A word as a POSIX shell reads it back.
+/// A word as a POSIX shell reads it back. One that begins with a hyphen is the name of a file, and no option.
 #[must_use]
 pub fn shell_word(word: impl Display) -> String {
-    let word = word.to_string();
+    let mut word = word.to_string();
+    if word.starts_with('-') {
+        word.insert_str(0, "./");
+    }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_./-=:,+@%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         return word;
@@ -182,11 +248,25 @@ mod tests {
             ("/a/b-c.jsonl", "/a/b-c.jsonl"),
             ("", "''"),
             ("a b", "'a b'"),
+            ("-x.jsonl", "./-x.jsonl"),
+            ("-a b", "'./-a b'"),
             ("/a b/it's", r"'/a b/it'\''s'"),
         ];
         for (word, quoted) in cases {
             assert_eq!(shell_word(word), quoted);
         }
+    }
+
+    #[test]
+    fn other_pins_have_another_digest() {
+        let pins = |pins: &[(&str, &str)]| {
+            let owned = |&(key, value): &(&str, &str)| (key.to_string(), value.to_string());
+            pins_digest(&pins.iter().map(owned).collect::<Vec<_>>())
+        };
+        let (five, six) = (pins(&[("nodes", "5")]), pins(&[("nodes", "6")]));
+        assert_eq!(five.len(), 8);
+        assert_ne!(five, six);
+        assert_eq!(pins(&[("a", "1"), ("b", "2")]), pins(&[("b", "2"), ("a", "1")]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a campaign's findings mean: met, not met, or not enough to say.
 
-use quarrel_formats::scenario::Expected;
+use quarrel_formats::scenario::{Expected, Owes};
 use quarrel_harness::reach::{FAULT_DUE_RUNS, fault_classes, owed_cells};
 use quarrel_harness::registry::Trial;
 use quarrel_harness::tallies::{Group, Tallies};
@@ -52,12 +52,28 @@ pub fn judge(trial: &dyn Trial, findings: &Findings) -> Judgement {
     if findings.end == End::Interrupted {
         return Judgement::Interrupted;
     }
+    if findings.tallies.runs == 0 {
+        return Judgement::Vacuous(vec!["no run was done".to_string()]);
+    }
     let expected = trial.scenario().expected(trial.flaws());
     if let Some(why) = contradiction(&expected, &findings.tallies) {
         return Judgement::NotMet(why);
     }
     let empty = empty(trial, &findings.tallies);
     if empty.is_empty() { Judgement::Met } else { Judgement::Vacuous(empty) }
+}
+
+/// How many runs it takes to say whether a campaign is vacuous, when this one has fewer.
+#[must_use]
+pub fn runs_missing(trial: &dyn Trial, findings: &Findings) -> Option<u64> {
+    let scenario = trial.scenario();
+    if !trial.flaws().is_empty() || scenario.owes == Owes::Nothing {
+        return None;
+    }
+    let cells = owed_cells(scenario, trial.cells()).into_iter().map(|cell| cell.due_runs);
+    let others = !fault_classes(scenario).is_empty() || !scenario.floor.medians.is_empty();
+    let due = cells.chain(others.then_some(FAULT_DUE_RUNS)).max()?;
+    (findings.tallies.runs < due).then_some(due)
 }
 
 fn contradiction(expected: &Expected, tallies: &Tallies) -> Option<String> {
@@ -102,6 +118,9 @@ fn violated(tallies: &Tallies) -> Option<String> {
     })
 }
 
+/// After how many runs every property of the paper must have been evaluated.
+const PROPERTY_DUE_RUNS: u64 = 100;
+
 /// What was due and never happened.
 fn empty(trial: &dyn Trial, tallies: &Tallies) -> Vec<String> {
     let scenario = trial.scenario();
@@ -113,6 +132,14 @@ fn empty(trial: &dyn Trial, tallies: &Tallies) -> Vec<String> {
     for cell in owed_cells(scenario, trial.cells()) {
         if tallies.runs >= cell.due_runs && tallies.cells.get(cell.name).is_none_or(|&runs| runs == 0) {
             empty.push(format!("`{}` never happened", cell.name));
+        }
+    }
+    // Where operations are to block, a rule about their outcome may have nothing to judge.
+    let blocks = scenario.expected(trial.flaws()) == Expected::Blocks;
+    if tallies.runs >= PROPERTY_DUE_RUNS && !blocks {
+        let paper = trial.properties().iter().filter(|property| property.kind == PropertyKind::Paper);
+        for property in paper.filter(|it| tallies.evaluated.get(it.name).is_none_or(|&count| count == 0)) {
+            empty.push(format!("{} was never evaluated", property.name));
         }
     }
     if tallies.runs >= FAULT_DUE_RUNS {

@@ -10,7 +10,7 @@ use quarrel_harness::case::{Flaws, Replayed};
 
 use crate::Session;
 use crate::args::{Expect, Format, ReplayArguments};
-use crate::exit::{Failure, INTERNAL, MET, NOT_MET, worst};
+use crate::exit::{Failure, INTERNAL, MET, NOT_MET, USAGE, worst};
 use crate::output::complain;
 use crate::report::json::one_or_several;
 use crate::report::replay::ReplayReport;
@@ -31,10 +31,21 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &ReplayArguments) -> Res
             }
         };
         let outcome = compare(&recorded, &replayed.trace);
-        let code = exit_code(&outcome, &recorded, &replayed, flaws, arguments.expect);
+        let changed = is_changed(&outcome, &recorded, &replayed.trace, flaws);
+        let code = match changed {
+            true => USAGE,
+            false => exit_code(&outcome, &recorded, &replayed, flaws, arguments.expect),
+        };
         codes.push(code);
-        let report =
-            ReplayReport { path, recorded: &recorded, replayed: &replayed, outcome: &outcome, flaws, code };
+        let report = ReplayReport {
+            path,
+            recorded: &recorded,
+            replayed: &replayed,
+            outcome: &outcome,
+            changed,
+            flaws,
+            code,
+        };
         match session.output.format {
             Format::Human => session.output.print(&report.human())?,
             Format::Json => documents.push(report.json()),
@@ -57,6 +68,20 @@ fn replay(session: &Session<'_>, path: &Path, flaws: Flaws) -> Result<(Trace, Re
     Ok((recorded, replayed))
 }
 
+fn is_same_build(recorded: &Trace, replayed: &Trace, flaws: Flaws) -> bool {
+    let build = |trace: &Trace| (trace.header.tool.clone(), trace.header.digest_algorithm.clone());
+    build(recorded) == build(replayed) && flaws == Flaws::Kept
+}
+
+/// Whether somebody has changed the file: the run is the recorded one, and yet an event is told otherwise.
+fn is_changed(outcome: &Outcome, recorded: &Trace, replayed: &Trace, flaws: Flaws) -> bool {
+    let (before, now) = (&recorded.verdict, &replayed.verdict);
+    matches!(outcome, Outcome::Diverged { .. })
+        && is_same_build(recorded, replayed, flaws)
+        && before.digest == now.digest
+        && before.judgement.signature() == now.judgement.signature()
+}
+
 fn exit_code(
     outcome: &Outcome,
     recorded: &Trace,
@@ -64,8 +89,7 @@ fn exit_code(
     flaws: Flaws,
     expect: Option<Expect>,
 ) -> u8 {
-    let build = |trace: &Trace| (trace.header.tool.clone(), trace.header.digest_algorithm.clone());
-    let same_build = build(recorded) == build(&replayed.trace) && flaws == Flaws::Kept;
+    let same_build = is_same_build(recorded, &replayed.trace, flaws);
     match (outcome, expect) {
         (Outcome::Gone, Some(Expect::Gone)) | (Outcome::Reproduced, None) => MET,
         (Outcome::Diverged { .. }, _) if same_build => INTERNAL,

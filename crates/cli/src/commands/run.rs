@@ -12,7 +12,11 @@ use crate::report::run::RunReport;
 use crate::scenarios::{Prepared, prepare};
 
 pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result<u8, Failure> {
-    let Prepared { given, trial } = prepare(session.registry, &arguments.scenario, &arguments.on_trial)?;
+    let Prepared { given, file, trial } =
+        prepare(session.registry, &arguments.scenario, &arguments.on_trial)?;
+    if let Some(path) = &arguments.trace {
+        files::check_output(path, file.as_deref().into_iter().chain(arguments.plan.as_deref()))?;
+    }
     let seed = arguments.seed;
     let (outcome, trace) = match &arguments.plan {
         None => (in_run(|| trial.run(seed)), None),

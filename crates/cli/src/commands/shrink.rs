@@ -16,6 +16,8 @@ use crate::report::shrink::ShrinkTold;
 pub(super) fn run(session: &mut Session<'_>, arguments: &ShrinkArguments) -> Result<u8, Failure> {
     let path = &arguments.trace;
     let recorded = files::read_trace(path)?;
+    let output = arguments.output.clone().unwrap_or_else(|| beside(path));
+    files::check_output(&output, [path.as_path()])?;
     let case = session.registry.open(&path.display().to_string(), &recorded)?;
     let Judgement::Violated(violation) = &recorded.verdict.judgement else {
         return Err(Failure::input(format!("{}: nothing fails in this trace", path.display())));
@@ -34,7 +36,6 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &ShrinkArguments) -> Res
             ),
         });
     }
-    let output = arguments.output.clone().unwrap_or_else(|| beside(path));
     files::write_trace(&output, &shrunk.trace)?;
     let told = ShrinkTold { path, output: &output, violation, shrunk: &shrunk, program: &session.program };
     session.output.answer(&told.json(), || told.human())?;

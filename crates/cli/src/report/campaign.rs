@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use quarrel::engine::{End, Failure, Findings};
 use quarrel::files::shell_word;
-use quarrel::judgement::Judgement;
+use quarrel::judgement::{Judgement, runs_missing};
 use quarrel_harness::case::items;
 use quarrel_harness::reach::{fault_classes, owed_cells};
 use quarrel_harness::story;
@@ -52,6 +52,7 @@ impl CampaignReport<'_> {
             "verdict": self.judgement.word(),
             "reasons": self.reasons(),
             "exit": self.judgement.exit_code(),
+            "too_few_runs": self.runs_missing().is_some(),
             "end": end_word(*end),
             "runs": tallies.runs,
             "failed": tallies.failed.len(),
@@ -146,6 +147,12 @@ impl CampaignReport<'_> {
             "replay": self.command("replay", file.as_deref()),
             "view": self.command("view", file.as_deref()),
         })
+    }
+
+    /// How many runs it takes to say more, when this is met with fewer.
+    pub(super) fn runs_missing(&self) -> Option<u64> {
+        let met = *self.judgement == Judgement::Met;
+        met.then(|| runs_missing(self.prepared.trial.as_ref(), self.findings)).flatten()
     }
 
     /// A command on a trace, as a shell takes it.

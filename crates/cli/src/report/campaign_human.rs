@@ -54,6 +54,7 @@ impl CampaignReport<'_> {
                 )
             }
             (Judgement::NotMet(why), _) => format!("NOT MET: {why}"),
+            (Judgement::Vacuous(_), _) if runs == 0 => "VACUOUS: no run was done".to_string(),
             (Judgement::Vacuous(_), _) => {
                 "VACUOUS: nothing was violated, but this has shown nothing about".to_string()
             }
@@ -62,8 +63,16 @@ impl CampaignReport<'_> {
             }
         };
         let mut text = wrapped("", "  ", &format!("{subject}{verdict}"));
-        if let Judgement::Vacuous(empty) = self.judgement {
+        if let Judgement::Vacuous(empty) = self.judgement
+            && runs > 0
+        {
             empty.iter().for_each(|what| text.push_str(&wrapped("  - ", "    ", what)));
+        }
+        if let Some(due) = self.runs_missing() {
+            text.push_str(&format!(
+                "  too few runs to say whether it is vacuous: that takes {}\n",
+                grouped(due)
+            ));
         }
         text
     }
@@ -110,7 +119,10 @@ impl CampaignReport<'_> {
         let mut text = section("Properties, how often each was evaluated", properties.collect());
         text.push_str(&section("Faults, how often each class changed something", faults.collect()));
         text.push_str(&section("Sometimes, in how many runs each happened", sometimes.collect()));
-        text.push_str(&section("Per run in which the class was on", floor.collect()));
+        text.push_str(&section(
+            "Per run (classes of faults: where the profile has them on)",
+            floor.collect(),
+        ));
         text
     }
 

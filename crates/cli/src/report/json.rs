@@ -47,7 +47,8 @@ Exit codes; of several scenarios the worst decides:
    1  it is not
    2  usage, bad input, or a place that cannot be written to
    3  an internal error
-   4  vacuous: nothing was violated, but something that was due never happened
+   4  vacuous or incomplete: nothing was violated, but something that was due never happened, or
+      no run was done
   75  interrupted; what was done is reported
 
 With --format json, one object; of several scenarios, one object with the list `campaigns`:
@@ -55,6 +56,7 @@ With --format json, one object; of several scenarios, one object with the list `
   seeds                           those that were run, as A..B
   verdict, exit                   met, not-met, vacuous or interrupted; the exit code
   reasons                         why it is not met, or what it has shown nothing about: sentences
+  too_few_runs                    whether it is met with too few runs to say whether it is vacuous
   end                             complete, enough-failures, time-up or interrupted
   runs, failed                    how many; how many of them broke something that counts
   blocked                         in how many some operation was never answered
@@ -83,13 +85,14 @@ pub(crate) const REPLAY_HELP: &str = "\
 Exit codes; of several traces the worst decides:
   0  reproduced; under --expect gone: the violation is gone
   1  another outcome
-  2  usage or bad input
+  2  usage or bad input; also a trace that was changed by hand
   3  an internal error, or the build that recorded the trace now runs it differently: nondeterminism
 
 With --format json, one object; of several traces, one object with the list `replays`:
   trace, exit                     the file, and the exit code
   outcome                         reproduced, same-violation (another run, the same failure), gone,
-                                  diverged, or unreadable with `error` and no run
+                                  diverged, changed (the file, after it was recorded), or unreadable
+                                  with `error` and no run
   event, recorded, replayed       where the runs diverge, and what each did there
   never_asked                     how many recorded decisions the replay did not ask for
   no_flaws, recorded_tool, recorded_digest

@@ -18,6 +18,8 @@ pub(crate) struct ReplayReport<'a> {
     pub(crate) recorded: &'a Trace,
     pub(crate) replayed: &'a Replayed,
     pub(crate) outcome: &'a Outcome,
+    /// Whether the file was changed.
+    pub(crate) changed: bool,
     pub(crate) flaws: Flaws,
     pub(crate) code: u8,
 }
@@ -40,7 +42,7 @@ impl ReplayReport<'_> {
         };
         let mut document = json!({
             "trace": self.path.display().to_string(),
-            "outcome": word(self.outcome),
+            "outcome": if self.changed { "changed" } else { word(self.outcome) },
             "exit": self.code,
             "no_flaws": self.flaws == Flaws::Removed,
             "event": event,
@@ -58,7 +60,13 @@ impl ReplayReport<'_> {
     }
 
     pub(crate) fn human(&self) -> String {
-        let mut text = format!("{}: {}{}\n", self.path.display(), self.outcome, self.without());
+        let outcome = match self.outcome {
+            Outcome::Diverged { event, .. } if self.changed => {
+                format!("this file was changed: event {event} is not what its digest stands for")
+            }
+            outcome => outcome.to_string(),
+        };
+        let mut text = format!("{}: {outcome}{}\n", self.path.display(), self.without());
         match (self.outcome, &self.replayed.trace.verdict.judgement) {
             (Outcome::Reproduced | Outcome::SameViolation, Judgement::Violated(violation)) => {
                 let told = format!("{}: {}", violation.property, violation.detail);

@@ -120,6 +120,7 @@ impl RunReport<'_> {
         };
         match (self.expected, self.met) {
             (Expected::Holds, _) => what,
+            (Expected::Blocks, true) => "blocked, as expected".to_string(),
             (_, true) => format!("{what}, as expected"),
             (expected, false) => {
                 format!("{what}, but the scenario expects that it {}", expected_text(expected))

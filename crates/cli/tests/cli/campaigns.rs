@@ -109,6 +109,83 @@ fn what_never_happened_makes_a_campaign_vacuous() {
 }
 
 #[test]
+fn a_campaign_of_no_run_is_vacuous() {
+    let folder = folder();
+    let calm = "# Nothing fits into a nanosecond.\nprotocol = \"raft\"\nnodes = 3\nduration = \"1s\"\n";
+    fs::write(folder.path().join("calm.toml"), calm).expect("there is room");
+    let (report, code) = json(folder.path(), "campaign calm.toml --for 1ns");
+    assert_eq!((code, &report["verdict"], &report["runs"]), (4, &value!("vacuous"), &value!(0)));
+    assert_eq!(report["reasons"], value!(["no run was done"]));
+    let told = text(folder.path(), "campaign calm.toml --for 1ns", 4);
+    assert!(told.starts_with("calm.toml, seeds 0..0: VACUOUS: no run was done\n"), "{told}");
+    // Nor does it disappoint an expectation.
+    text(folder.path(), "campaign raft/figure-8 --flaw raft/commit-old-term --for 1ns", 4);
+}
+
+#[test]
+fn too_few_runs_to_be_vacuous_are_told() {
+    let folder = folder();
+    let sentence = "  too few runs to say whether it is vacuous: that takes 1,000\n";
+    assert!(text(folder.path(), "campaign raft/chaos --seeds 0..10", 0).contains(sentence));
+    let (few, _) = json(folder.path(), "campaign paxos/chaos --seeds 0..999");
+    let (enough, _) = json(folder.path(), "campaign paxos/chaos --seeds 0..1000");
+    assert_eq!((&few["too_few_runs"], &enough["too_few_runs"]), (&value!(true), &value!(false)));
+    // A scenario that owes nothing is never vacuous for it.
+    let calm = "# A calm sea.\nprotocol = \"raft\"\nnodes = 3\nduration = \"1s\"\n";
+    fs::write(folder.path().join("calm.toml"), calm).expect("there is room");
+    assert_eq!(json(folder.path(), "campaign calm.toml --seeds 0..10").0["too_few_runs"], false);
+}
+
+#[test]
+fn a_property_that_was_never_evaluated_makes_a_campaign_vacuous() {
+    let folder = folder();
+    let brief = "# Over before anything is sent.\nprotocol = \"raft\"\nnodes = 3\nduration = \"1ms\"\nhealing = \"1ms\"\n";
+    fs::write(folder.path().join("brief.toml"), brief).expect("there is room");
+    let told = text(folder.path(), "campaign brief.toml --seeds 0..100", 4);
+    assert!(told.contains("  - election-safety was never evaluated\n"), "{told}");
+    text(folder.path(), "campaign brief.toml --seeds 0..99", 0);
+}
+
+#[test]
+fn other_pins_are_other_files() {
+    let folder = folder();
+    let mut names = std::collections::BTreeSet::new();
+    for pins in ["", "--set nodes=3", "--set nodes=5"] {
+        let (report, _) = json(
+            folder.path(),
+            &format!("campaign paxos/chaos --flaw paxos/own-value --seeds 0..60 --no-shrink {pins}"),
+        );
+        let written = report["violations"].as_array().expect("it is a list").iter();
+        let fresh = written.filter(|it| names.insert(it["trace"].to_string())).count();
+        assert_eq!(Some(fresh), report["violations"].as_array().map(Vec::len), "{pins}");
+        assert!(fresh > 0, "{pins}");
+    }
+}
+
+#[test]
+fn a_run_that_is_to_block_says_so() {
+    let folder = folder();
+    let prose = "# Two of three are gone before anything is asked.\nprotocol = \"raft\"\nnodes = 3\nduration = \"1s\"\nhealing = \"0ms\"\n";
+    let crash = |node: &str| format!("[[fault]]\nat = \"0ms\"\ncrash = \"{node}\"\n");
+    let rest = "[workload]\nclients = 1\noperations = 3\n[[expect]]\nblocks = true\n";
+    let scenario = format!("{prose}{}{}{rest}", crash("n1"), crash("n2"));
+    fs::write(folder.path().join("gone.toml"), scenario).expect("there is room");
+    let told = text(folder.path(), "run gone.toml", 0);
+    assert!(told.starts_with("gone.toml, seed 0: blocked, as expected\n"), "{told}");
+    // What blocks may leave a property nothing to judge.
+    let told = text(folder.path(), "campaign gone.toml --seeds 0..100", 0);
+    assert!(told.contains("blocked, as expected, in 100 of 100 runs"), "{told}");
+}
+
+#[test]
+fn exit_codes_and_floors_are_named_alike() {
+    let folder = folder();
+    assert!(text(folder.path(), "campaign --help", 0).contains("4  vacuous or incomplete"));
+    let told = text(folder.path(), "campaign raft/chaos --seeds 0..2", 0);
+    assert!(told.contains("Per run (classes of faults: where the profile has them on)"), "{told}");
+}
+
+#[test]
 fn several_scenarios_are_one_document() {
     let (report, code) = json(folder().path(), "campaign raft/calm paxos/calm --seeds 0..3");
     assert_eq!(code, 0);

@@ -84,7 +84,7 @@ fn a_run_that_holds_is_replayed_but_not_shrunk() {
 }
 
 #[test]
-fn a_trace_that_this_build_runs_differently_ends_with_3() {
+fn a_trace_that_somebody_changed_ends_with_2() {
     let folder = folder();
     let trace = fs::read_to_string(folder.path().join(found(folder.path()))).expect("it was written");
     // The third event is said to have happened to another node.
@@ -95,16 +95,114 @@ fn a_trace_that_this_build_runs_differently_ends_with_3() {
     assert_ne!(changed[3], lines[3], "{}", lines[3]);
     fs::write(folder.path().join("changed.jsonl"), changed.join("\n") + "\n").expect("there is room");
     let (replay, code) = json(folder.path(), "replay changed.jsonl");
-    assert_eq!((code, &replay["outcome"], &replay["event"]), (3, &value!("diverged"), &value!(3)));
-    let told = text(folder.path(), "replay changed.jsonl", 3);
-    assert!(
-        told.contains("diverged at event 3") && told.contains("recorded  ") && told.contains("replayed  ")
-    );
+    assert_eq!((code, &replay["outcome"], &replay["event"]), (2, &value!("changed"), &value!(3)));
+    let told = text(folder.path(), "replay changed.jsonl", 2);
+    assert!(told.contains("this file was changed: event 3 is not what its digest stands for"), "{told}");
+    assert!(told.contains("recorded  ") && told.contains("replayed  "), "{told}");
     // Another version may tell events in other words; which node they happen to is no word.
     let elsewhere =
         changed.join("\n").replace(concat!("\"tool\":\"", env!("CARGO_PKG_VERSION")), "\"tool\":\"0.0.9");
     fs::write(folder.path().join("elsewhere.jsonl"), elsewhere + "\n").expect("there is room");
     assert!(text(folder.path(), "replay elsewhere.jsonl", 1).contains("diverged"));
+}
+
+#[test]
+fn a_trace_that_this_build_runs_differently_ends_with_3() {
+    let folder = folder();
+    let (run, _) = json(folder.path(), "run raft/calm --trace calm.jsonl");
+    let trace = fs::read_to_string(folder.path().join("calm.jsonl")).expect("it was written");
+    let digest = run["digest"].as_str().expect("digests are strings");
+    let other = trace.replace(digest, "0123456789abcdef");
+    assert_ne!(other, trace);
+    fs::write(folder.path().join("calm.jsonl"), other).expect("there is room");
+    let told = text(folder.path(), "replay calm.jsonl", 3);
+    assert!(told.contains("diverged") && told.contains("nondeterminism"), "{told}");
+}
+
+/// What lies in a folder, with what kind of thing it is.
+fn things(folder: &Path) -> Vec<(std::ffi::OsString, fs::FileType)> {
+    let entries = fs::read_dir(folder).expect("it is there").map(|entry| entry.expect("it can be read"));
+    let mut things: Vec<_> =
+        entries.map(|it| (it.file_name(), it.file_type().expect("it has one"))).collect();
+    things.sort_by(|(one, _), (other, _)| one.cmp(other));
+    things
+}
+
+#[cfg(unix)]
+#[test]
+fn only_regular_files_are_replaced() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("directory")).expect("there is room");
+    let _listener = std::os::unix::net::UnixListener::bind(at("socket")).expect("there is room");
+    for (target, link) in [
+        ("socket", "to-socket"),
+        ("directory", "to-directory"),
+        ("circle-2", "circle-1"),
+        ("circle-1", "circle-2"),
+    ] {
+        std::os::unix::fs::symlink(target, at(link)).expect("there is room");
+    }
+    let trace = found(folder.path());
+    let before = things(folder.path());
+    for name in ["directory", "socket", "to-socket", "to-directory"] {
+        let said = complaint(folder.path(), &["run", "raft/calm", "--trace", name]);
+        assert!(said.contains("other than a regular file"), "{said}");
+        let said = complaint(folder.path(), &["shrink", &trace, "-o", name]);
+        assert!(said.contains("other than a regular file"), "{said}");
+    }
+    let said = complaint(folder.path(), &["run", "raft/calm", "--trace", "circle-1"]);
+    assert!(said.contains("lead nowhere"), "{said}");
+    assert_eq!(things(folder.path()), before, "nothing is touched");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_symbolic_link_leads_to_is_written() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("below")).expect("there is room");
+    fs::write(at("below/old.jsonl"), "old").expect("there is room");
+    let links = [("below/old.jsonl", "link"), ("link", "link-to-link"), ("below/new.jsonl", "dangling")];
+    for (target, link) in links {
+        std::os::unix::fs::symlink(target, at(link)).expect("there is room");
+    }
+    for (link, target) in [("link-to-link", "below/old.jsonl"), ("dangling", "below/new.jsonl")] {
+        text(folder.path(), &format!("run raft/calm --trace {link}"), 0);
+        assert!(at(link).is_symlink() && !at(target).is_symlink(), "{link}");
+        text(folder.path(), &format!("replay {target}"), 0);
+    }
+    assert!(at("link").is_symlink());
+}
+
+#[test]
+fn what_is_read_is_not_written_over() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let trace = found(folder.path());
+    fs::copy(at(&trace), at("own.jsonl")).expect("there is room");
+    fs::write(at("own.toml"), "# Nothing.\nprotocol = \"paxos\"\nnodes = 3\nduration = \"20ms\"\n")
+        .expect("there is room");
+    let bytes = || ["own.toml", "own.jsonl"].map(|name| fs::read(at(name)).expect("it is there"));
+    let before = bytes();
+    let commands: [&[&str]; 4] = [
+        &["run", "own.toml", "--trace", "own.toml"],
+        &["run", "own.toml", "--trace", "./quarrel-out/../own.toml"],
+        &["run", "paxos/chaos", "--plan", "own.jsonl", "--trace", "own.jsonl"],
+        &["shrink", "own.jsonl", "-o", "./own.jsonl"],
+    ];
+    for command in commands {
+        assert!(complaint(folder.path(), command).contains("this is what is read"), "{command:?}");
+    }
+    assert_eq!(bytes(), before);
+}
+
+#[test]
+fn a_name_that_begins_with_a_hyphen_is_suggested_as_a_path() {
+    let folder = folder();
+    let told = text(folder.path(), "run raft/calm --trace=-x.jsonl", 0);
+    assert!(told.contains("quarrel replay ./-x.jsonl"), "{told}");
+    text(folder.path(), "replay ./-x.jsonl", 0);
 }
 
 #[test]

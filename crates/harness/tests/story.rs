@@ -154,10 +154,7 @@ fn the_other_flaws_of_raft_are_told() {
 fn the_flaws_of_paxos_are_told() {
     check_flaw("paxos/own-value", &["accept v", "in ballot", "two values are chosen"]);
     check_flaw("paxos/no-accept-check", &["accept v", "promise", "two values are chosen"]);
-    check_flaw(
-        "paxos/acceptor-amnesia-promise",
-        &["crash", "restart", "accept v", "two values are chosen"],
-    );
+    check_flaw("paxos/acceptor-amnesia-promise", &["crash", "restart", "accept v", "two values are chosen"]);
 }
 
 #[test]

@@ -85,6 +85,8 @@ fn check_flaws<P: Subject>(config: &P::Config, flaws: &[String]) -> Result<(), S
 pub(crate) struct Filed<P: Subject> {
     pub(crate) schedule: Schedule<P>,
     pub(crate) origin: Origin,
+    /// The limit that the file asks for. Runs may have a lower one; files keep theirs.
+    pub(crate) events_max: u64,
     /// What the file says came out.
     pub(crate) expected: Option<Violation>,
 }
@@ -117,12 +119,13 @@ impl<P: Subject> Filed<P> {
         let operations = operations.collect::<Result<_, InputError>>()?;
         let (mut world, decisions) = (header.world.clone(), header.decisions.clone());
         // A replay keeps every event: a file must not be able to ask for more than memory holds.
-        world.limits.events_max =
-            world.limits.events_max.min(EVENTS_MAX.max(header.events.saturating_mul(2)));
+        let events_max = world.limits.events_max;
+        world.limits.events_max = events_max.min(EVENTS_MAX.max(header.events.saturating_mul(2)));
         let (scenario, flaws) = (header.scenario.clone(), header.flaws.clone());
         Ok(Self {
             schedule: Schedule { world, config, operations, decisions },
             origin: Origin { scenario, seed: header.seed, flaws },
+            events_max,
             expected: match &trace.verdict.judgement {
                 Judgement::Held => None,
                 Judgement::Violated(violation) => Some(violation.clone()),
@@ -133,19 +136,23 @@ impl<P: Subject> Filed<P> {
 
 impl<P: Subject> Case for Filed<P> {
     fn replay(&self, flaws: Flaws) -> Replayed {
-        match flaws {
+        let mut replayed = match flaws {
             Flaws::Kept => run_and_file(&self.schedule, &self.origin),
             Flaws::Removed => {
                 let config = P::without_flaws(self.schedule.config.clone());
                 let origin = Origin { flaws: Vec::new(), ..self.origin.clone() };
                 run_and_file(&Schedule { config, ..self.schedule.clone() }, &origin)
             }
-        }
+        };
+        replayed.trace.header.world.limits.events_max = self.events_max;
+        replayed
     }
 
     fn shrink(&self, stop: &dyn Fn() -> bool) -> Option<Shrunk> {
         let violation = self.expected.as_ref()?;
-        Some(shrink_and_file(self.schedule.clone(), violation, &self.origin, stop))
+        let mut shrunk = shrink_and_file(self.schedule.clone(), violation, &self.origin, stop);
+        shrunk.trace.header.world.limits.events_max = self.events_max;
+        Some(shrunk)
     }
 }
 

@@ -77,6 +77,15 @@ impl Dice {
         self.resolve(draw, Self::log_between)
     }
 
+    /// Resolves a draw of yes or no: one of a list, or else even.
+    pub fn flag(&mut self, draw: &Draw<bool>) -> bool {
+        match draw {
+            Draw::Fixed(flag) => *flag,
+            Draw::OneOf(flags) => *self.pick(flags),
+            Draw::Between(..) | Draw::Chance { .. } => self.chance(500_000),
+        }
+    }
+
     fn resolve<T: Copy + Into<u64> + TryFrom<u64>>(
         &mut self,
         draw: &Draw<T>,

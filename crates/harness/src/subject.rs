@@ -32,6 +32,9 @@ pub trait Subject: Protocol {
 
     /// The configuration of one run of `nodes` nodes with these flaws switched on (known names, without the
     /// protocol's own).
+    ///
+    /// # Panics
+    /// May panic when a flaw is unknown; [`Registry::trial`](crate::registry::Registry::trial) refuses those.
     fn configure(options: &Self::Options, nodes: u8, flaws: &[&str], dice: &mut Dice) -> Self::Config;
 
     /// The same configuration with every deliberate defect switched off.

@@ -210,7 +210,8 @@ impl<P: Subject> Campaign<P> {
         let mut text = format!("{} {}: {why}\n", P::NAME, conclusion.scenario);
         let folder = self.out.clone().unwrap_or_else(files::default_folder);
         for (position, failure) in conclusion.findings.failures.iter().enumerate() {
-            let name = files::trace_name(&failure.trace, &failure.group.violation.property);
+            let property = &failure.group.violation.property;
+            let name = files::trace_name(&failure.trace, property, self.scenario.pins());
             let path = folder.join(name);
             // The working folder of a test is its package's, which is not where somebody reads this.
             let path = std::path::absolute(&path).unwrap_or(path);

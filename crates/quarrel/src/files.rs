@@ -166,14 +166,9 @@ fn about(path: &Path, message: impl Into<String>) -> InputError {
 
 /// `raft-chaos-commit-old-term-leader-completeness-17.jsonl`: the name of the trace that tells of this property. A run
 /// fails in one way, so property and seed tell signatures apart.
+/// Other pinned values, another name.
 #[must_use]
-pub fn trace_name(trace: &Trace, property: &str) -> String {
-    pinned_trace_name(trace, property, &[])
-}
-
-/// As [`trace_name`], of a campaign with pinned values: other pins, another name.
-#[must_use]
-pub fn pinned_trace_name(trace: &Trace, property: &str, pins: &[(String, String)]) -> String {
+pub fn trace_name(trace: &Trace, property: &str, pins: &[(String, String)]) -> String {
     let header = &trace.header;
     let protocol = header.protocol.as_str();
     let bare = |name: &str| name.strip_prefix(protocol).unwrap_or(name).to_string();

@@ -108,6 +108,11 @@ impl Scenario {
         text
     }
 
+    /// What was pinned, key and value.
+    pub(crate) fn pins(&self) -> &[(String, String)] {
+        &self.sets
+    }
+
     pub(crate) fn read(&self, protocol: &str) -> Result<quarrel_formats::Scenario, InputError> {
         let file = format!("{}.toml", self.name);
         for class in &self.without {

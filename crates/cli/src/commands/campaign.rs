@@ -91,7 +91,7 @@ fn one(
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(OUT));
     let told = findings.failures.iter().map(|failure| {
         let property = &failure.group.violation.property;
-        let path = out.join(files::pinned_trace_name(&failure.trace, property, &arguments.on_trial.sets));
+        let path = out.join(files::trace_name(&failure.trace, property, &arguments.on_trial.sets));
         let written = files::create_folder(&out).and_then(|()| files::write_trace(&path, &failure.trace));
         Told::new(failure, written.map(|()| path).map_err(|error| complain(&error.to_string())).ok())
     });

@@ -48,18 +48,14 @@ impl Subject for Paxos {
 
     fn configure(options: &Options, nodes: u8, flaws: &[&str], dice: &mut Dice) -> Config {
         let names: Vec<String> = flaws.iter().map(ToString::to_string).collect();
-        let flexible = match &options.flexible {
-            Draw::Fixed(flag) => *flag,
-            Draw::OneOf(flags) => *dice.pick(flags),
-            Draw::Between(..) | Draw::Chance { .. } => dice.chance(500_000),
-        };
+        let flexible = dice.flag(&options.flexible);
         Config {
             attempt_timeout: options.attempt_timeout,
             backoff: options.backoff,
             inquiry_timeout: options.inquiry_timeout,
             backoff_doublings_max: dice.count(&options.backoff_doublings).unwrap_or(0),
             quorum: if flexible { draw_quorum(nodes, dice) } else { Quorum::majority(usize::from(nodes)) },
-            flaws: FlawSet::from_names(&names).unwrap_or_default(),
+            flaws: FlawSet::from_names(&names).expect("a trial checks the names of flaws"),
         }
     }
 

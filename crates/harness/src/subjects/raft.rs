@@ -63,12 +63,8 @@ impl Subject for Raft {
             entries_in_flight_max: dice
                 .count(&options.entries_in_flight)
                 .unwrap_or(least(&options.entries_in_flight)),
-            noop_on_election: match &options.no_op {
-                Draw::Fixed(flag) => *flag,
-                Draw::OneOf(flags) => *dice.pick(flags),
-                Draw::Between(..) | Draw::Chance { .. } => dice.chance(500_000),
-            },
-            flaws: FlawSet::from_names(&names).unwrap_or_default(),
+            noop_on_election: dice.flag(&options.no_op),
+            flaws: FlawSet::from_names(&names).expect("a trial checks the names of flaws"),
         }
     }
 

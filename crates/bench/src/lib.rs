@@ -9,6 +9,7 @@
 use std::time::Instant;
 
 use quarrel_formats::Scenario;
+use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::{Registry, Trial};
 
 /// The scenario, as it is in the checkout.
@@ -27,7 +28,7 @@ pub fn standard_unit(seconds: u64) -> Box<dyn Trial> {
     let file = "scenarios/raft/standard-unit.toml";
     let scenario = Scenario::parse("raft/standard-unit", file, text.as_bytes());
     let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
-    Registry::standard().trial(scenario, &[]).unwrap_or_else(|error| panic!("{error}"))
+    Registry::standard().trial(scenario, &[], Judges::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What one repetition did, and how long it took.

@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// Tell what happened in a trace.
     #[command(after_long_help = crate::report::json::VIEW_HELP)]
     View(ViewArguments),
+    /// Say whether a client history, from anywhere, is linearizable.
+    #[command(after_long_help = crate::report::check_help::CHECK_HELP)]
+    Check(CheckArguments),
     /// List what there is.
     #[command(after_long_help = crate::report::json::LIST_HELP)]
     List(ListArguments),
@@ -58,6 +61,27 @@ pub(crate) struct TrialArguments {
     /// Pin a value that the scenario draws, such as `nodes=5` or `network.loss=0`. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_set)]
     pub(crate) sets: Vec<(String, String)>,
+    /// Who judges: everybody, or only clients, by what they were told and whether they were answered.
+    #[arg(long, value_enum, value_name = "WHO", default_value = "all")]
+    pub(crate) oracle: Oracle,
+}
+
+/// Who judges.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Oracle {
+    /// Every property, those of the protocol's inside included.
+    All,
+    /// Only linearizability, durability, liveness, panics and limits.
+    Clients,
+}
+
+impl From<Oracle> for quarrel_formats::trace::Oracle {
+    fn from(oracle: Oracle) -> Self {
+        match oracle {
+            Oracle::All => Self::All,
+            Oracle::Clients => Self::Clients,
+        }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -75,6 +99,9 @@ pub(crate) struct RunArguments {
     /// Write the run as a trace to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+    /// Write what clients saw to this file, in the format of `check`.
+    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
+    pub(crate) history: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -143,6 +170,45 @@ pub(crate) struct ViewArguments {
     /// A space-time diagram: a column for each node.
     #[arg(long)]
     pub(crate) diagram: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArguments {
+    /// A history: JSON lines.
+    pub(crate) history: PathBuf,
+    /// What the clients asked.
+    #[arg(long, value_enum, value_name = "MODEL")]
+    pub(crate) model: Model,
+    /// How many steps the search may take. [default: 100000000, for a queue 10000000]
+    #[arg(long, value_name = "N")]
+    pub(crate) budget: Option<u64>,
+    /// Accept processes that ask again after an `info`; what they lost stays unknown.
+    #[arg(long)]
+    pub(crate) reuse_processes: bool,
+}
+
+/// What a history is checked against.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Model {
+    /// Registers: read, write, cas.
+    Register,
+    /// Texts by key: get, put, append.
+    Kv,
+    /// Accounts: transfer, read.
+    Bank,
+    /// Locks: acquire, release.
+    Lock,
+    /// Queues: enqueue, dequeue.
+    Queue,
+}
+
+impl CheckArguments {
+    /// The budget that was asked for, or one that a machine of today has the time and the memory for: the states of
+    /// a queue are as long as the queue.
+    pub(crate) fn budget(&self) -> u64 {
+        let usual = if self.model == Model::Queue { 10_000_000 } else { 100_000_000 };
+        self.budget.unwrap_or(usual)
+    }
 }
 
 #[derive(Args, Debug)]

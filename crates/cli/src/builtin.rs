@@ -33,11 +33,23 @@ pub(crate) const ALL: &[Builtin] = table![
     "raft/lossy-network",
     "raft/crash-storm",
     "raft/flapping-link",
+    "raft/stale-read",
+    "raft/power-loss",
+    "raft/sessions-exactly-once",
+    "raft/lock-late-release",
+    "raft/split-vote-for-ever",
+    "raft/slow-but-alive",
+    "raft/retry-storm",
+    "raft/bank",
+    "raft/tickets",
+    "raft/lock",
     "paxos/calm",
     "paxos/chaos",
     "paxos/duelling-proposers",
     "paxos/acceptor-restarts",
     "paxos/minority",
+    "paxos/duelling-proposers-livelock",
+    "paxos/back-off-ends-the-duel",
 ];
 
 /// The built-in scenario of that name.

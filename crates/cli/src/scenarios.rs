@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use quarrel::files;
 use quarrel_formats::Scenario;
+use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::{Registry, Trial};
 
 use crate::args::TrialArguments;
@@ -32,7 +33,7 @@ pub(crate) fn prepare(registry: &Registry, given: &str, asked: &TrialArguments) 
     // The protocol is checked before its flaws: without it, there are none.
     scenario.check(&registry.vocabulary())?;
     let flaws = check_flaws(registry, &scenario, &asked.flaws)?;
-    let trial = registry.trial(scenario, &flaws)?;
+    let trial = registry.trial(scenario, &flaws, Judges::of(asked.oracle.into()))?;
     Ok(Prepared { given: given.to_string(), file, trial })
 }
 

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use quarrel_formats::Scenario;
+use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::Registry;
 
 /// Each scenario with the number of seeds, from 0.
@@ -26,7 +27,9 @@ fn digests_are_those_on_file() {
     for (name, seeds) in CAMPAIGNS {
         let bytes = std::fs::read(root.join("../../scenarios").join(format!("{name}.toml"))).expect(name);
         let scenario = Scenario::parse(name, name, &bytes).unwrap_or_else(|error| panic!("{error}"));
-        let trial = Registry::standard().trial(scenario, &[]).unwrap_or_else(|error| panic!("{error}"));
+        let trial = Registry::standard()
+            .trial(scenario, &[], Judges::default())
+            .unwrap_or_else(|error| panic!("{error}"));
         let tallies = trial.batch(0..seeds, &|| false);
         writeln!(found, "{name} 0..{seeds} {:016x} {} events", tallies.digest, tallies.events)
             .expect("a string grows");

@@ -8,10 +8,11 @@ use std::fmt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
 
+use quarrel::NoService;
 use quarrel_formats::scenario::Complaint;
 use quarrel_harness::dice::Dice;
 use quarrel_harness::registry::Registry;
-use quarrel_harness::{NoInvariants, RawOptions, Subject};
+use quarrel_harness::{Asker, NoInvariants, RawOptions, Setting, Subject};
 use quarrel_protocol::{
     Announcement, Answer, ClientReply, Effects, Fingerprint, Fingerprinter, Input, Kinded, Message, NodeId,
     Nothing, Protocol, Summary,
@@ -91,7 +92,7 @@ impl Protocol for Echo {
     }
 
     fn step(&mut self, input: Input<Self>, effects: &mut Effects<Self>) {
-        if let Input::Request { client, id, request } = input {
+        if let Input::Request { client, id, request, .. } = input {
             assert_ne!(request.0, FATAL, "this word is too much");
             effects.reply(client, id, request);
         }
@@ -107,17 +108,19 @@ impl Protocol for Echo {
 impl Subject for Echo {
     type Invariants = NoInvariants;
     type Properties = NoInvariants;
+    /// Whatever is answered is right.
+    type Service = NoService;
     type Options = ();
 
     fn options(_: &RawOptions) -> Result<(), Complaint> {
         Ok(())
     }
 
-    fn configure((): &(), _: u8, _: &[&str], _: &mut Dice) {}
+    fn configure((): &(), _: Setting<'_>, _: &mut Dice) {}
 
-    fn request(number: u32) -> Word {
-        assert!(number < WORDS, "there are no more words");
-        Word(u64::from(number))
+    fn request(asker: &mut Asker<'_>) -> Word {
+        assert!(asker.number < WORDS, "there are no more words");
+        Word(u64::from(asker.number))
     }
 }
 

@@ -4,32 +4,144 @@
 //! `cargo xtask bless` finds and shrinks them anew.
 #![allow(clippy::disallowed_methods, reason = "tests read and bless the traces")]
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::atomic::AtomicBool;
 
 use quarrel::engine::{self, Orders};
 use quarrel_formats::Scenario;
-use quarrel_formats::trace::{Judgement, Outcome, Trace, compare};
+use quarrel_formats::trace::{FORMAT, Judgement, Oracle, Outcome, Trace, compare};
 use quarrel_harness::case::{Flaws, items};
+use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::Registry;
 use quarrel_harness::story;
 use quarrel_protocol::PropertyKind;
 
-/// A flaw's trace, and the words that its story must have: what makes someone who knows the paper nod.
-const FLAWS: [(&str, &[&str]); 8] = [
-    ("raft/vote-not-persisted.jsonl", &["are both elected leader of term", "crash"]),
-    ("raft/commit-old-term.jsonl", &["commits up to", "is elected leader", "without it"]),
-    ("raft/no-uptodate-check.jsonl", &["commits up to", "is elected leader", "without it"]),
-    ("raft/dup-vote-counted.jsonl", &["is elected leader", "without it"]),
-    ("raft/unconditional-truncate.jsonl", &["commits up to", "is elected leader", "without it"]),
-    ("paxos/own-value.jsonl", &["promise", "accept", "chosen"]),
-    ("paxos/no-accept-check.jsonl", &["promise", "accept", "chosen"]),
-    ("paxos/acceptor-amnesia-promise.jsonl", &["promise", "accept", "crash"]),
+/// One trace: how a flaw was found, and the words that its story must have, which make someone who knows the paper nod.
+struct Kept {
+    /// The file, under `traces/`.
+    file: &'static str,
+    /// The flaw that made it.
+    flaw: &'static str,
+    /// Who found it.
+    jury: Oracle,
+    /// By what.
+    kind: PropertyKind,
+    /// In which scenario; its protocol's chaos unless it says so.
+    scenario: Option<&'static str>,
+    /// With how many rounds of patience for a core that must come back: the fewer, the shorter the trace.
+    rounds: Option<&'static str>,
+    /// Within which seeds.
+    seeds: Range<u64>,
+    words: &'static [&'static str],
+}
+
+const fn paper(file: &'static str, flaw: &'static str, words: &'static [&'static str]) -> Kept {
+    let (jury, kind) = (Oracle::All, PropertyKind::Paper);
+    Kept { file, flaw, jury, kind, scenario: None, rounds: None, seeds: 0..10_000, words }
+}
+
+/// Found by clients alone.
+const fn clients(
+    file: &'static str,
+    flaw: &'static str,
+    seeds: Range<u64>,
+    words: &'static [&'static str],
+) -> Kept {
+    let (jury, kind) = (Oracle::Clients, PropertyKind::Client);
+    Kept { file, flaw, jury, kind, scenario: None, rounds: None, seeds, words }
+}
+
+const fn liveness(
+    file: &'static str,
+    flaw: &'static str,
+    scenario: &'static str,
+    words: &'static [&'static str],
+) -> Kept {
+    let (jury, kind) = (Oracle::Clients, PropertyKind::Liveness);
+    Kept { file, flaw, jury, kind, scenario: Some(scenario), rounds: Some("2"), seeds: 0..100, words }
+}
+
+const FLAWS: [Kept; 19] = [
+    paper(
+        "raft/vote-not-persisted.jsonl",
+        "raft/vote-not-persisted",
+        &["are both elected leader of term", "crash"],
+    ),
+    paper(
+        "raft/commit-old-term.jsonl",
+        "raft/commit-old-term",
+        &["commits up to", "is elected leader", "without it"],
+    ),
+    paper(
+        "raft/no-uptodate-check.jsonl",
+        "raft/no-uptodate-check",
+        &["commits up to", "is elected leader", "without it"],
+    ),
+    paper("raft/dup-vote-counted.jsonl", "raft/dup-vote-counted", &["is elected leader"]),
+    paper(
+        "raft/unconditional-truncate.jsonl",
+        "raft/unconditional-truncate",
+        &["commits up to", "is elected leader", "without it"],
+    ),
+    paper("raft/commit-beyond-match.jsonl", "raft/commit-beyond-match", &["applies", "but"]),
+    paper("raft/ack-before-fsync.jsonl", "raft/ack-before-fsync", &["crash", "un-synced"]),
+    paper("paxos/own-value.jsonl", "paxos/own-value", &["promise", "accept", "chosen"]),
+    paper("paxos/no-accept-check.jsonl", "paxos/no-accept-check", &["promise", "accept", "chosen"]),
+    paper(
+        "paxos/acceptor-amnesia-promise.jsonl",
+        "paxos/acceptor-amnesia-promise",
+        &["promise", "accept", "crash"],
+    ),
+    clients(
+        "raft/vote-not-persisted-clients.jsonl",
+        "raft/vote-not-persisted",
+        0..30_000,
+        &["was told", "hears from"],
+    ),
+    clients(
+        "raft/commit-old-term-clients.jsonl",
+        "raft/commit-old-term",
+        0..30_000,
+        &["was told", "hears from"],
+    ),
+    clients(
+        "raft/commit-beyond-match-clients.jsonl",
+        "raft/commit-beyond-match",
+        0..3_000,
+        &["was told", "hears from"],
+    ),
+    clients("raft/read-local-leader.jsonl", "raft/read-local-leader", 0..300, &["was told", "hears from"]),
+    clients("raft/forget-sessions.jsonl", "raft/forget-sessions", 0..300, &["was told", "hears from"]),
+    liveness(
+        "raft/stop-commit-scan.jsonl",
+        "raft/stop-commit-scan",
+        "raft/chaos",
+        &["had healed", "which a quorum holds"],
+    ),
+    liveness(
+        "raft/identical-timeouts.jsonl",
+        "raft/identical-timeouts",
+        "raft/split-vote-for-ever",
+        &["had healed", "votes in term"],
+    ),
+    liveness(
+        "paxos/accept-strict-gt.jsonl",
+        "paxos/accept-strict-gt",
+        "paxos/chaos",
+        &["had healed", "acceptances of"],
+    ),
+    liveness(
+        "paxos/duelling-no-backoff.jsonl",
+        "paxos/duelling-no-backoff",
+        "paxos/back-off-ends-the-duel",
+        &["had healed", "same"],
+    ),
 ];
 
-/// One golden trace of each format ever written: format/1.jsonl.
-const FORMATS: [&str; 1] = ["format/1.jsonl"];
+/// One golden trace of each format ever written.
+const FORMATS: [&str; 2] = ["format/1.jsonl", "format/2.jsonl"];
 
 /// The most items of one trace, and of the median one.
 const ITEMS_MAX: usize = 24;
@@ -43,24 +155,29 @@ fn read(name: &str) -> Trace {
     let path = root().join("traces").join(name);
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let trace = Trace::parse(name, &bytes).unwrap_or_else(|error| panic!("{error}"));
-    assert!(trace.to_bytes() == bytes, "{name} is not what writing it gives");
+    let is_current = trace.header.format == FORMAT;
+    assert!(!is_current || trace.to_bytes() == bytes, "{name} is not what writing it gives");
     trace
 }
 
-/// Finds the flaw in its protocol's chaos, as `quarrel campaign <protocol>/chaos --flaw <flaw>` does.
-fn find(flaw: &str) -> Trace {
+/// Finds the flaw, as `quarrel campaign <protocol>/chaos --flaw <flaw>` does.
+fn find(kept: &Kept) -> Trace {
+    let flaw = kept.flaw;
     let (protocol, _) = flaw.split_once('/').expect("a flaw has a protocol");
-    let name = format!("{protocol}/chaos");
+    let name = kept.scenario.map_or_else(|| format!("{protocol}/chaos"), ToString::to_string);
     let file = root().join("scenarios").join(format!("{name}.toml"));
     let bytes = std::fs::read(&file).expect("the scenario is there");
-    let scenario = Scenario::parse(&name, &name, &bytes).unwrap_or_else(|error| panic!("{error}"));
-    let trial =
-        Registry::standard().trial(scenario, &[flaw.to_string()]).unwrap_or_else(|error| panic!("{error}"));
-    let findings = engine::run(&*trial, &Orders::new(0..10_000), &|_| {}, &AtomicBool::new(false));
-    let found =
-        findings.failures.into_iter().filter(|failure| failure.group.violation.kind == PropertyKind::Paper);
-    let small = found.min_by_key(|failure| items(&failure.trace));
-    small.unwrap_or_else(|| panic!("{flaw} is found within 10,000 seeds")).trace
+    let pins: Vec<(String, String)> =
+        kept.rounds.iter().map(|rounds| ("liveness.rounds".to_string(), rounds.to_string())).collect();
+    let scenario =
+        Scenario::parse_with(&name, &name, &bytes, &pins).unwrap_or_else(|error| panic!("{error}"));
+    let trial = Registry::standard()
+        .trial(scenario, &[flaw.to_string()], Judges::of(kept.jury))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let findings = engine::run(&*trial, &Orders::new(kept.seeds.clone()), &|_| {}, &AtomicBool::new(false));
+    let found = findings.failures.into_iter().filter(|failure| failure.group.violation.kind == kept.kind);
+    let small = found.min_by_key(|failure| (items(&failure.trace), failure.trace.verdict.events));
+    small.unwrap_or_else(|| panic!("{flaw} is found within {:?}", kept.seeds)).trace
 }
 
 /// Finds every trace anew, once, if that is asked for.
@@ -72,14 +189,15 @@ fn bless_if_asked() {
 }
 
 fn bless() {
-    for (file, _) in FLAWS {
-        let trace = find(file.trim_end_matches(".jsonl"));
-        std::fs::write(root().join("traces").join(file), trace.to_bytes()).expect("traces/ can be written");
+    for kept in &FLAWS {
+        let bytes = find(kept).to_bytes();
+        std::fs::write(root().join("traces").join(kept.file), bytes).expect("traces/ can be written");
     }
     // The format's golden trace stays as it is for ever: it is written once.
     let golden = root().join("traces").join(FORMATS[FORMATS.len() - 1]);
     if !golden.exists() {
-        std::fs::copy(root().join("traces").join(FLAWS[0].0), golden).expect("traces/format can be written");
+        std::fs::copy(root().join("traces").join("paxos/own-value.jsonl"), golden)
+            .expect("traces/format can be written");
     }
 }
 
@@ -88,13 +206,17 @@ fn each_flaw_has_a_trace_that_reproduces_and_is_gone_without_it() {
     bless_if_asked();
     let registry = Registry::standard();
     let mut sizes = Vec::new();
-    for (file, words) in FLAWS {
+    for Kept { file, flaw, jury, kind, words, .. } in FLAWS {
         let trace = read(file);
-        assert_eq!(trace.header.flaws, [file.trim_end_matches(".jsonl")], "{file}");
+        assert_eq!(
+            (trace.header.flaws.as_slice(), trace.header.oracle),
+            (&[flaw.to_string()][..], jury),
+            "{file}"
+        );
         let Judgement::Violated(violation) = &trace.verdict.judgement else {
             panic!("{file} violates nothing")
         };
-        assert_eq!(violation.kind, PropertyKind::Paper, "{file} is found by a property of the paper");
+        assert_eq!(violation.kind, kind, "{file} is found by a property that counts so");
         let case = registry.open(file, &trace).unwrap_or_else(|error| panic!("{error}"));
         let kept = case.replay(Flaws::Kept);
         assert_eq!(compare(&trace, &kept.trace), Outcome::Reproduced, "{file}");

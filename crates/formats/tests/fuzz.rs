@@ -5,9 +5,18 @@ mod words;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use quarrel_formats::history::{Object, Reuse, check};
 use quarrel_formats::{InputError, Scenario, Trace};
 
 const FULL: &[u8] = include_bytes!("full.toml");
+const LIVELY: &[u8] = include_bytes!("lively.toml");
+const HISTORIES: [&[u8]; 5] = [
+    include_bytes!("histories/register.jsonl"),
+    include_bytes!("histories/kv.jsonl"),
+    include_bytes!("histories/bank.jsonl"),
+    include_bytes!("histories/lock.jsonl"),
+    include_bytes!("histories/queue.jsonl"),
+];
 
 /// What an error may print at most: a line of message, one of help, and an excerpt.
 const ERROR_BYTES_MAX: usize = 3_000;
@@ -22,6 +31,15 @@ fn read_scenario(bytes: &[u8]) {
     let read =
         Scenario::parse("x", "x.toml", bytes).and_then(|scenario| scenario.check(&words::vocabulary()));
     read.unwrap_or_else(|error| is_short(&error));
+}
+
+fn read_history(bytes: &[u8]) {
+    for object in Object::ALL {
+        for reuse in [Reuse::Refused, Reuse::Accepted] {
+            let checked = check("x.jsonl", bytes, object, reuse, 1_000);
+            checked.map(|_| ()).unwrap_or_else(|error| is_short(&error));
+        }
+    }
 }
 
 fn read_trace(bytes: &[u8]) {
@@ -63,6 +81,7 @@ proptest! {
     fn arbitrary_bytes_are_read_to_an_end(bytes in vec(any::<u8>(), 0..400)) {
         read_scenario(&bytes);
         read_trace(&bytes);
+        read_history(&bytes);
     }
 
     #[test]
@@ -70,17 +89,20 @@ proptest! {
         let bytes = pieces.concat();
         read_scenario(&bytes);
         read_trace(&bytes);
+        read_history(&bytes);
     }
 
     #[test]
     fn arbitrary_text_is_read_to_an_end(text in "\\PC{0,200}") {
         read_scenario(text.as_bytes());
         read_trace(text.as_bytes());
+        read_history(text.as_bytes());
     }
 
     #[test]
     fn a_changed_scenario_is_read_to_an_end(changes in changes()) {
         read_scenario(&changed(FULL, &changes));
+        read_scenario(&changed(LIVELY, &changes));
     }
 
     #[test]
@@ -89,8 +111,15 @@ proptest! {
     }
 
     #[test]
-    fn anything_can_be_set(key in "[a-z.-]{0,20}|network\\.loss|nodes|fault|faults\\.crash\\.every|config\\.x", value in "\\PC{0,30}|[0-9.{}=\\[\\],\"a-z]{0,20}") {
-        let read = Scenario::parse_with("x", "x.toml", FULL, &[(key, value)]);
-        read.map(|_| ()).unwrap_or_else(|error| is_short(&error));
+    fn a_changed_history_is_read_to_an_end(which in 0..HISTORIES.len(), changes in changes()) {
+        read_history(&changed(HISTORIES[which], &changes));
+    }
+
+    #[test]
+    fn anything_can_be_set(key in "[a-z.-]{0,20}|network\\.loss|nodes|fault|faults\\.crash\\.every|config\\.x|workload\\.(machine|keys|closed-loop|think|pending)|liveness(\\.(core|outsiders|stay|rounds))?", value in "\\PC{0,30}|[0-9.{}=\\[\\],\"a-z]{0,20}") {
+        for file in [FULL, LIVELY] {
+            let read = Scenario::parse_with("x", "x.toml", file, &[(key.clone(), value.clone())]);
+            read.map(|_| ()).unwrap_or_else(|error| is_short(&error));
+        }
     }
 }

@@ -7,13 +7,15 @@ use quarrel_formats::Scenario;
 use quarrel_formats::scenario::{
     Draw, Expected, Off, Owes, Raw, Reflex, Strikes, parse_duration, parse_probability, probability_text,
 };
-use quarrel_protocol::{ClientId, NodeId, NodeSet};
+use quarrel_protocol::{ClientId, Lasting, NodeId, NodeSet};
 use quarrel_sim::decision::{DecisionKind, Fate};
 use quarrel_sim::fault::{Action, Shape};
 use quarrel_sim::time::{MILLISECOND, SECOND, Span};
-use quarrel_sim::world::{DelayShape, Reaction, When};
+use quarrel_sim::world::{ClientPolicy, DelayShape, Reaction, When};
+use quarrel_spec::machine::Kind;
 
 const FULL: &str = include_str!("full.toml");
+const LIVELY: &str = include_str!("lively.toml");
 
 fn parse(text: &str) -> Scenario {
     let scenario =
@@ -23,8 +25,12 @@ fn parse(text: &str) -> Scenario {
 }
 
 fn pinned(sets: &[(&str, &str)]) -> Scenario {
+    pinned_in(FULL, sets)
+}
+
+fn pinned_in(text: &str, sets: &[(&str, &str)]) -> Scenario {
     let sets: Vec<_> = sets.iter().map(|&(key, value)| (key.to_string(), value.to_string())).collect();
-    let read = Scenario::parse_with("raft/full", "full.toml", FULL.as_bytes(), &sets);
+    let read = Scenario::parse_with("raft/full", "full.toml", text.as_bytes(), &sets);
     read.unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -48,7 +54,6 @@ fn the_frame_and_the_world_are_read() {
     assert_eq!(scenario.disk.lost_writes_ppm, Draw::Fixed(500_000));
     assert_eq!(scenario.clock.drift_ppm, Draw::Fixed(50_000));
     assert_eq!(scenario.workload.operations.most(), 200);
-    assert_eq!(scenario.workload.policy.attempts_max, 20);
     assert_eq!(scenario.limits.pending_max, 50_000);
     assert_eq!((scenario.floor.nodes_min, scenario.floor.medians["crash"]), (Some(3), 1));
 }
@@ -78,7 +83,7 @@ fn recurring_faults_come_in_the_order_of_their_classes() {
     );
     assert_eq!(scenario.recurring[1].chance_ppm, 1_000_000);
     let leader = scenario.leader.expect("somebody watches");
-    assert_eq!(leader.on, When { node: None, event: "elected".to_string(), fields: vec![], nth: None });
+    assert_eq!(leader.on, [When { node: None, event: "elected".to_string(), fields: vec![], nth: None }]);
     assert_eq!(leader.after_ns, (500_000, 100 * MILLISECOND));
     assert_eq!(leader.actions, [Reflex::Isolate, Reflex::Pause]);
 }
@@ -162,6 +167,87 @@ fn a_set_pins_what_would_be_drawn() {
     assert_eq!(scenario.config["batch"].integer(1..=100_u64), Ok(8));
     assert_eq!(scenario.pins.len(), 7);
     assert_eq!(scenario.pins[1], ("duration".to_string(), "20s".to_string()));
+}
+
+#[test]
+fn what_clients_ask_and_how_is_read() {
+    let workload = parse(FULL).workload;
+    let bank = Kind::from_name("bank").expect("there is a bank");
+    assert_eq!(workload.machines, [Kind::Register, Kind::Kv, bank]);
+    assert_eq!((workload.burst, workload.keys), (Draw::Between(1, 50), Draw::Between(1, 20)));
+    let reads = Draw::Chance { chance_ppm: 500_000, then: Box::new(Draw::Between(100_000, 900_000)) };
+    assert_eq!((workload.reads_ppm, workload.skew_ppm), (reads, Draw::Fixed(500_000)));
+    assert_eq!(workload.closed_loop, Draw::OneOf(vec![true, false]));
+    let think =
+        Draw::Chance { chance_ppm: 500_000, then: Box::new(Draw::Between(MILLISECOND, 50 * MILLISECOND)) };
+    assert_eq!((workload.think_ns, workload.attempts), (think, Draw::Between(1, 20)));
+    assert_eq!((workload.policy.timeout_ns, workload.policy.pending_max), (500 * MILLISECOND, 200));
+    assert_eq!(parse(FULL).operations[0].words.as_deref(), Some("transfer 1 2 5"));
+}
+
+#[test]
+fn what_clients_ask_has_defaults() {
+    let workload = parse(LIVELY).workload;
+    assert_eq!((workload.machines, workload.keys), (vec![Kind::Register], Draw::Fixed(5)));
+    assert_eq!((workload.reads_ppm, workload.skew_ppm), (Draw::Fixed(0), Draw::Fixed(0)));
+    assert_eq!((workload.closed_loop, workload.think_ns), (Draw::Fixed(false), Draw::Fixed(0)));
+    assert_eq!((workload.burst, workload.attempts), (Draw::Fixed(1), Draw::Fixed(20)));
+    assert_eq!((workload.policy, workload.policy.pending_max), (ClientPolicy::default(), 1_000));
+    assert_eq!(parse(LIVELY).operations[0].words, None);
+}
+
+#[test]
+fn what_must_come_back_is_read() {
+    assert_eq!(parse(FULL).recovery, None);
+    let lively = parse(LIVELY);
+    let recovery = lively.recovery.expect("a core must come back");
+    assert_eq!((recovery.core, recovery.outsiders_ppm, recovery.rounds), (None, 250_000, 30));
+    assert_eq!(
+        recovery.stay,
+        [
+            Lasting::Crashed,
+            Lasting::Isolated,
+            Lasting::Mute,
+            Lasting::Deaf,
+            Lasting::Partial,
+            Lasting::Paused
+        ]
+    );
+    assert_eq!(
+        (lively.healing_ns, lively.operations[0].at_ns),
+        (0, 40 * SECOND),
+        "such a run has no fixed end"
+    );
+    let short = parse("# Calm.\nprotocol = \"raft\"\nnodes = [3, 7]\nduration = \"1h\"\n[liveness]\n");
+    let recovery = short.recovery.expect("an empty table is enough");
+    assert_eq!((recovery.core, recovery.outsiders_ppm, recovery.rounds), (None, 0, 20));
+    assert!(recovery.stay.is_empty(), "all that the protocol lives with");
+}
+
+#[test]
+fn a_set_pins_clients_and_cores() {
+    let bank = |text| pinned_in(text, &[("workload.machine", "bank"), ("workload.keys", "7")]).workload;
+    for text in [FULL, LIVELY] {
+        assert_eq!(bank(text).machines, [Kind::from_name("bank").expect("there is a bank")]);
+        assert_eq!(bank(text).keys, Draw::Fixed(7));
+    }
+    let loops = pinned_in(LIVELY, &[("workload.closed-loop", "true"), ("workload.think", "5ms")]).workload;
+    assert_eq!((loops.closed_loop, loops.think_ns), (Draw::Fixed(true), Draw::Fixed(5 * MILLISECOND)));
+    let open = pinned(&[("workload.closed-loop", "false")]).workload;
+    assert_eq!(open.closed_loop, Draw::Fixed(false), "though the file says how long they think");
+    let either = pinned_in(LIVELY, &[("workload.machine", "{ one-of = [\"kv\", \"lock\"] }")]).workload;
+    assert_eq!(either.machines, [Kind::Kv, Kind::Lock]);
+    let recovery = |sets: &[(&str, &str)]| pinned_in(LIVELY, sets).recovery.expect("a core must come back");
+    assert_eq!(recovery(&[("liveness.outsiders", "1")]).outsiders_ppm, 1_000_000);
+    assert_eq!(recovery(&[("liveness.stay", "[\"mute\"]")]).stay, [Lasting::Mute]);
+    let core = NodeSet::all(3);
+    assert_eq!(recovery(&[("liveness", "{ core = [\"n1\", \"n2\", \"n3\"] }")]).core, Some(core));
+    let all = recovery(&[("liveness", "{ core = \"all\", rounds = 1 }"), ("nodes", "3")]);
+    assert_eq!((all.core, all.rounds), (Some(core), 1));
+    let fresh = "# Calm.\nprotocol = \"raft\"\nnodes = 3\nduration = \"1s\"\n";
+    let pinned =
+        pinned_in(fresh, &[("liveness.outsiders", "1")]).recovery.expect("the table comes with its key");
+    assert_eq!(pinned.outsiders_ppm, 1_000_000);
 }
 
 #[test]

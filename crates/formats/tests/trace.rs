@@ -6,6 +6,7 @@ use quarrel_formats::Trace;
 use quarrel_formats::trace::{Judgement, Outcome, compare};
 use quarrel_protocol::{NodeId, NodeSet};
 use quarrel_sim::fault::Action;
+use quarrel_sim::world::Arrival;
 
 fn lines(trace: &Trace) -> Vec<String> {
     let text = String::from_utf8(trace.to_bytes()).expect("a trace is text");
@@ -41,18 +42,25 @@ fn what_is_written_reads_back_and_is_written_again_byte_for_byte() {
 fn the_lines_are_what_tools_rely_on() {
     let lines = lines(&sample::trace());
     let header = concat!(
-        r#"{"quarrel":"trace","format":1,"tool":"0.1.0","digest-algorithm":"fold64-1","protocol":"paxos","#,
+        r#"{"quarrel":"trace","format":2,"tool":"0.1.0","digest-algorithm":"fold64-1","protocol":"paxos","#,
         r#""scenario":"paxos/chaos","seed":"18446744073709551615","flaws":["paxos/own-value"],"oracle":"all","#,
         r#""config":{"nodes":2,"timeout":{"max_ns":9,"min_ns":3}},"world":{"nodes":2,"clients":1,"#,
     );
     assert!(lines[0].starts_with(header), "{}", lines[0]);
     let end = concat!(
-        r#""operations":[{"at_ns":1,"client":0,"id":0,"request":{"propose":"a"}}],"#,
+        r#""operations":[{"at_ns":1,"client":0,"id":0,"request":{"propose":"a"}},"#,
+        r#"{"at_ns":1,"client":0,"asks":1,"id":2,"request":{"propose":"a"}}],"#,
         r#""decisions":[[{"kind":"fate","source":"n1","target":"n2","of":"prepare","nth":1},"lost"]],"#,
         r#""expect":{"verdict":"violated","property":"agreement","kind":"paper","signature":"agreement","#,
         r#""detail":"n1 decided \"a\", n2 decided \"b\""},"digest":"000000000000feed","events":3,"simulated_ns":10}"#,
     );
     assert!(lines[0].ends_with(end), "{}", lines[0]);
+    let world = concat!(
+        r#""duration_ns":1000,"healing_ns":0,"liveness":{"core":1,"bound_ns":700,"latency_ns":3},"#,
+        r#""latency_ns":[1,2,3,4],"client_latency_ns":1,"sync_ns":[0,5],"clock_ppm":[0,-7],"client":"#,
+        r#"{"timeout_ns":500000000,"attempts_max":20,"arrival":{"closed":{"think_ns":9}},"pending_max":7},"#,
+    );
+    assert!(lines[0].contains(world), "{}", lines[0]);
     let event = concat!(
         r#"{"n":2,"at":5,"who":"n1","cause":1,"kind":"deliver","what":"what 2","from":"n2","effects":"#,
         r#"[{"do":"send","what":"prepare 1","to":"n2","fate":"lost","milestone":true}],"digest":"0000000000002222"}"#,
@@ -69,8 +77,8 @@ fn the_lines_are_what_tools_rely_on() {
 fn every_damage_is_named_with_its_place() {
     let good = lines(&sample::trace()).join("\n");
     let cases = [
-        (r#""format":1"#, r#""format":2"#, "1:29: this trace is format 2; this quarrel reads up to 1"),
-        (r#""format":1"#, r#""format":0"#, "1:29: this trace has no format that ever was"),
+        (r#""format":2"#, r#""format":3"#, "1:29: this trace is format 3; this quarrel reads up to 2"),
+        (r#""format":2"#, r#""format":0"#, "1:29: this trace has no format that ever was"),
         (r#""quarrel":"trace","#, "", "1:1: this is no trace: it does not begin with {\"quarrel\":\"trace\""),
         (
             r#""quarrel":"trace""#,
@@ -111,6 +119,35 @@ fn every_damage_is_named_with_its_place() {
         (r#""target":"n2""#, r#""target":"n3""#, "there is no n3: the world has 2 nodes and 1 clients"),
         (r#""target":"n2""#, r#""target":"x3""#, "neither a node (n1 to n64) nor a client"),
         (r#""nth":1},"lost""#, r#""nth":1},"gone""#, "`gone` does not answer this kind of decision"),
+        (r#""core":1,"#, r#""core":0,"#, "nobody are not some of the 2 nodes of the world"),
+        (r#""core":1,"#, r#""core":5,"#, "n1, n3 are not some of the 2 nodes of the world"),
+        (r#""core":1,"#, r#""core":1,"x":1,"#, "the header is damaged: unknown field `x`"),
+        (r#""core":1,"#, "", "the header is damaged: missing field `core`"),
+        (r#""bound_ns":700"#, r#""bound_ns":0"#, "0 is out of bounds: from 1 to 18446744073709551615"),
+        (r#","latency_ns":3}"#, r#","latency_ns":0}"#, "0 is out of bounds: from 1 to 200000000000000"),
+        (r#"{"closed":{"think_ns":9}}"#, r#""ajar""#, "unknown variant `ajar`, expected `open` or `closed`"),
+        (r#""think_ns":9"#, r#""think_ns":9,"x":1"#, "the header is damaged: unknown field `x`"),
+        (
+            r#""think_ns":9"#,
+            r#""think_ns":200000000000001"#,
+            "200000000000001 is out of bounds: from 0 to 200000000000000",
+        ),
+        (r#""pending_max":7"#, r#""pending_max":0"#, "0 is out of bounds: from 1 to 1000000"),
+        (r#""pending_max":7"#, r#""pending_max":1000001"#, "1000001 is out of bounds: from 1 to 1000000"),
+        (r#""attempts_max":20"#, r#""attempts_max":0"#, "0 is out of bounds: from 1 to 4294967295"),
+        (r#""timeout_ns":500000000"#, r#""timeout_ns":0"#, "0 is out of bounds: from 1 to 200000000000000"),
+        (r#""asks":1,"id":2"#, r#""asks":1,"id":0"#, "op0 is the name of two operations"),
+        (r#""asks":1"#, r#""asks":2"#, "there is no n3: the world has 2 nodes and 1 clients"),
+        (r#""asks":1"#, r#""x":1"#, "the header is damaged: unknown field `x`"),
+        (
+            r#"{"at_ns":1,"client":0,"asks""#,
+            r#"{"at_ns":0,"client":0,"asks""#,
+            "the operations of c1 are not in the order of time and number",
+        ),
+        (r#""id":0,"#, r#""id":3,"#, "the operations of c1 are not in the order of time and number"),
+        (r#"{"nodes":2}}"#, r#"{"nodes":2,"x":1}}"#, "the header is damaged: unknown field `x`"),
+        (r#""lasting_ns":2"#, r#""lasting_ns":0"#, "0 is out of bounds: from 1 to 200000000000000"),
+        (r#""lasting_ns":2"#, r#""lasts_ns":2"#, "the header is damaged: unknown field `lasts_ns`"),
         ("\n{\"n\":2", "\n{\"n\":3", "3:6: event 3 follows event 1"),
         ("\"n\":3,\"at\":5", "\"n\":3,\"at\":4", "4:13: event 3 is at 4ns, but the one before it at 5ns"),
         (r#""cause":2"#, r#""cause":3"#, ": the cause of an event comes before it"),
@@ -149,10 +186,10 @@ fn every_damage_is_named_with_its_place() {
 #[test]
 fn the_caret_stands_under_what_is_wrong() {
     let good = lines(&sample::trace()).join("\n");
-    let error = error_of(good.replacen("\"format\":1", "\"format\":2", 1).as_bytes());
+    let error = error_of(good.replacen("\"format\":2", "\"format\":3", 1).as_bytes());
     let expected = format!(
-        "a.jsonl:1:29: this trace is format 2; this quarrel reads up to 1\n  |\n1 | {}...\n  | {}^\n  |\n  = help: use a newer quarrel",
-        &good.replacen("\"format\":1", "\"format\":2", 1)[..100],
+        "a.jsonl:1:29: this trace is format 3; this quarrel reads up to 2\n  |\n1 | {}...\n  | {}^\n  |\n  = help: use a newer quarrel",
+        &good.replacen("\"format\":2", "\"format\":3", 1)[..100],
         " ".repeat(28)
     );
     assert_eq!(error, expected);
@@ -319,4 +356,36 @@ fn every_fault_of_a_header_is_checked_against_the_world() {
         trace.header.world.faults[0].action = action.clone();
         assert!(Trace::parse("a.jsonl", &trace.to_bytes()).is_err(), "{action:?}");
     }
+}
+
+#[test]
+fn the_operations_of_different_clients_are_in_no_order() {
+    let mut trace = sample::trace();
+    trace.header.world.clients = 2;
+    trace.header.operations[0].client.0 = 1;
+    trace.header.operations[0].at_ns = 7;
+    trace.header.operations[0].id.0 = 9;
+    assert_eq!(Trace::parse("a.jsonl", &trace.to_bytes()), Ok(trace));
+}
+
+#[test]
+fn whatever_bound_a_core_has_reads_back() {
+    for bound_ns in [1, 200_000_000_000_001, u64::MAX] {
+        let mut trace = sample::trace();
+        trace.header.world.liveness.as_mut().expect("the sample has a core").bound_ns = bound_ns;
+        assert_eq!(Trace::parse("a.jsonl", &trace.to_bytes()), Ok(trace));
+    }
+}
+
+/// What the first format lacks has its default; what was written in it is read for ever.
+#[test]
+fn the_first_format_is_still_read() {
+    let golden = include_bytes!("../../../traces/format/1.jsonl");
+    let trace = Trace::parse("1.jsonl", golden).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((trace.header.format, trace.header.world.liveness), (1, None));
+    let client = trace.header.world.client;
+    assert_eq!((client.arrival, client.pending_max), (Arrival::Open, 1_000));
+    assert_eq!((client.timeout_ns, client.attempts_max), (300_000_000, 100));
+    assert_eq!((trace.events.len(), trace.verdict.digest), (36, 0xa80d_b6f1_6dea_3a68));
+    assert_eq!(Trace::parse("1.jsonl", &trace.to_bytes()), Ok(trace), "and reads back as such");
 }

@@ -6,6 +6,7 @@ use quarrel_protocol::Violation;
 use quarrel_sim::digest::ALGORITHM;
 use quarrel_sim::world::Operation;
 
+use crate::oracle::Judges;
 use crate::run::{Outcome, Schedule, replay_events};
 use crate::shrink::{ShrinkReport, shrink};
 use crate::subject::Subject;
@@ -19,6 +20,8 @@ pub struct Origin {
     pub seed: u64,
     /// The flaws that are on, with the protocol's name.
     pub flaws: Vec<String>,
+    /// Who judges.
+    pub jury: Oracle,
 }
 
 /// A trace that is ready to run again.
@@ -106,7 +109,8 @@ impl<P: Subject> Filed<P> {
         P::fits(&config, header.world.nodes).map_err(|why| damaged("config", &why))?;
         check_flaws::<P>(&config, &header.flaws).map_err(|why| damaged("flaws", &why))?;
         let operations = header.operations.iter().map(|operation| {
-            let request = serde_json::from_value(operation.request.clone());
+            let request = P::upgrade(header.format, operation.request.clone());
+            let request = serde_json::from_value(request);
             let Operation { at_ns, client, asks, id, .. } = *operation;
             Ok(Operation {
                 at_ns,
@@ -124,7 +128,7 @@ impl<P: Subject> Filed<P> {
         let (scenario, flaws) = (header.scenario.clone(), header.flaws.clone());
         Ok(Self {
             schedule: Schedule { world, config, operations, decisions },
-            origin: Origin { scenario, seed: header.seed, flaws },
+            origin: Origin { scenario, seed: header.seed, flaws, jury: header.oracle },
             events_max,
             expected: match &trace.verdict.judgement {
                 Judgement::Held => None,
@@ -163,7 +167,7 @@ pub(crate) fn shrink_and_file<P: Subject>(
     origin: &Origin,
     stop: &dyn Fn() -> bool,
 ) -> Shrunk {
-    let (schedule, report) = shrink(schedule, violation, stop);
+    let (schedule, report) = shrink(schedule, Judges::of(origin.jury), violation, stop);
     Shrunk { trace: run_and_file(&schedule, origin).trace, report }
 }
 
@@ -175,7 +179,7 @@ pub(crate) fn run_and_file<P: Subject>(schedule: &Schedule<P>, origin: &Origin) 
 
 /// Runs a schedule, keeping every event.
 pub(crate) fn run_schedule<P: Subject>(schedule: &Schedule<P>, origin: &Origin) -> (Outcome, Trace) {
-    let (outcome, events) = replay_events(schedule);
+    let (outcome, events) = replay_events(schedule, Judges::of(origin.jury));
     let judgement = judgement(&outcome);
     let tally = &outcome.tally;
     let in_own_form = "what a protocol's types hold can be written as JSON";
@@ -188,7 +192,7 @@ pub(crate) fn run_schedule<P: Subject>(schedule: &Schedule<P>, origin: &Origin) 
         scenario: origin.scenario.clone(),
         seed: origin.seed,
         flaws: origin.flaws.clone(),
-        oracle: Oracle::All,
+        oracle: origin.jury,
         config: serde_json::to_value(&schedule.config).expect(in_own_form),
         world: schedule.world.clone(),
         operations: (schedule.operations.iter())

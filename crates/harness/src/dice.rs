@@ -5,6 +5,7 @@
 
 use quarrel_formats::scenario::Draw;
 use quarrel_sim::draw::{between, hash_name, log_between, mix};
+use quarrel_spec::workload::Chance;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -101,6 +102,12 @@ impl Dice {
                 value.filter(|_| on)
             }
         }
+    }
+}
+
+impl Chance for Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.between(0, bound - 1)
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod case;
 pub mod dice;
+pub mod history;
 pub mod oracle;
 pub mod profile;
 pub mod reach;
@@ -15,8 +16,11 @@ pub mod shrink;
 pub mod story;
 pub mod subject;
 pub mod tallies;
+pub mod truth;
 
+mod core;
 mod fault_plan;
+mod operations;
 mod subjects;
 
-pub use subject::{NoInvariants, RawOptions, Subject};
+pub use subject::{Asker, NoInvariants, RawOptions, Setting, Subject};

@@ -1,9 +1,14 @@
 //! The oracle of a run: the protocol's own invariants and the problem's properties, side by side.
 
-use quarrel_protocol::{ClientId, Monitor, NodeId, PropertyKind, Protocol, Report, RequestId, Violation};
-use quarrel_sim::Observer;
+use quarrel_formats::trace::Oracle as Jury;
+use quarrel_protocol::{
+    ClientId, Monitor, NodeId, NodeSet, Property, PropertyKind, Protocol, Report, RequestId, Violation,
+};
+use quarrel_sim::{End, Observer};
 
+use crate::story;
 use crate::subject::Subject;
+use crate::truth::{DURABILITY, Judged, LINEARIZABILITY, LIVENESS, Truth};
 
 /// A monitor with its report.
 struct Watch<M> {
@@ -20,43 +25,101 @@ impl<M> Watch<M> {
     }
 }
 
+/// Who judges a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Judges {
+    /// Everybody, or only the clients.
+    pub jury: Jury,
+    /// Whether histories are left unchecked: only to measure what checking costs.
+    pub skips_histories: bool,
+}
+
+impl Judges {
+    /// This jury, with histories.
+    #[must_use]
+    pub const fn of(jury: Jury) -> Self {
+        Self { jury, skips_histories: false }
+    }
+}
+
 /// Watches one run of `P`.
 pub struct Oracle<P: Subject> {
+    judges: Judges,
     invariants: Watch<P::Invariants>,
     properties: Watch<P::Properties>,
+    truth: Truth<P>,
+}
+
+/// What the oracle has to say at the end of a run.
+pub(crate) struct Findings {
+    /// What broke, the verdict first: what ends a run, then invariants that were only noted.
+    pub(crate) violations: Vec<Violation>,
+    /// How often each property was evaluated, in the order of [`properties`].
+    pub(crate) evaluated: Vec<u64>,
+    /// How often each cell happened, in the order of [`cells`].
+    pub(crate) cells: Vec<u64>,
+    /// How the history was judged.
+    pub(crate) judged: Judged,
 }
 
 impl<P: Subject> Oracle<P> {
     /// An oracle that has seen nothing yet.
     #[must_use]
-    pub fn new(config: &P::Config, nodes: usize) -> Self {
-        Self { invariants: Watch::new::<P>(config, nodes), properties: Watch::new::<P>(config, nodes) }
+    pub fn new(judges: Judges, config: &P::Config, nodes: usize) -> Self {
+        Self {
+            judges,
+            invariants: Watch::new::<P>(config, nodes),
+            properties: Watch::new::<P>(config, nodes),
+            truth: Truth::new(config, nodes),
+        }
     }
 
-    /// What broke: first what ends a run, then invariants that were only noted.
-    #[must_use]
-    pub fn violations(&self) -> Vec<Violation> {
-        let all = self.properties.report.violations().iter().chain(self.invariants.report.violations());
-        let mut violations: Vec<Violation> = all.cloned().collect();
+    /// Whether what monitors say counts. They watch in any case: they know which interesting things happened.
+    #[inline]
+    fn looks_inside(&self) -> bool {
+        self.judges.jury == Jury::All
+    }
+
+    /// Judges a run that has ended, `halted` if the world ended it; what was asked after `healed_ns` reads back.
+    pub(crate) fn judge(&self, halted: Option<Violation>, settled: bool, healed_ns: u64) -> Findings {
+        let reports = [&self.properties.report, &self.invariants.report];
+        let inside = reports.iter().filter(|_| self.looks_inside()).flat_map(|report| report.violations());
+        let mut violations: Vec<Violation> = inside.cloned().collect();
+        // Clients have something to say of a run that went to its end, be it that they waited in vain.
+        let is_cut = violations
+            .iter()
+            .chain(&halted)
+            .any(|broken| !matches!(broken.kind, PropertyKind::Invariant | PropertyKind::Liveness));
+        let mut judged = Judged::Not;
+        if !is_cut && !self.judges.skips_histories {
+            let broken;
+            (judged, broken) = self.truth.judge(healed_ns);
+            violations.extend(broken);
+        }
+        let is_live = settled || halted.as_ref().is_some_and(|halted| halted.kind == PropertyKind::Liveness);
+        violations.extend(halted);
         violations.sort_by_key(|violation| violation.kind == PropertyKind::Invariant);
-        violations
+        violations.iter_mut().for_each(|violation| violation.detail = story::tidy(&violation.detail));
+        let clients = [judged != Judged::Not, judged != Judged::Not && settled, is_live];
+        let counts = |count: u64| if self.looks_inside() { count } else { 0 };
+        let evaluated =
+            reports.iter().flat_map(|report| report.evaluated().iter().map(|&count| counts(count)));
+        let evaluated = evaluated.chain(clients.map(u64::from)).collect();
+        let cells = reports.iter().flat_map(|report| report.cells().iter().copied()).collect();
+        Findings { violations, evaluated, cells, judged }
     }
 
-    /// How often each property was evaluated, in the order of [`properties`].
-    pub fn evaluated(&self) -> impl Iterator<Item = u64> + '_ {
-        self.properties.report.evaluated().iter().chain(self.invariants.report.evaluated()).copied()
-    }
-
-    /// How often each cell happened, in the order of [`cells`].
-    pub fn cells(&self) -> impl Iterator<Item = u64> + '_ {
-        self.properties.report.cells().iter().chain(self.invariants.report.cells()).copied()
+    /// What clients saw.
+    pub fn into_truth(self) -> Truth<P> {
+        self.truth
     }
 }
 
 /// The properties that a campaign of `P` evaluates.
 #[must_use]
-pub fn properties<P: Subject>() -> Vec<quarrel_protocol::Property> {
-    [P::Properties::properties(), P::Invariants::properties()].concat()
+pub fn properties<P: Subject>() -> Vec<Property> {
+    let clients = [LINEARIZABILITY, DURABILITY, LIVENESS];
+    [P::Properties::properties(), P::Invariants::properties(), &clients].concat()
 }
 
 /// The cells that a campaign of `P` watches.
@@ -74,18 +137,21 @@ fn ends_a_run(report: &Report) -> bool {
 /// Calls both monitors.
 macro_rules! both {
     ($oracle:ident, $method:ident($($argument:expr),*)) => {{
-        let Oracle { invariants, properties } = $oracle;
+        let Oracle { invariants, properties, .. } = $oracle;
         properties.monitor.$method($($argument,)* &mut properties.report);
         invariants.monitor.$method($($argument,)* &mut invariants.report);
     }};
 }
 
 impl<P: Subject> Observer<P> for Oracle<P> {
-    fn on_request(&mut self, client: ClientId, id: RequestId, request: &P::Request) {
+    fn on_request(&mut self, at_ns: u64, client: ClientId, id: RequestId, request: &P::Request) {
+        self.truth.on_request(at_ns, client, id, request);
         both!(self, on_request(client, id, request));
     }
 
-    fn on_answer(&mut self, _: ClientId, _: RequestId, _: &P::Reply) {}
+    fn on_end(&mut self, at_ns: u64, client: ClientId, id: RequestId, end: End<'_, P>) {
+        self.truth.on_end(at_ns, client, id, &end);
+    }
 
     #[inline]
     fn on_announce(&mut self, node: NodeId, event: &P::Event) {
@@ -94,6 +160,7 @@ impl<P: Subject> Observer<P> for Oracle<P> {
 
     #[inline]
     fn on_output(&mut self, node: NodeId, output: &P::Output) {
+        self.truth.on_output(node, output);
         both!(self, on_output(node, output));
     }
 
@@ -107,6 +174,7 @@ impl<P: Subject> Observer<P> for Oracle<P> {
     }
 
     fn on_crash(&mut self, node: NodeId) {
+        self.truth.on_crash(node);
         both!(self, on_crash(node));
     }
 
@@ -116,6 +184,10 @@ impl<P: Subject> Observer<P> for Oracle<P> {
 
     #[inline]
     fn is_over(&self) -> bool {
-        ends_a_run(&self.properties.report) || ends_a_run(&self.invariants.report)
+        self.looks_inside() && (ends_a_run(&self.properties.report) || ends_a_run(&self.invariants.report))
+    }
+
+    fn lag(&self, core: NodeSet) -> Option<String> {
+        self.truth.lag(core)
     }
 }

@@ -1,17 +1,18 @@
 //! Profiles: a scenario and a seed become a world. This is where a swarm draws which faults a run has at all.
 
 use quarrel_formats::scenario::{Draw, Reflex, Scenario};
-use quarrel_protocol::{ClientId, Kinded, NodeId, RequestId};
+use quarrel_protocol::Kinded;
 use quarrel_sim::Plan;
-use quarrel_sim::draw::exponential;
 use quarrel_sim::fault::FaultClass;
 use quarrel_sim::time::{MICROSECOND, MILLISECOND};
-use quarrel_sim::world::{Operation, Rates, Reaction, Rule, World};
+use quarrel_sim::world::{Arrival, ClientPolicy, Rates, Reaction, Rule, World};
+use quarrel_spec::machine::Kind;
+use quarrel_spec::workload::Workload;
 
 use crate::dice::Dice;
-use crate::fault_plan;
 use crate::reach::{reflex_class, struck};
-use crate::subject::Subject;
+use crate::subject::{Setting, Subject};
+use crate::{core, fault_plan, operations};
 
 /// What the dice of a protocol's configuration are for.
 pub const CONFIG: &str = "config";
@@ -31,27 +32,26 @@ pub fn draw<P: Subject>(scenario: &Scenario, options: &P::Options, flaws: &[&str
     let mut dice = Dice::new(seed, "profile");
     let nodes = dice.count(&scenario.nodes).unwrap_or(1);
     let duration_ns = dice.scale(&scenario.duration_ns).unwrap_or(MILLISECOND);
-    let config = P::configure(options, nodes, flaws, &mut Dice::new(seed, CONFIG));
+    let workload = draw_workload(scenario, seed);
+    let setting = Setting { nodes, flaws, machine: workload.kind };
+    let config = P::configure(options, setting, &mut Dice::new(seed, CONFIG));
     let mut on = Vec::new();
     let rates = draw_rates(scenario, seed, &mut on);
-    // Who asks in the last moment of a run cannot be answered: the second half of the healing is for answers.
-    let end_ns = duration_ns.saturating_add(scenario.healing_ns / 2);
-    let operations = draw_operations::<P>(scenario, nodes, end_ns, seed);
-    let clients = operations.iter().map(|operation| operation.client.0 + 1).max().unwrap_or(0);
     let clock_ppm = draw_clocks(scenario, nodes, seed);
     if clock_ppm.iter().any(|&ppm| ppm != 0) {
         on.push(FaultClass::ClockDrift.name());
     }
     let mut world = World {
         nodes,
-        clients,
+        clients: 0,
         duration_ns,
         healing_ns: scenario.healing_ns,
+        liveness: None,
         latency_ns: draw_latencies(scenario, nodes, seed),
         client_latency_ns: scenario.network.latency_ns.least().max(1),
         sync_ns: draw_syncs(scenario, nodes, seed),
         clock_ppm,
-        client: scenario.workload.policy,
+        client: draw_policy(scenario, seed),
         rates,
         limits: scenario.limits,
         faults: scenario.timeline.clone(),
@@ -59,6 +59,11 @@ pub fn draw<P: Subject>(scenario: &Scenario, options: &P::Options, flaws: &[&str
     let mut rules = scenario.rules.clone();
     draw_faults::<P>(scenario, seed, &mut world, &mut on);
     draw_nemesis(scenario, seed, &mut rules, &mut on);
+    // What comes too late never strikes; from then on only what stays does.
+    world.faults.retain(|fault| fault.at_ns < duration_ns);
+    core::draw::<P>(scenario, seed, &config, &mut world);
+    let operations = operations::draw::<P>(scenario, &workload, &world, P::round_ns(&config), seed);
+    world.clients = operations.iter().map(|operation| operation.client.0 + 1).max().unwrap_or(0);
     world.faults.sort();
     on.sort_unstable();
     on.dedup();
@@ -143,6 +148,7 @@ fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut 
     if !dice.chance(leader.chance_ppm) {
         return;
     }
+    let when = dice.pick(&leader.on).clone();
     // A run's nemesis has one temper, or each in turn.
     let single = dice.chance(500_000);
     let actions = if single { vec![*dice.pick(&leader.actions)] } else { leader.actions.clone() };
@@ -150,7 +156,7 @@ fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut 
     for action in actions {
         on.push(reflex_class(action).name());
         rules.push(Rule {
-            when: leader.on.clone(),
+            when: when.clone(),
             chance_ppm: share,
             after_ns: leader.after_ns,
             lasting_ns: Some(leader.lasting_ns),
@@ -163,52 +169,28 @@ fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut 
     }
 }
 
-/// How much shorter the gaps within a burst are.
-const BURST_FACTOR: u64 = 16;
+/// Draws what clients like to ask.
+pub fn draw_workload(scenario: &Scenario, seed: u64) -> Workload {
+    let mut dice = Dice::new(seed, "machine");
+    let drawn = &scenario.workload;
+    let keys = dice.count(&drawn.keys).unwrap_or(1);
+    let kind = match *dice.pick(&drawn.machines) {
+        Kind::Bank { opening, .. } => Kind::Bank { accounts: keys.max(2), opening },
+        Kind::Seats { .. } => Kind::Seats { seats: keys.max(1) },
+        kind => kind,
+    };
+    let reads_ppm = dice.scale(&drawn.reads_ppm).unwrap_or(0);
+    let skew_ppm = dice.scale(&drawn.skew_ppm).unwrap_or(0);
+    Workload { kind, keys, reads_ppm, skew_ppm }
+}
 
-fn draw_operations<P: Subject>(
-    scenario: &Scenario,
-    nodes: u8,
-    end_ns: u64,
-    seed: u64,
-) -> Vec<Operation<P::Request>> {
-    let mut dice = Dice::new(seed, "workload");
+fn draw_policy(scenario: &Scenario, seed: u64) -> ClientPolicy {
+    let mut dice = Dice::new(seed, "clients");
     let workload = &scenario.workload;
-    let count = dice.count(&workload.operations).unwrap_or(0);
-    let clients = u64::from(dice.count(&workload.clients).unwrap_or(1).max(1));
-    let mean = dice.scale(&workload.every_ns).unwrap_or(MILLISECOND);
-    let burst = dice.scale(&workload.burst).unwrap_or(1).max(1);
-    let mut at_ns = 0u64;
-    let mut operations = Vec::with_capacity(scenario.operations.len());
-    for number in 0..count {
-        // Within a burst the gaps are short; the pause before it about keeps the mean.
-        let gap = match number % burst {
-            _ if burst == 1 => exponential(dice.word(), mean),
-            0 => {
-                let pause = mean.saturating_mul(u64::from(burst));
-                dice.between(pause - pause / 4, pause)
-            }
-            _ => exponential(dice.word(), mean / BURST_FACTOR),
-        };
-        at_ns = at_ns.saturating_add(gap.max(1));
-        // Nobody lives to ask this, nor what would follow.
-        if at_ns > end_ns {
-            break;
-        }
-        let client = ClientId(dice.between(0, clients - 1) as u8);
-        operations.push((at_ns, client, None));
-    }
-    operations.extend(scenario.operations.iter().map(|asked| (asked.at_ns, asked.client, asked.node)));
-    operations.sort_by_key(|&(at_ns, client, _)| (at_ns, client.0));
-    let asks = |node: Option<NodeId>| node.filter(|node| node.0 < nodes);
-    (0u32..)
-        .zip(operations)
-        .map(|(number, (at_ns, client, node))| Operation {
-            at_ns,
-            client,
-            asks: asks(node),
-            id: RequestId(number),
-            request: P::request(number),
-        })
-        .collect()
+    let arrival = match dice.flag(&workload.closed_loop) {
+        true => Arrival::Closed { think_ns: dice.scale(&workload.think_ns).unwrap_or(0) },
+        false => Arrival::Open,
+    };
+    let attempts_max = dice.scale(&workload.attempts).unwrap_or(1);
+    ClientPolicy { arrival, attempts_max, ..workload.policy }
 }

@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use quarrel_formats::scenario::{Vocabulary, Words};
-use quarrel_formats::trace::Trace;
+use quarrel_formats::history::Line;
+use quarrel_formats::scenario::{Complaint, Vocabulary, Words};
+use quarrel_formats::trace::{Oracle as Jury, Trace};
 use quarrel_formats::{InputError, Scenario};
 use quarrel_paxos::Paxos;
 use quarrel_protocol::{Announcement, Cell, Flaw, Kinded, Property};
@@ -14,10 +15,11 @@ use quarrel_sim::record::TraceEvent;
 
 use crate::case::{Case, Filed, Origin, Shrunk, run_and_file, run_schedule, shrink_and_file};
 use crate::dice::Dice;
-use crate::oracle;
+use crate::history;
+use crate::oracle::{self, Judges};
 use crate::profile;
-use crate::run::{self, Outcome, Schedule};
-use crate::subject::Subject;
+use crate::run::{self, Charge, Outcome, Schedule};
+use crate::subject::{Setting, Subject};
 use crate::tallies::{Names, Tallies, WORLD_CELLS};
 
 /// The protocols that can be put on trial; none at first.
@@ -42,7 +44,12 @@ pub trait Entry: Send + Sync {
     ///
     /// # Errors
     /// When an option of the scenario cannot be read.
-    fn trial(&self, scenario: Scenario, flaws: &[String]) -> Result<Box<dyn Trial>, InputError>;
+    fn trial(
+        &self,
+        scenario: Scenario,
+        flaws: &[String],
+        judges: Judges,
+    ) -> Result<Box<dyn Trial>, InputError>;
     /// Prepares to run a trace again. `file` is the name that errors give.
     ///
     /// # Errors
@@ -56,6 +63,8 @@ pub trait Trial: Send + Sync {
     fn scenario(&self) -> &Scenario;
     /// The flaws that are on, with the protocol's name.
     fn flaws(&self) -> &[String];
+    /// Whose judgement counts.
+    fn jury(&self) -> Jury;
     /// The cells that runs may fill.
     fn cells(&self) -> Vec<Cell>;
     /// The properties that runs are judged by.
@@ -66,6 +75,8 @@ pub trait Trial: Send + Sync {
     fn batch(&self, seeds: Range<u64>, stop: &dyn Fn() -> bool) -> Tallies;
     /// The events of one seed, as the seed's own run has them and not as a replay repeats them.
     fn events(&self, seed: u64) -> Vec<TraceEvent>;
+    /// Runs one seed again and writes down what its clients saw, in the format of `quarrel check`.
+    fn history(&self, seed: u64) -> Vec<Line>;
     /// Runs one seed again and files it: the replay of its schedule, with every event.
     fn record(&self, seed: u64) -> Trace;
     /// Runs this scenario's protocol, as the seed configures it, under the plan of a trace: its world with all faults,
@@ -114,7 +125,12 @@ impl Registry {
     ///
     /// # Errors
     /// When the scenario or a flaw names something that does not exist, or an option cannot be read.
-    pub fn trial(&self, scenario: Scenario, flaws: &[String]) -> Result<Box<dyn Trial>, InputError> {
+    pub fn trial(
+        &self,
+        scenario: Scenario,
+        flaws: &[String],
+        judges: Judges,
+    ) -> Result<Box<dyn Trial>, InputError> {
         scenario.check(&self.vocabulary())?;
         let known = |name: &String| {
             let flaw = name.strip_prefix(&scenario.protocol).and_then(|rest| rest.strip_prefix('/'));
@@ -126,7 +142,7 @@ impl Registry {
             return Err(InputError::whole(&scenario.name, message));
         }
         let entry = self.find(&scenario.protocol).expect("the check knows the protocols of the registry");
-        entry.trial(scenario, flaws)
+        entry.trial(scenario, flaws, judges)
     }
 
     /// Prepares to run a trace again. `file` is the name that errors give.
@@ -177,9 +193,21 @@ impl<P: Subject> Entry for Registered<P> {
         cells::<P>()
     }
 
-    fn trial(&self, scenario: Scenario, flaws: &[String]) -> Result<Box<dyn Trial>, InputError> {
+    fn trial(
+        &self,
+        scenario: Scenario,
+        flaws: &[String],
+        judges: Judges,
+    ) -> Result<Box<dyn Trial>, InputError> {
         let options = P::options(&scenario.config).map_err(|complaint| scenario.explain(complaint))?;
-        Ok(Box::new(Prepared::<P> { options, flaws: flaws.to_vec(), names: names::<P>(), scenario }))
+        for asked in &scenario.operations {
+            let parsed = asked.words.as_deref().map(P::parse_request).transpose();
+            let complain = |why| scenario.explain(Complaint::new(asked.place, why));
+            let request = parsed.map_err(complain)?;
+            let misfit = request.and_then(|request| P::misfit(&request, &scenario.workload.machines));
+            misfit.map_or(Ok(()), |why| Err(complain(why)))?;
+        }
+        Ok(Box::new(Prepared::<P> { options, flaws: flaws.to_vec(), names: names::<P>(), scenario, judges }))
     }
 
     fn open(&self, file: &str, trace: &Trace) -> Result<Box<dyn Case>, InputError> {
@@ -202,11 +230,17 @@ struct Prepared<P: Subject> {
     options: P::Options,
     flaws: Vec<String>,
     names: Names,
+    judges: Judges,
 }
 
 impl<P: Subject> Prepared<P> {
     fn origin(&self, seed: u64) -> Origin {
-        Origin { scenario: self.scenario.name.clone(), seed, flaws: self.flaws.clone() }
+        let (scenario, flaws) = (self.scenario.name.clone(), self.flaws.clone());
+        Origin { scenario, seed, flaws, jury: self.judges.jury }
+    }
+
+    fn charge<'a>(&'a self, flaws: &'a [&'a str]) -> Charge<'a, P> {
+        Charge { scenario: &self.scenario, options: &self.options, flaws, judges: self.judges }
     }
 
     fn bare_flaws(&self) -> Vec<&str> {
@@ -224,6 +258,10 @@ impl<P: Subject> Trial for Prepared<P> {
         &self.flaws
     }
 
+    fn jury(&self) -> Jury {
+        self.judges.jury
+    }
+
     fn cells(&self) -> Vec<Cell> {
         cells::<P>()
     }
@@ -233,7 +271,7 @@ impl<P: Subject> Trial for Prepared<P> {
     }
 
     fn run(&self, seed: u64) -> Outcome {
-        run::run::<P>(&self.scenario, &self.options, &self.bare_flaws(), seed)
+        run::run(self.charge(&self.bare_flaws()), seed)
     }
 
     fn batch(&self, seeds: Range<u64>, stop: &dyn Fn() -> bool) -> Tallies {
@@ -243,17 +281,22 @@ impl<P: Subject> Trial for Prepared<P> {
             if stop() {
                 break;
             }
-            tallies.add(&run::run::<P>(&self.scenario, &self.options, &flaws, seed), &self.names);
+            tallies.add(&run::run(self.charge(&flaws), seed), &self.names);
         }
         tallies
     }
 
     fn events(&self, seed: u64) -> Vec<TraceEvent> {
-        run::seed_events::<P>(&self.scenario, &self.options, &self.bare_flaws(), seed)
+        run::seed_events(self.charge(&self.bare_flaws()), seed)
+    }
+
+    fn history(&self, seed: u64) -> Vec<Line> {
+        let (_, seen) = run::history(self.charge(&self.bare_flaws()), seed);
+        history::lines(&seen)
     }
 
     fn record(&self, seed: u64) -> Trace {
-        let (_, schedule) = run::record::<P>(&self.scenario, &self.options, &self.bare_flaws(), seed);
+        let (_, schedule) = run::record(self.charge(&self.bare_flaws()), seed);
         run_and_file(&schedule, &self.origin(seed)).trace
     }
 
@@ -264,14 +307,17 @@ impl<P: Subject> Trial for Prepared<P> {
         }
         let schedule = Filed::<P>::open(file, plan)?.schedule;
         let mut dice = Dice::new(seed, profile::CONFIG);
-        let config = P::configure(&self.options, schedule.world.nodes, &self.bare_flaws(), &mut dice);
+        let flaws = self.bare_flaws();
+        let machine = profile::draw_workload(&self.scenario, seed).kind;
+        let setting = Setting { nodes: schedule.world.nodes, flaws: &flaws, machine };
+        let config = P::configure(&self.options, setting, &mut dice);
         let (mut outcome, trace) = run_schedule(&Schedule { config, ..schedule }, &self.origin(seed));
         outcome.seed = seed;
         Ok((outcome, trace))
     }
 
     fn shrink(&self, seed: u64, stop: &dyn Fn() -> bool) -> Option<Shrunk> {
-        let (outcome, schedule) = run::record::<P>(&self.scenario, &self.options, &self.bare_flaws(), seed);
+        let (outcome, schedule) = run::record(self.charge(&self.bare_flaws()), seed);
         let violation = outcome.verdict()?;
         Some(shrink_and_file(schedule, violation, &self.origin(seed), stop))
     }

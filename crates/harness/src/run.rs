@@ -1,16 +1,18 @@
 //! One run: a pure function of scenario, flaws and seed, or of a schedule.
 
 use quarrel_formats::Scenario;
-use quarrel_protocol::{PropertyKind, Protocol, Violation};
+use quarrel_formats::trace::Oracle as Jury;
+use quarrel_protocol::{Protocol, Violation};
 use quarrel_sim::decision::{Decision, Key, Which};
 use quarrel_sim::fault::Fault;
 use quarrel_sim::record::TraceEvent;
 use quarrel_sim::world::{Operation, Rule, World};
 use quarrel_sim::{Chooser, Cluster, Plan, Tally};
 
-use crate::oracle::Oracle;
+use crate::oracle::{Findings, Judges, Oracle};
 use crate::profile;
 use crate::subject::Subject;
+use crate::truth::{Judged, Seen};
 
 /// What came of one run.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct Outcome {
     pub on: Vec<&'static str>,
     /// How many overriding decisions no one asked for.
     pub never_asked: u64,
+    /// How what clients saw was judged.
+    pub judged: Judged,
 }
 
 impl Outcome {
@@ -48,7 +52,8 @@ impl Outcome {
     /// Whether some operation was never answered.
     #[must_use]
     pub const fn is_blocked(&self) -> bool {
-        self.tally.operations.0 > self.tally.operations.1
+        let asked = &self.tally.asked;
+        asked.started > asked.answered + asked.failed
     }
 }
 
@@ -83,21 +88,36 @@ impl<P: Protocol> Schedule<P> {
     }
 }
 
+/// What the runs of a campaign have in common.
+#[derive(Clone, Copy)]
+pub struct Charge<'a, P: Subject> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// The protocol's options, as the scenario gives them.
+    pub options: &'a P::Options,
+    /// The flaws that are on, without the protocol's name.
+    pub flaws: &'a [&'a str],
+    /// Who judges.
+    pub judges: Judges,
+}
+
 /// Runs one seed of a scenario. Nothing is kept but the outcome.
-pub fn run<P: Subject>(scenario: &Scenario, options: &P::Options, flaws: &[&str], seed: u64) -> Outcome {
-    Trial::<P>::of_seed(scenario, options, flaws, seed).run()
+pub fn run<P: Subject>(charge: Charge<'_, P>, seed: u64) -> Outcome {
+    Trial::of_seed(charge, seed).run()
+}
+
+/// Runs one seed again and keeps what clients saw, in the order of their calls.
+pub fn history<P: Subject>(charge: Charge<'_, P>, seed: u64) -> (Outcome, Vec<Seen<P>>) {
+    let mut trial = Trial::of_seed(charge, seed);
+    let tally = trial.cluster.run();
+    trial.outcome(tally)
 }
 
 /// Runs one seed again and keeps it as a schedule.
-pub fn record<P: Subject>(
-    scenario: &Scenario,
-    options: &P::Options,
-    flaws: &[&str],
-    seed: u64,
-) -> (Outcome, Schedule<P>) {
+pub fn record<P: Subject>(charge: Charge<'_, P>, seed: u64) -> (Outcome, Schedule<P>) {
     let profile::Profile { plan: Plan { world, config, operations }, .. } =
-        profile::draw::<P>(scenario, options, flaws, seed);
-    let mut trial = Trial::<P>::of_seed(scenario, options, flaws, seed);
+        profile::draw::<P>(charge.scenario, charge.options, charge.flaws, seed);
+    let mut trial = Trial::of_seed(charge, seed);
     trial.cluster.record_decisions();
     let (outcome, decisions, faults, _) = trial.finish();
     let decisions = decisions.into_iter().map(|(decision, _)| decision).collect();
@@ -105,27 +125,22 @@ pub fn record<P: Subject>(
 }
 
 /// Runs one seed again and keeps every event: what a replay of its schedule must repeat.
-pub fn seed_events<P: Subject>(
-    scenario: &Scenario,
-    options: &P::Options,
-    flaws: &[&str],
-    seed: u64,
-) -> Vec<TraceEvent> {
-    let mut trial = Trial::<P>::of_seed(scenario, options, flaws, seed);
+pub fn seed_events<P: Subject>(charge: Charge<'_, P>, seed: u64) -> Vec<TraceEvent> {
+    let mut trial = Trial::of_seed(charge, seed);
     trial.cluster.record_events();
     let (.., events) = trial.finish();
     events
 }
 
 /// Replays a schedule.
-pub fn replay<P: Subject>(schedule: &Schedule<P>) -> Outcome {
-    Trial::of_schedule(schedule).run()
+pub fn replay<P: Subject>(schedule: &Schedule<P>, judges: Judges) -> Outcome {
+    Trial::of_schedule(schedule, judges).run()
 }
 
 /// Replays a schedule, and returns it with every decision anchored to the time at which it was asked for instead of
 /// to its occurrence.
-pub fn anchor<P: Subject>(schedule: &Schedule<P>) -> Schedule<P> {
-    let mut trial = Trial::of_schedule(schedule);
+pub fn anchor<P: Subject>(schedule: &Schedule<P>, judges: Judges) -> Schedule<P> {
+    let mut trial = Trial::of_schedule(schedule, judges);
     trial.cluster.record_decisions();
     let (_, decisions, ..) = trial.finish();
     let anchored =
@@ -134,8 +149,8 @@ pub fn anchor<P: Subject>(schedule: &Schedule<P>) -> Schedule<P> {
 }
 
 /// Replays a schedule and keeps every event.
-pub fn replay_events<P: Subject>(schedule: &Schedule<P>) -> (Outcome, Vec<TraceEvent>) {
-    let mut trial = Trial::of_schedule(schedule);
+pub fn replay_events<P: Subject>(schedule: &Schedule<P>, judges: Judges) -> (Outcome, Vec<TraceEvent>) {
+    let mut trial = Trial::of_schedule(schedule, judges);
     trial.cluster.record_events();
     let (outcome, _, _, events) = trial.finish();
     (outcome, events)
@@ -149,50 +164,54 @@ struct Trial<P: Subject> {
     cluster: Cluster<P, Oracle<P>>,
     seed: u64,
     on: Vec<&'static str>,
+    /// When the faults end.
+    healed_ns: u64,
 }
 
 impl<P: Subject> Trial<P> {
-    fn of_seed(scenario: &Scenario, options: &P::Options, flaws: &[&str], seed: u64) -> Self {
+    fn of_seed(charge: Charge<'_, P>, seed: u64) -> Self {
+        let Charge { scenario, options, flaws, judges } = charge;
         let profile::Profile { plan, rules, on } = profile::draw::<P>(scenario, options, flaws, seed);
         let names = Cluster::<P, Oracle<P>>::names(&plan.world);
         let chooser = Chooser::random(names, seed, plan.world.rates, &scenario.decisions);
-        Self { cluster: Self::cluster(plan, rules, seed, chooser), seed, on }
+        Self { on, ..Self::new(plan, rules, seed, chooser, judges) }
     }
 
-    fn of_schedule(schedule: &Schedule<P>) -> Self {
+    fn of_schedule(schedule: &Schedule<P>, judges: Judges) -> Self {
         let Schedule { world, config, operations, decisions } = schedule.clone();
         let chooser = Chooser::replay(Cluster::<P, Oracle<P>>::names(&world), &decisions);
-        let plan = Plan { world, config, operations };
-        Self { cluster: Self::cluster(plan, Vec::new(), 0, chooser), seed: 0, on: Vec::new() }
+        Self::new(Plan { world, config, operations }, Vec::new(), 0, chooser, judges)
     }
 
-    fn cluster(plan: Plan<P>, rules: Vec<Rule>, seed: u64, chooser: Chooser) -> Cluster<P, Oracle<P>> {
-        let oracle = Oracle::new(&plan.config, usize::from(plan.world.nodes));
-        Cluster::new(plan, rules, seed, chooser, oracle)
-            .expect("the names in a scenario's rules were checked")
+    fn new(plan: Plan<P>, rules: Vec<Rule>, seed: u64, chooser: Chooser, judges: Judges) -> Self {
+        let oracle = Oracle::new(judges, &plan.config, usize::from(plan.world.nodes));
+        let healed_ns = plan.world.duration_ns;
+        let mut cluster = Cluster::new(plan, rules, seed, chooser, oracle)
+            .expect("the names in a scenario's rules were checked");
+        if judges.jury == Jury::Clients {
+            cluster.look_away();
+        }
+        Self { cluster, seed, on: Vec::new(), healed_ns }
     }
 
     fn run(mut self) -> Outcome {
         let tally = self.cluster.run();
-        self.outcome(tally)
+        self.outcome(tally).0
     }
 
     fn finish(mut self) -> (Outcome, Vec<Anchored>, Vec<Fault>, Vec<TraceEvent>) {
         let tally = self.cluster.run();
         let (decisions, faults, events) = self.cluster.take_recorded();
-        (self.outcome(tally), decisions, faults, events)
+        (self.outcome(tally).0, decisions, faults, events)
     }
 
-    fn outcome(self, mut tally: Tally) -> Outcome {
-        let Self { cluster, seed, on } = self;
+    fn outcome(self, mut tally: Tally) -> (Outcome, Vec<Seen<P>>) {
+        let Self { cluster, seed, on, healed_ns } = self;
         let never_asked = cluster.never_asked();
         let oracle = cluster.into_observer();
-        let mut violations = oracle.violations();
-        if let Some(halted) = tally.halted.take() {
-            violations.push(halted);
-            violations.sort_by_key(|violation| violation.kind == PropertyKind::Invariant);
-        }
-        let (evaluated, cells) = (oracle.evaluated().collect(), oracle.cells().collect());
-        Outcome { seed, tally, violations, evaluated, cells, on, never_asked }
+        let Findings { violations, evaluated, cells, judged } =
+            oracle.judge(tally.halted.take(), tally.settled_ns.is_some(), healed_ns);
+        let outcome = Outcome { seed, tally, violations, evaluated, cells, on, never_asked, judged };
+        (outcome, oracle.into_truth().into_seen())
     }
 }

@@ -11,6 +11,7 @@ use quarrel_sim::decision::{Decision, DecisionKind, Fate, Which};
 use quarrel_sim::fault::{Action, Fault};
 use quarrel_sim::world::Operation;
 
+use crate::oracle::Judges;
 use crate::run::{Outcome, Schedule, anchor, replay};
 use crate::subject::Subject;
 
@@ -37,16 +38,18 @@ pub const EVENTS_MAX: u64 = 20_000_000;
 /// `stop` is asked now and then; when it says so, the best so far is returned.
 pub fn shrink<P: Subject>(
     schedule: Schedule<P>,
+    judges: Judges,
     violation: &Violation,
     stop: &dyn Fn() -> bool,
 ) -> (Schedule<P>, ShrinkReport) {
     let before = schedule.items();
-    let mut shrinker = Shrinker { best: schedule, violation, replays: 0, events: 0, stop };
+    let mut shrinker = Shrinker { best: schedule, judges, violation, replays: 0, events: 0, stop };
     let mut one_minimal = false;
     if shrinker.try_out(shrinker.best.clone()) {
         while !shrinker.is_spent() {
             let size = shrinker.size();
             shrinker.cut_horizon();
+            shrinker.end_faults_sooner();
             shrinker.anchor();
             shrinker.drop_chunks();
             shrinker.shrink_values();
@@ -71,6 +74,7 @@ enum Item<R> {
 
 struct Shrinker<'a, P: Subject> {
     best: Schedule<P>,
+    judges: Judges,
     violation: &'a Violation,
     replays: u64,
     events: u64,
@@ -89,7 +93,7 @@ impl<P: Subject> Shrinker<'_, P> {
     }
 
     fn replay(&mut self, schedule: &Schedule<P>) -> Outcome {
-        let outcome = replay(schedule);
+        let outcome = replay(schedule, self.judges);
         self.replays += 1;
         self.events += outcome.tally.events;
         outcome
@@ -117,7 +121,7 @@ impl<P: Subject> Shrinker<'_, P> {
         let is_anchored = |decision: &Decision| matches!(decision.key.which, Which::Since { .. });
         if !self.best.decisions.iter().all(is_anchored) {
             self.replays += 1;
-            let anchored = anchor(&self.best);
+            let anchored = anchor(&self.best, self.judges);
             self.try_out(anchored);
         }
     }
@@ -220,6 +224,42 @@ impl<P: Subject> Shrinker<'_, P> {
             candidate.world.healing_ns = ended - candidate.world.duration_ns;
             self.try_out(candidate);
         }
+    }
+
+    /// Where the failure shows only after the faults, these end sooner, and all that comes later moves with their end.
+    fn end_faults_sooner(&mut self) {
+        const GAP_NS: u64 = 1_000_000;
+        let world = &self.best.world;
+        let end = world.duration_ns;
+        if world.liveness.is_none() {
+            return;
+        }
+        let before = |at_ns: &u64| *at_ns < end;
+        let faults = world.faults.iter().map(|fault| fault.at_ns).filter(before).max();
+        let operations = self.best.operations.iter().map(|operation| operation.at_ns).filter(before).max();
+        let mut soonest = faults.max(operations).unwrap_or(0).saturating_add(GAP_NS);
+        while soonest.saturating_add(GAP_NS) < self.best.world.duration_ns && !self.is_spent() {
+            if self.try_out(self.ending_at(soonest)) {
+                return;
+            }
+            soonest = u64::midpoint(soonest, self.best.world.duration_ns);
+        }
+    }
+
+    /// The best schedule, but its faults end at `end_ns`.
+    fn ending_at(&self, end_ns: u64) -> Schedule<P> {
+        let mut candidate = self.best.clone();
+        let sooner = candidate.world.duration_ns - end_ns;
+        let later = candidate.world.duration_ns;
+        candidate.world.duration_ns = end_ns;
+        let move_up = |at_ns: &mut u64| {
+            if *at_ns >= later {
+                *at_ns -= sooner;
+            }
+        };
+        candidate.world.faults.iter_mut().for_each(|fault| move_up(&mut fault.at_ns));
+        candidate.operations.iter_mut().for_each(|operation| move_up(&mut operation.at_ns));
+        candidate
     }
 
     fn shrink_values(&mut self) {

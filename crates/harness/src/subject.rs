@@ -3,9 +3,16 @@
 use std::collections::BTreeMap;
 
 use quarrel_formats::scenario::{Complaint, Raw};
-use quarrel_protocol::{Flaw, Monitor, Protocol};
+use quarrel_protocol::{ClientId, Flaw, Lasting, Monitor, NodeId, NodeSet, Protocol};
+use quarrel_sim::time::SECOND;
+use quarrel_spec::Service;
+use quarrel_spec::machine::Kind;
+use quarrel_spec::workload::Workload;
+use serde_json::Value;
 
 use crate::dice::Dice;
+use crate::history::Spelled;
+use crate::truth::{AnswerOf, CallOf};
 
 /// The `[config]` table of a scenario: options by name, as they were written.
 pub type RawOptions = BTreeMap<String, Raw>;
@@ -16,6 +23,9 @@ pub trait Subject: Protocol {
     type Invariants: Monitor<Self> + Send;
     /// The black-box properties of the problem it solves. `quarrel_spec` has them.
     type Properties: Monitor<Self> + Send;
+    /// What its clients believe they talk to: [`NoService`](quarrel_spec::NoService) if there is nothing that they
+    /// could check.
+    type Service: Service<Self> + Send;
     /// Its options, as a scenario gives them: ranges that each run draws from.
     type Options: Clone + Send + Sync;
 
@@ -30,12 +40,28 @@ pub trait Subject: Protocol {
     /// When a value cannot be read.
     fn options(raw: &RawOptions) -> Result<Self::Options, Complaint>;
 
-    /// The configuration of one run of `nodes` nodes with these flaws switched on (known names, without the
-    /// protocol's own).
+    /// What may ail nodes outside a healthy core for good, without keeping the core from its work: the protocol's
+    /// liveness contract.
+    const LASTING: &'static [Lasting] = &[];
+
+    /// The configuration of one run.
     ///
     /// # Panics
     /// May panic when a flaw is unknown; [`Registry::trial`](crate::registry::Registry::trial) refuses those.
-    fn configure(options: &Self::Options, nodes: u8, flaws: &[&str], dice: &mut Dice) -> Self::Config;
+    fn configure(options: &Self::Options, setting: Setting<'_>, dice: &mut Dice) -> Self::Config;
+
+    /// How many nodes a core needs to get on without the others. All of them, unless the protocol knows better.
+    fn core_min(config: &Self::Config, nodes: u8) -> u8 {
+        let _ = config;
+        nodes
+    }
+
+    /// The longest time that one round of the protocol may take by its own timers, in nanoseconds: an election, an
+    /// attempt with its back-off. The bound of the liveness phase is a multiple of it.
+    fn round_ns(config: &Self::Config) -> u64 {
+        let _ = config;
+        SECOND
+    }
 
     /// The same configuration with every deliberate defect switched off.
     #[must_use]
@@ -51,8 +77,65 @@ pub trait Subject: Protocol {
         Ok(())
     }
 
-    /// The request of client operation number `number`, counted from 0.
-    fn request(number: u32) -> Self::Request;
+    /// The request of one client operation.
+    fn request(asker: &mut Asker<'_>) -> Self::Request;
+
+    /// The requests that read back what was acknowledged, after a core has healed: whom to ask (anybody, if it does
+    /// not matter) and what. `number` is the first of their numbers.
+    fn scan(workload: &Workload, core: NodeSet, number: u32) -> Vec<(Option<NodeId>, Self::Request)> {
+        let _ = (workload, core, number);
+        Vec::new()
+    }
+
+    /// A request that is written by hand in a scenario.
+    ///
+    /// # Errors
+    /// When the words are none, with what was expected.
+    fn parse_request(words: &str) -> Result<Self::Request, String> {
+        Err(format!("{} takes no requests in words: leave `{words}` out", Self::NAME))
+    }
+
+    /// A call and its answer, in the words of a history on file; unless a protocol knows better, its own. `None` for a
+    /// read that files have no word for: without it a history says less, and nothing else.
+    fn spell(call: &CallOf<Self>, answer: Option<&AnswerOf<Self>>) -> Option<Spelled> {
+        let seen = answer.map_or(Value::Null, |answer| Value::String(answer.to_string()));
+        Some(Spelled { f: call.to_string(), key: None, asked: Value::Null, seen: Some(seen) })
+    }
+
+    /// Why a request that is written by hand makes no sense where runs draw one of these state machines.
+    fn misfit(request: &Self::Request, machines: &[Kind]) -> Option<String> {
+        let _ = (request, machines);
+        None
+    }
+
+    /// The form of a request of this protocol in traces of an earlier format, brought up to date.
+    fn upgrade(format: u32, request: Value) -> Value {
+        let _ = format;
+        request
+    }
+}
+
+/// What the configuration of a run depends on, beside the options.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// How many nodes there are.
+    pub nodes: u8,
+    /// The flaws that are on: known names, without the protocol's own.
+    pub flaws: &'a [&'a str],
+    /// The state machine of the workload, for a protocol that runs one.
+    pub machine: Kind,
+}
+
+/// A client that is about to ask something.
+pub struct Asker<'a> {
+    /// The operation's number, from 0: unique in the run.
+    pub number: u32,
+    /// Who asks.
+    pub client: ClientId,
+    /// What clients like to ask.
+    pub workload: &'a Workload,
+    /// What is left to chance.
+    pub dice: &'a mut Dice,
 }
 
 /// A monitor that sees nothing, for a protocol that has only the properties of its problem.

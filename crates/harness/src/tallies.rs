@@ -4,10 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use quarrel_protocol::{Property, Violation};
+use quarrel_sim::Asked;
 use quarrel_sim::draw::mix;
 use quarrel_sim::fault::{FaultClass, FaultCounts};
 
 use crate::run::Outcome;
+use crate::truth::Judged;
 
 /// How many seeds of each signature are kept, the lowest ones: shrinking tries one after the other
 /// until a story is small enough.
@@ -96,14 +98,56 @@ pub struct Tallies {
     pub cells: BTreeMap<&'static str, u64>,
     /// How each number that a floor can speak of was distributed, over the runs whose profile has its class on.
     pub spreads: BTreeMap<&'static str, Spread>,
-    /// How many operations were started, and how many were answered for good.
-    pub operations: (u64, u64),
+    /// What clients did.
+    pub asked: Asked,
+    /// How what clients saw was judged, in runs.
+    pub judged: Judgements,
+    /// In how many runs a retry storm kept clients from asking.
+    pub storms: u64,
     /// In how many runs some operation was never answered.
     pub blocked: u64,
     /// Failures by signature.
     pub groups: BTreeMap<String, Group>,
     /// Every seed that failed in a way that counts, in order within what was merged in order.
     pub failed: Vec<u64>,
+}
+
+/// How what clients saw was judged: numbers of runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Judgements {
+    /// The order in which nodes applied commands explains it.
+    pub by_witness: u64,
+    /// A search found an order that explains it.
+    pub by_search: u64,
+    /// The search gave up.
+    pub unknown: u64,
+    /// Nothing explains it.
+    pub broken: u64,
+}
+
+impl Judgements {
+    fn add(&mut self, judged: Judged) {
+        match judged {
+            Judged::Not => {}
+            Judged::ByWitness => self.by_witness += 1,
+            Judged::BySearch => self.by_search += 1,
+            Judged::Unknown => self.unknown += 1,
+            Judged::Broken => self.broken += 1,
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.by_witness += other.by_witness;
+        self.by_search += other.by_search;
+        self.unknown += other.unknown;
+        self.broken += other.broken;
+    }
+
+    /// How many runs were judged.
+    #[must_use]
+    pub const fn all(self) -> u64 {
+        self.by_witness + self.by_search + self.unknown + self.broken
+    }
 }
 
 /// The names by which outcomes are counted.
@@ -115,7 +159,7 @@ pub struct Names {
 }
 
 /// Cells that every protocol has: of the world and its clients.
-pub const WORLD_CELLS: [&str; 2] = ["operation-answered", "crash-mid-flight"];
+pub const WORLD_CELLS: [&str; 3] = ["operation-answered", "crash-mid-flight", "operation-unknown"];
 
 /// The number of partitions in a run, as floors name it; the class of the same name counts messages.
 const PARTITION: &str = "partition";
@@ -129,8 +173,9 @@ impl Tallies {
         self.messages += tally.messages;
         self.simulated_ns += u128::from(tally.ended_ns);
         self.digest = self.digest.wrapping_add(mix(mix(outcome.seed) ^ tally.digest));
-        self.operations.0 += tally.operations.0;
-        self.operations.1 += tally.operations.1;
+        self.asked.add(&tally.asked);
+        self.judged.add(outcome.judged);
+        self.storms += u64::from(tally.asked.retry_storms > 0);
         self.blocked += u64::from(outcome.is_blocked());
         for (property, count) in names.properties.iter().zip(&outcome.evaluated) {
             *self.evaluated.entry(property.name).or_default() += count;
@@ -146,7 +191,8 @@ impl Tallies {
     }
 
     fn add_cells(&mut self, outcome: &Outcome, names: &Names) {
-        let world = [outcome.tally.operations.1, outcome.tally.crashes_mid_flight];
+        let asked = &outcome.tally.asked;
+        let world = [asked.answered, outcome.tally.crashes_mid_flight, asked.unknown];
         let own = names.cells.iter().copied().zip(outcome.cells.iter().copied());
         for (cell, count) in own.chain(WORLD_CELLS.into_iter().zip(world)) {
             *self.cells.entry(cell).or_default() += u64::from(count > 0);
@@ -199,8 +245,9 @@ impl Tallies {
         self.messages += other.messages;
         self.simulated_ns += other.simulated_ns;
         self.digest = self.digest.wrapping_add(other.digest);
-        self.operations.0 += other.operations.0;
-        self.operations.1 += other.operations.1;
+        self.asked.add(&other.asked);
+        self.judged.merge(other.judged);
+        self.storms += other.storms;
         self.blocked += other.blocked;
         self.faults.add(&other.faults);
         for (mine, theirs) in [

@@ -10,13 +10,17 @@ use quarrel_harness::profile::{Profile, draw};
 use quarrel_paxos::Paxos;
 use quarrel_protocol::{NodeId, NodeSet};
 use quarrel_raft::Raft;
+use quarrel_sim::Plan;
 use quarrel_sim::fault::{Action, Fault};
 use quarrel_sim::world::World;
 
 const SEEDS: u64 = 500;
 
+/// The chaos of Raft, up to the healing.
 fn raft() -> Scenario {
-    read("raft/chaos")
+    let mut scenario = read("raft/chaos");
+    scenario.recovery = None;
+    scenario
 }
 
 fn drawn<P: Subject>(scenario: &Scenario, seed: u64) -> Profile<P> {
@@ -234,7 +238,8 @@ fn every_drawn_value_lies_in_its_range() {
 fn check_rules(scenario: &Scenario, rules: &[quarrel_sim::world::Rule]) {
     let leader = scenario.leader.as_ref().unwrap();
     for rule in rules {
-        assert_eq!((&rule.when, rule.after_ns), (&leader.on, leader.after_ns));
+        assert!(leader.on.contains(&rule.when), "{:?}", rule.when);
+        assert_eq!(rule.after_ns, leader.after_ns);
         assert_eq!(rule.lasting_ns, Some(leader.lasting_ns));
     }
     let chances: u32 = rules.iter().map(|rule| rule.chance_ppm).sum();
@@ -378,6 +383,53 @@ fn operations_are_in_order_with_names_of_their_own_and_clients_that_exist() {
             assert!(operation.client.0 < plan.world.clients);
             assert!(operation.at_ns <= plan.world.duration_ns + plan.world.healing_ns / 2);
         }
+    }
+}
+
+/// Who heals can get on alone; of the others each is struck by one thing for good, which leaves the core in peace; and then
+/// everything is read back.
+#[test]
+fn a_core_heals_and_the_others_are_struck_for_good() {
+    fn check<P: Subject>(name: &str) -> usize {
+        let scenario = read(name);
+        let mut partial = 0;
+        for seed in 0..SEEDS {
+            let Plan { world, config, operations } = drawn::<P>(&scenario, seed).plan;
+            let Some(liveness) = world.liveness else { panic!("{name} must come back") };
+            assert!(liveness.core.len() >= usize::from(P::core_min(&config, world.nodes)), "seed {seed}");
+            assert!(liveness.bound_ns > P::round_ns(&config), "a round is not the whole bound");
+            let outsiders = liveness.core.complement(usize::from(world.nodes));
+            let lasting = world.faults.iter().filter(|fault| fault.at_ns >= world.duration_ns);
+            let struck: Vec<NodeSet> = lasting.map(|fault| victims(fault, liveness.core)).collect();
+            assert_eq!(struck.iter().map(|nodes| nodes.len()).sum::<usize>(), outsiders.len(), "seed {seed}");
+            assert_eq!(struck.iter().fold(NodeSet::EMPTY, |all, nodes| all.union(*nodes)), outsiders);
+            partial += usize::from(!outsiders.is_empty());
+            let scan = operations.iter().filter(|operation| operation.at_ns > world.duration_ns).count();
+            assert!(scan > 0, "seed {seed} reads back");
+        }
+        partial
+    }
+    for partial in [check::<Raft>("raft/chaos"), check::<Paxos>("paxos/chaos")] {
+        assert!((150..350).contains(&partial), "some do not heal in {partial} of {SEEDS} seeds");
+    }
+}
+
+/// Whom a lasting fault keeps from its work; it never comes between two nodes of the core.
+fn victims(fault: &Fault, core: NodeSet) -> NodeSet {
+    assert_eq!(fault.lasting_ns, None, "{fault}");
+    match &fault.action {
+        Action::Crash { nodes } | Action::Pause { nodes } => *nodes,
+        Action::Partition { cuts, .. } => {
+            let within = |&(from, to): &(NodeSet, NodeSet)| {
+                !from.intersection(core).is_empty() && !to.intersection(core).is_empty()
+            };
+            assert!(!cuts.iter().any(within), "{fault}");
+            cuts.iter()
+                .map(|&(from, to)| if from.len() == 1 { from } else { to })
+                .next()
+                .unwrap_or(NodeSet::EMPTY)
+        }
+        other => panic!("{other:?} is no lasting fault"),
     }
 }
 

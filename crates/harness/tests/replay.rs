@@ -121,8 +121,9 @@ fn a_batch_in_pieces_is_the_same_batch_in_any_order() {
             assert_eq!(summary(&merged), summary(&whole), "{order:?}");
             assert_eq!((&merged.cells, &merged.evaluated), (&whole.cells, &whole.evaluated));
             assert_eq!((&merged.faults, &merged.fault_runs), (&whole.faults, &whole.fault_runs));
-            assert_eq!((&merged.spreads, merged.operations), (&whole.spreads, whole.operations));
+            assert_eq!((&merged.spreads, merged.asked), (&whole.spreads, whole.asked));
             assert_eq!((merged.simulated_ns, merged.blocked), (whole.simulated_ns, whole.blocked));
+            assert_eq!((merged.judged, merged.storms), (whole.judged, whole.storms));
         }
         let nothing = batch(seeds..seeds);
         assert_eq!((nothing.runs, nothing.digest), (0, 0));

@@ -7,7 +7,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use quarrel_formats::Scenario;
-use quarrel_formats::scenario::{Expected, Owes};
+use quarrel_formats::scenario::{Expectation, Expected, Owes};
+use quarrel_formats::trace::Oracle as Jury;
+use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::{Registry, Trial};
 use quarrel_harness::run::Outcome;
 use quarrel_harness::tallies::Tallies;
@@ -25,28 +27,63 @@ enum Nature {
 
 use Nature::{Drawn, Scripted};
 
-const SCENARIOS: [(&str, Nature); 15] = [
+const SCENARIOS: [(&str, Nature); 27] = [
     ("paxos/acceptor-restarts", Scripted),
+    ("paxos/back-off-ends-the-duel", Drawn(40)),
     ("paxos/calm", Drawn(100)),
     ("paxos/chaos", Drawn(1000)),
     ("paxos/duelling-proposers", Scripted),
+    ("paxos/duelling-proposers-livelock", Scripted),
     ("paxos/minority", Scripted),
+    ("raft/bank", Drawn(200)),
     ("raft/calm", Drawn(100)),
     ("raft/chaos", Drawn(1000)),
     ("raft/crash-storm", Drawn(300)),
     ("raft/figure-8", Scripted),
     ("raft/flapping-link", Scripted),
     ("raft/leader-isolated", Scripted),
+    ("raft/lock", Drawn(200)),
+    ("raft/lock-late-release", Scripted),
     ("raft/lossy-network", Drawn(100)),
     ("raft/minority-partition", Scripted),
+    ("raft/power-loss", Scripted),
+    ("raft/retry-storm", Drawn(100)),
+    ("raft/sessions-exactly-once", Scripted),
+    ("raft/slow-but-alive", Drawn(200)),
     ("raft/split-vote", Scripted),
+    ("raft/split-vote-for-ever", Scripted),
+    ("raft/stale-read", Scripted),
     ("raft/standard-unit", Drawn(100)),
+    ("raft/tickets", Drawn(200)),
 ];
 
 const CHAOS: [&str; 2] = ["raft/chaos", "paxos/chaos"];
 
-/// Whose clients may give up, or ask at the very end.
-const MAY_LEAVE_UNANSWERED: [&str; 2] = ["raft/chaos", "raft/standard-unit"];
+/// Whose clients may give up, ask at the very end, or be turned away because too much is under way.
+const MAY_LEAVE_UNANSWERED: [&str; 4] =
+    ["raft/chaos", "paxos/chaos", "raft/standard-unit", "raft/retry-storm"];
+
+/// Flaws that clients notice by themselves, and where.
+const NOTICED_BY_CLIENTS: [(&str, &str, &str); 18] = [
+    ("raft/bank", "raft/forget-sessions", "linearizability"),
+    ("raft/bank", "raft/read-local-leader", "linearizability"),
+    ("raft/tickets", "raft/forget-sessions", "linearizability"),
+    ("raft/tickets", "raft/read-local-leader", "linearizability"),
+    ("raft/lock", "raft/forget-sessions", "linearizability"),
+    ("raft/lock", "raft/read-local-leader", "linearizability"),
+    ("raft/lossy-network", "raft/forget-sessions", "linearizability"),
+    ("raft/lock-late-release", "raft/forget-sessions", "linearizability"),
+    ("raft/sessions-exactly-once", "raft/forget-sessions", "linearizability"),
+    ("raft/stale-read", "raft/read-local-leader", "linearizability"),
+    ("raft/power-loss", "raft/ack-before-fsync", "linearizability"),
+    ("raft/power-loss", "raft/stop-commit-scan", "liveness"),
+    ("raft/sessions-exactly-once", "raft/stop-commit-scan", "liveness"),
+    ("raft/retry-storm", "raft/stop-commit-scan", "liveness"),
+    ("raft/split-vote-for-ever", "raft/identical-timeouts", "liveness"),
+    ("paxos/duelling-proposers-livelock", "paxos/duelling-no-backoff", "liveness"),
+    ("paxos/duelling-proposers-livelock", "paxos/accept-strict-gt", "liveness"),
+    ("paxos/back-off-ends-the-duel", "paxos/duelling-no-backoff", "liveness"),
+];
 
 fn scripted() -> impl Iterator<Item = &'static str> {
     SCENARIOS.into_iter().filter(|&(_, nature)| nature == Scripted).map(|(name, _)| name)
@@ -66,19 +103,27 @@ fn read(name: &str, sets: &[(&str, &str)]) -> Scenario {
 
 /// The scenario, its names checked, ready to run with these flaws.
 fn trial(name: &str, flaws: &[String]) -> Box<dyn Trial> {
-    Registry::standard().trial(read(name, &[]), flaws).unwrap_or_else(|error| panic!("{error}"))
+    judged(name, flaws, Jury::All)
+}
+
+fn judged(name: &str, flaws: &[String], jury: Jury) -> Box<dyn Trial> {
+    let trial = Registry::standard().trial(read(name, &[]), flaws, Judges::of(jury));
+    trial.unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn batch(trial: &dyn Trial, seeds: Range<u64>) -> Tallies {
     trial.batch(seeds, &|| false)
 }
 
-/// What is expected without a flaw, whether or not the file says so, and with each flaw that it speaks of.
-fn expectations(name: &str) -> Vec<(Vec<String>, Expected)> {
-    let scenario = read(name, &[]);
-    let flaws = scenario.expectations.iter().filter_map(|entry| entry.flaw.clone());
-    let cases = std::iter::once(Vec::new()).chain(flaws.map(|flaw| vec![flaw]));
+/// What is expected without a flaw and with each of these, whether or not the file says so.
+fn expectations(scenario: &Scenario, flaws: Vec<String>) -> Vec<(Vec<String>, Expected)> {
+    let cases = std::iter::once(Vec::new()).chain(flaws.into_iter().map(|flaw| vec![flaw]));
     cases.map(|flaws| (flaws.clone(), scenario.expected(&flaws))).collect()
+}
+
+/// The flaws that the file speaks of.
+fn spoken_of(scenario: &Scenario) -> Vec<String> {
+    scenario.expectations.iter().filter_map(|entry| entry.flaw.clone()).collect()
 }
 
 fn flaws_of(registry: &Registry, protocol: &str) -> Vec<String> {
@@ -94,9 +139,25 @@ fn owed(trial: &dyn Trial) -> Vec<String> {
     }
 }
 
-/// A flaw counts as found by a property of the paper only.
+/// A flaw counts as found by a property of the paper, by clients, or by their waiting in vain.
+fn is_finding(kind: PropertyKind) -> bool {
+    matches!(kind, PropertyKind::Paper | PropertyKind::Client | PropertyKind::Liveness)
+}
+
 fn is_found(outcome: &Outcome) -> bool {
-    outcome.verdict().is_some_and(|violation| violation.kind == PropertyKind::Paper)
+    outcome.verdict().is_some_and(|violation| is_finding(violation.kind))
+}
+
+/// Whether that is how the run came out. What holds also ends: nobody waits in vain.
+fn comes_out(outcome: &Outcome, expected: &Expected) -> bool {
+    match (outcome.verdict(), expected) {
+        (None, Expected::Holds) => !outcome.is_blocked(),
+        (None, Expected::Blocks) => outcome.is_blocked(),
+        (Some(broken), Expected::Violates(property)) => {
+            broken.property == *property && is_finding(broken.kind)
+        }
+        _ => false,
+    }
 }
 
 #[test]
@@ -121,22 +182,39 @@ fn each_begins_with_prose_and_runs_the_protocol_of_its_folder() {
     }
 }
 
-/// What is written by hand does not depend on luck: one seed is as good as another.
+/// What a client asks in words is read before anything runs, and a mistake is shown where it stands.
+#[test]
+fn words_that_ask_for_nothing_are_refused_where_they_stand() {
+    let refusal = |name: &str, words: &str, wrong: &str| {
+        let text = std::fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
+        let text = text.replace(&format!("asks = \"{words}\""), &format!("asks = \"{wrong}\""));
+        let scenario = Scenario::parse(name, "wrong.toml", text.as_bytes()).unwrap();
+        let trial = Registry::standard().trial(scenario, &[], Judges::default());
+        trial.err().expect("it is refused").to_string()
+    };
+    let words = refusal("raft/stale-read", "read", "get 0");
+    assert!(words.contains("`get 0` is no call: expected something like `get k1`"), "{words}");
+    assert!(words.contains("wrong.toml:") && words.contains("asks = \"get 0\""), "{words}");
+    let words = refusal("paxos/duelling-proposers-livelock", "propose v1", "choose v1");
+    assert!(words.contains("expected something like `propose v3`"), "{words}");
+}
+
+/// What is written by hand does not depend on luck: one seed is as good as another. And what a file does not speak of
+/// holds: every flaw is tried.
 #[test]
 fn scripted_scenarios_come_out_as_expected_in_every_seed() {
+    let registry = Registry::standard();
     for name in scripted() {
-        for (flaws, expected) in expectations(name) {
+        let scenario = read(name, &[]);
+        for (flaws, expected) in expectations(&scenario, flaws_of(&registry, &scenario.protocol)) {
             let trial = trial(name, &flaws);
             let first = trial.run(0);
-            for outcome in (0..20).map(|seed| trial.run(seed)) {
-                let verdict =
-                    outcome.verdict().map(|violation| (violation.property.as_str(), violation.kind));
-                let expected = match &expected {
-                    Expected::Holds => None,
-                    Expected::Violates(property) => Some((property.as_str(), PropertyKind::Paper)),
-                    Expected::Blocks => unreachable!("no scenario blocks yet"),
-                };
-                assert_eq!(verdict, expected, "{name} with {flaws:?}");
+            for outcome in (0..5).map(|seed| trial.run(seed)) {
+                let verdict = outcome.verdict();
+                assert!(
+                    comes_out(&outcome, &expected),
+                    "{name} with {flaws:?}: {expected:?}, not {verdict:?}"
+                );
                 assert_eq!(outcome.tally.digest, first.tally.digest, "{name} with {flaws:?}");
             }
         }
@@ -144,19 +222,16 @@ fn scripted_scenarios_come_out_as_expected_in_every_seed() {
 }
 
 #[test]
-fn scripted_scenarios_speak_of_every_flaw_and_each_flaw_is_shown_by_one() {
+fn each_flaw_is_shown_by_a_scripted_scenario() {
     let registry = Registry::standard();
-    let mut shown = BTreeSet::new();
-    for name in scripted() {
-        let scenario = read(name, &[]);
-        for flaw in flaws_of(&registry, &scenario.protocol) {
-            let entry = scenario.expectations.iter().find(|entry| entry.flaw.as_ref() == Some(&flaw));
-            let entry = entry.unwrap_or_else(|| panic!("{name} says nothing of {flaw}"));
-            if let Expected::Violates(_) = entry.outcome {
-                shown.insert(flaw);
-            }
-        }
-    }
+    let scenarios: Vec<Scenario> = scripted().map(|name| read(name, &[])).collect();
+    let shows = |entry: &&Expectation| matches!(entry.outcome, Expected::Violates(_));
+    let shown: BTreeSet<String> = scenarios
+        .iter()
+        .flat_map(|scenario| {
+            scenario.expectations.iter().filter(shows).filter_map(|entry| entry.flaw.clone())
+        })
+        .collect();
     let all = registry.entries().flat_map(|entry| flaws_of(&registry, entry.name()));
     assert_eq!(shown, all.collect());
 }
@@ -166,19 +241,66 @@ fn scripted_scenarios_speak_of_every_flaw_and_each_flaw_is_shown_by_one() {
 fn drawn_scenarios_come_out_as_expected() {
     for (name, nature) in SCENARIOS {
         let Drawn(seeds) = nature else { continue };
-        for (flaws, expected) in expectations(name).into_iter().filter(|_| !CHAOS.contains(&name)) {
-            let Tallies { groups, .. } = batch(&*trial(name, &flaws), 0..seeds);
+        if CHAOS.contains(&name) {
+            continue;
+        }
+        let scenario = read(name, &[]);
+        for (flaws, expected) in expectations(&scenario, spoken_of(&scenario)) {
+            let Tallies { groups, blocked, .. } = batch(&*trial(name, &flaws), 0..seeds);
             let mut violations = groups.values().map(|group| &group.violation);
             let is_met = match &expected {
                 Expected::Holds => groups.is_empty(),
-                Expected::Violates(property) => violations.any(|violation| {
-                    violation.property == *property && violation.kind == PropertyKind::Paper
-                }),
-                Expected::Blocks => unreachable!("no scenario blocks yet"),
+                Expected::Violates(property) => {
+                    violations.any(|broken| broken.property == *property && is_finding(broken.kind))
+                }
+                Expected::Blocks => groups.is_empty() && blocked > 0,
             };
             assert!(is_met, "{name} with {flaws:?} should be {expected:?}: {groups:?}");
         }
     }
+}
+
+/// What clients can see they see without any help, and nothing else breaks.
+#[test]
+fn clients_notice_by_themselves() {
+    for (name, flaw, property) in NOTICED_BY_CLIENTS {
+        let (_, nature) = SCENARIOS.into_iter().find(|&(known, _)| known == name).unwrap();
+        let seeds = if let Drawn(seeds) = nature { seeds } else { 1 };
+        let trial = judged(name, &[flaw.to_string()], Jury::Clients);
+        let seen = (0..seeds).find_map(|seed| trial.run(seed).verdict().cloned());
+        let seen = seen.unwrap_or_else(|| panic!("{name} with {flaw}: clients notice nothing"));
+        assert_eq!((seen.property.as_str(), is_finding(seen.kind)), (property, true), "{name} with {flaw}");
+    }
+}
+
+/// Two proposers in step and voters in step go round in circles; a leader that waits for itself does not.
+#[test]
+fn what_goes_round_in_circles_is_called_a_livelock() {
+    let shape = |name: &str, flaw: &str| {
+        let outcome = trial(name, &[flaw.to_string()]).run(0);
+        outcome.verdict().map(|broken| broken.signature.clone()).unwrap_or_default()
+    };
+    for (name, flaw) in [
+        ("paxos/duelling-proposers-livelock", "paxos/duelling-no-backoff"),
+        ("paxos/back-off-ends-the-duel", "paxos/duelling-no-backoff"),
+        ("raft/split-vote-for-ever", "raft/identical-timeouts"),
+    ] {
+        assert_eq!(shape(name, flaw), "liveness: livelock", "{name} with {flaw}");
+    }
+    let blocked = shape("raft/sessions-exactly-once", "raft/stop-commit-scan");
+    assert_eq!(blocked, "liveness: blocked");
+}
+
+#[test]
+fn a_retry_storm_is_counted_and_named() {
+    let outcome = trial("raft/retry-storm", &[]).run(0);
+    let asked = &outcome.tally.asked;
+    assert!(asked.retry_storms > 0 && !outcome.is_blocked(), "{asked:?}");
+    assert_eq!((asked.failed, asked.unknown), (asked.turned_away, 0), "{asked:?}");
+    assert!(asked.turned_away >= 100 && asked.requests > 5 * asked.answered, "{asked:?}");
+    let stuck = trial("raft/retry-storm", &["raft/stop-commit-scan".to_string()]).run(0);
+    let detail = &stuck.verdict().expect("liveness is violated").detail;
+    assert!(detail.contains("nearly all they send is retries: a retry storm"), "{detail}");
 }
 
 /// Nothing is violated, everybody is answered, every owed cell happens; and a swarm keeps its floor, and each of its
@@ -190,7 +312,7 @@ fn without_a_flaw_every_scenario_is_sound_and_none_is_empty() {
         let tallies = batch(&*trial, 0..if let Drawn(seeds) = nature { seeds } else { 1 });
         assert!(tallies.groups.is_empty(), "{name}: {:?}", tallies.groups);
         if !MAY_LEAVE_UNANSWERED.contains(&name) {
-            assert_eq!((tallies.blocked, tallies.operations.0), (0, tallies.operations.1), "{name}");
+            assert_eq!((tallies.blocked, tallies.asked.answered), (0, tallies.asked.started), "{name}");
         }
         let owed = owed(&*trial);
         assert!(!owed.is_empty() || name == "raft/standard-unit", "{name} owes nothing");
@@ -230,8 +352,9 @@ fn chaos_mentions_no_flaw_and_finds_every_one() {
 fn the_standard_unit_goes_on_for_as_long_as_it_is_told() {
     let run = |duration: &str| {
         let scenario = read("raft/standard-unit", &[("duration", duration)]);
-        let tallies = batch(&*Registry::standard().trial(scenario, &[]).unwrap(), 0..5);
-        (tallies.simulated_ns, tallies.operations.0)
+        let trial = Registry::standard().trial(scenario, &[], Judges::default()).unwrap();
+        let tallies = batch(&*trial, 0..5);
+        (tallies.simulated_ns, tallies.asked.started)
     };
     let (unit, longer) = (run("5s"), run("50s"));
     assert_eq!((unit.0, longer.0), (25_000_000_000, 250_000_000_000));

@@ -2,6 +2,7 @@
 
 use quarrel_formats::Scenario;
 use quarrel_formats::trace::{Judgement, Trace};
+use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::Registry;
 use quarrel_harness::story;
 use quarrel_protocol::{NodeId, NodeSet, PropertyKind};
@@ -88,7 +89,9 @@ fn shrunk(flaw: &str) -> Trace {
     };
     let scenario =
         Scenario::parse("story/storm", "storm.toml", text.as_bytes()).unwrap_or_else(|e| panic!("{e}"));
-    let trial = Registry::standard().trial(scenario, &[flaw.to_string()]).unwrap_or_else(|e| panic!("{e}"));
+    let trial = Registry::standard()
+        .trial(scenario, &[flaw.to_string()], Judges::default())
+        .unwrap_or_else(|e| panic!("{e}"));
     let fails =
         |seed: &u64| trial.run(*seed).verdict().is_some_and(|verdict| verdict.kind == PropertyKind::Paper);
     let seed =
@@ -147,7 +150,7 @@ fn the_other_flaws_of_raft_are_told() {
     check_flaw("raft/vote-not-persisted", &["are both elected leader of term", "crash", "for n"]);
     check_flaw("raft/no-uptodate-check", &["without it.", "appends", "commits up to"]);
     check_flaw("raft/dup-vote-counted", &["a second time", "elected leader of term"]);
-    check_flaw("raft/unconditional-truncate", &["drop", "commits up to", "AppendEntries"]);
+    check_flaw("raft/unconditional-truncate", &["late", "commits up to", "AppendEntries", "without it."]);
 }
 
 #[test]

@@ -50,11 +50,12 @@ impl Paxos {
             return;
         }
         // P1a: "unless it has already responded to a prepare request having a number greater than" this.
-        if let Some(promised) = self.durable.promised
-            && promised > ballot
-            && !self.has(PaxosFlaw::NoAcceptCheck)
-        {
-            return self.send_reject(from, ballot, promised, effects);
+        if let Some(promised) = self.durable.promised {
+            let is_passed = promised > ballot && !self.has(PaxosFlaw::NoAcceptCheck);
+            let is_too_strict = promised == ballot && self.has(PaxosFlaw::AcceptStrictGt);
+            if is_passed || is_too_strict {
+                return self.send_reject(from, ballot, promised, effects);
+            }
         }
         self.write(Record::Accepted(proposal), effects);
         effects.announce(Event::Accepted { proposal });

@@ -1,11 +1,21 @@
 //! What is fixed for a whole run.
 
-use quarrel_protocol::{After, Quorum};
+use quarrel_protocol::{After, Lasting, Quorum};
 use serde::{Deserialize, Serialize};
 
 use crate::FlawSet;
 
 const MILLISECOND: u64 = 1_000_000;
+
+/// What a minority may suffer for ever while the others go on (with majorities as quorums): everything.
+///
+/// It is enough that one node of the core ever decides: a decision is final, and that node tells whoever asks it. Until
+/// then an outsider can only preempt, and one that is not heard cannot even do that. A deaf one starts a ballot, hears
+/// of no promise, and tries the next round after its timeout and a pause that grows; a partly connected one learns what
+/// preempted it and goes above that, after a pause too. So in each of its attempts, which take from 0.1 to some 3
+/// seconds, an outsider spoils at most one ballot of each node of the core, and such a ballot takes two round trips.
+/// What an outsider has had accepted is a proposal like any other.
+pub const LIVES_WITH: &[Lasting] = &Lasting::ALL;
 
 /// The configuration of a cluster.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -42,6 +52,15 @@ impl Config {
         }
     }
 
+    /// The longest that one round takes by the protocol's own timers, in nanoseconds: a ballot that times out, the
+    /// longest pause after it, and the wait of a node that has to inquire.
+    #[must_use]
+    pub fn round_ns(&self) -> u64 {
+        let pause = self.backoff_after(self.backoff_doublings_max);
+        let attempt_ns = self.attempt_timeout.max_ns.saturating_add(pause.max_ns);
+        attempt_ns.saturating_add(self.inquiry_timeout.max_ns)
+    }
+
     /// The pause after a failed ballot, its range doubled `doublings` times (saturating).
     #[must_use]
     pub fn backoff_after(&self, doublings: u8) -> After {
@@ -66,6 +85,13 @@ mod tests {
     fn an_unknown_flaw_in_a_file_is_refused_by_name() {
         let text = serde_json::to_string(&Config::new(3)).unwrap().replace("[]", r#"["no-such-flaw"]"#);
         assert!(serde_json::from_str::<Config>(&text).unwrap_err().to_string().contains("no-such-flaw"));
+    }
+
+    #[test]
+    fn a_round_is_a_ballot_a_pause_and_an_inquiry() {
+        assert_eq!(Config::new(3).round_ns(), (200 + 32 * 100 + 2_000) * MILLISECOND);
+        let config = Config { backoff_doublings_max: 255, ..Config::new(3) };
+        assert_eq!(config.round_ns(), u64::MAX);
     }
 
     #[test]

@@ -12,6 +12,21 @@ pub enum PaxosFlaw {
     NoAcceptCheck,
     /// `acceptor-amnesia-promise`.
     AcceptorAmnesiaPromise,
+    /// `accept-strict-gt`.
+    AcceptStrictGt,
+    /// `duelling-no-backoff`.
+    DuellingNoBackoff,
+}
+
+impl PaxosFlaw {
+    /// All flaws, in the order of [`FLAWS`].
+    pub const ALL: [Self; 5] = [
+        Self::OwnValue,
+        Self::NoAcceptCheck,
+        Self::AcceptorAmnesiaPromise,
+        Self::AcceptStrictGt,
+        Self::DuellingNoBackoff,
+    ];
 }
 
 /// The catalogue.
@@ -39,6 +54,22 @@ pub const FLAWS: &[Flaw] = &[
         needs: "an acceptor that crashes and restarts between its promise and an older accept",
         nodes_min: 3,
         source: "Michael et al., Recovering Shared Objects Without Stable Storage (DISC 2017), on how replicas recover",
+    },
+    Flaw {
+        name: "accept-strict-gt",
+        mistake: "an acceptor accepts only ballots higher than its promise, and so never the one that it promised",
+        breaks: "liveness",
+        needs: "no fault",
+        nodes_min: 1,
+        source: "Paxos Made Simple, P1a, read too strictly; the reverse, a refusal of higher ballots, in MyPaxos#19",
+    },
+    Flaw {
+        name: "duelling-no-backoff",
+        mistake: "a proposer that is preempted starts a higher ballot at once",
+        breaks: "liveness",
+        needs: "three or more proposers and steady delays; no fault",
+        nodes_min: 3,
+        source: "Paxos Made Simple, section 2.4 (proposers that preempt each other for ever)",
     },
 ];
 
@@ -102,9 +133,15 @@ mod tests {
 
     #[test]
     fn the_enum_and_the_catalogue_agree() {
-        let all = [PaxosFlaw::OwnValue, PaxosFlaw::NoAcceptCheck, PaxosFlaw::AcceptorAmnesiaPromise];
-        let names: Vec<_> = all.iter().flat_map(|flaw| FlawSet::only(*flaw).names()).collect();
-        assert_eq!(names, ["own-value", "no-accept-check", "acceptor-amnesia-promise"]);
+        let names: Vec<_> = PaxosFlaw::ALL.iter().flat_map(|flaw| FlawSet::only(*flaw).names()).collect();
+        let known = [
+            "own-value",
+            "no-accept-check",
+            "acceptor-amnesia-promise",
+            "accept-strict-gt",
+            "duelling-no-backoff",
+        ];
+        assert_eq!(names, known);
         assert_eq!(names.len(), FLAWS.len());
     }
 

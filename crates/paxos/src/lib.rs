@@ -19,7 +19,9 @@
 //! * There is no distinguished proposer (PMS 2.4). A ballot that fails is followed, after a pause whose range
 //!   doubles, by a higher one.
 //! * "If a learner needs to know whether a value has been chosen, it can have a proposer issue a proposal" (PMS 2.3):
-//!   a node that has heard of no decision for [`Config::inquiry_timeout`] runs a ballot without a value of its own.
+//!   a node that has heard of no decision for [`Config::inquiry_timeout`] runs a ballot without a value of its own. So
+//!   every node learns in the end, also one that no client asks, that was restarted, or that the `Learn` did not reach:
+//!   each role but the last has a timer that ends in a `Prepare` to all, which a node that knows answers with `Learn`.
 //!
 //! # What is left out
 //!
@@ -28,7 +30,8 @@
 //! # Reading order
 //!
 //! [`message`] and [`ballot`], [`state`], `paxos` (the contract), then the paper's three agents: `proposer`,
-//! `acceptor`, `learner`. [`invariants`] judges a run, [`flaw`] is the catalogue of deliberate defects.
+//! `acceptor`, `learner`, and what a node `waits` for. [`invariants`] judges a run, [`flaw`] is the catalogue of
+//! deliberate defects.
 
 pub mod ballot;
 pub mod message;
@@ -39,6 +42,7 @@ mod paxos;
 mod acceptor;
 mod learner;
 mod proposer;
+mod waits;
 
 pub mod config;
 pub mod event;
@@ -46,7 +50,7 @@ pub mod flaw;
 pub mod invariants;
 
 pub use ballot::{Ballot, Proposal};
-pub use config::Config;
+pub use config::{Config, LIVES_WITH};
 pub use event::{Event, Source};
 pub use flaw::{FLAWS, FlawSet, PaxosFlaw};
 pub use invariants::Invariants;

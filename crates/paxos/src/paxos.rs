@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use quarrel_protocol::{ClientId, Effects, Input, NodeId, Nothing, Protocol, RequestId, Summary};
+use quarrel_protocol::{ClientId, Effects, Input, NodeId, Nothing, Protocol, RequestId, Summary, Wait};
 use quarrel_spec::Value;
 use quarrel_spec::consensus::{Decided, Propose};
 
@@ -78,7 +78,7 @@ impl Protocol for Paxos {
 
     fn step(&mut self, input: Input<Self>, effects: &mut Effects<Self>) {
         match input {
-            Input::Request { client, id, request } => self.on_request(client, id, request, effects),
+            Input::Request { client, id, request, .. } => self.on_request(client, id, request, effects),
             Input::Admin(nothing) => match nothing {},
             Input::Message { from, message } => self.on_message(from, message, effects),
             Input::Timer(Timer::Attempt) => self.on_attempt_timer(effects),
@@ -115,21 +115,32 @@ impl Protocol for Paxos {
         }
     }
 
+    /// Rounds rise on all nodes together, so that only the distance to the least one says something. What is not: how
+    /// many clients wait, and the round of an acceptance, which stands still while promises go on.
     fn summary(&self) -> Summary {
         let promises = match self.role {
             Role::Preparing { promised_by, .. } => promised_by.len() as u64,
             _ => 0,
         };
+        // Nothing; something, but a higher ballot is promised since; the proposal of the ballot it has promised.
+        let accepted = match self.durable.accepted {
+            None => 0,
+            Some(proposal) if Some(proposal.ballot) < self.durable.promised => 1,
+            Some(_) => 2,
+        };
         Summary {
             role: self.role.name(),
             facts: vec![
-                ("promised", u64::from(self.durable.promised.is_some())),
-                ("accepted", u64::from(self.durable.accepted.is_some())),
+                ("promised", self.durable.promised.map_or(0, |ballot| ballot.round)),
+                ("accepted", accepted),
                 ("promises", promises),
                 ("failures", u64::from(self.doublings)),
-                ("waiting", self.waiting.len() as u64),
             ],
         }
+    }
+
+    fn waits(&self) -> Vec<Wait> {
+        self.waits_now()
     }
 }
 

@@ -53,6 +53,9 @@ impl Paxos {
         }
         self.highest_rejection = self.highest_rejection.max(Some(promised));
         effects.announce(Event::Preempted { ballot, by: promised });
+        if self.has(PaxosFlaw::DuellingNoBackoff) && self.own_value.is_some() {
+            return self.become_preparing(effects);
+        }
         self.abandon_ballot(effects);
     }
 

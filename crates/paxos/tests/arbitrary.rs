@@ -57,12 +57,8 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 fn any_flaws() -> impl Strategy<Value = FlawSet> {
-    prop_oneof![
-        Just(FlawSet::default()),
-        Just(FlawSet::only(PaxosFlaw::OwnValue)),
-        Just(FlawSet::only(PaxosFlaw::NoAcceptCheck)),
-        Just(FlawSet::only(PaxosFlaw::AcceptorAmnesiaPromise)),
-    ]
+    let one = proptest::sample::select(PaxosFlaw::ALL.to_vec()).prop_map(FlawSet::only);
+    prop_oneof![1 => Just(FlawSet::default()), 4 => one]
 }
 
 proptest! {
@@ -82,7 +78,7 @@ proptest! {
             match step {
                 Step::Request(value) => {
                     let (client, id) = (ClientId(0), RequestId(value as u32));
-                    node.step(Input::Request { client, id, request: Propose(Value(value)) }, &mut effects);
+                    node.step(Input::Request { client, id, oldest: id, request: Propose(Value(value)) }, &mut effects);
                 }
                 Step::Message(from, message) => node.step(Input::Message { from, message }, &mut effects),
                 Step::Timer(timer) => node.step(Input::Timer(timer), &mut effects),

@@ -317,10 +317,16 @@ fn waiting_clients_are_remembered_once_and_bounded() {
     for _ in 0..2 {
         for id in 0..1000 {
             let request = Propose(Value(7));
-            cluster.step(n(1), Input::Request { client: ClientId(0), id: RequestId(id), request });
+            cluster.step(
+                n(1),
+                Input::Request { client: ClientId(0), id: RequestId(id), oldest: RequestId(0), request },
+            );
         }
         let request = Propose(Value(7));
-        cluster.step(n(1), Input::Request { client: ClientId(0), id: RequestId(999), request });
+        cluster.step(
+            n(1),
+            Input::Request { client: ClientId(0), id: RequestId(999), oldest: RequestId(0), request },
+        );
     }
     cluster.deliver_all();
     assert_eq!(cluster.replies.len(), 256);

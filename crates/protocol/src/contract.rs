@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Display};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Effects, Fingerprint, Fingerprinter, NodeId};
+use crate::{Effects, Fingerprint, Fingerprinter, NodeId, NodeSet};
 
 /// What every type that crosses the contract can do: be copied, compared, printed on one line, digested and written
 /// to a trace.
@@ -63,8 +63,22 @@ impl Display for ClientId {
     }
 }
 
+impl Fingerprint for ClientId {
+    #[inline]
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        self.0.fingerprint(into);
+    }
+}
+
+impl Fingerprint for RequestId {
+    #[inline]
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        self.0.fingerprint(into);
+    }
+}
+
 /// Identity of a request: its number among the operations of the run. A retry keeps it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, serde::Deserialize)]
 pub struct RequestId(pub u32);
 
 impl Display for RequestId {
@@ -78,6 +92,8 @@ impl Display for RequestId {
 pub enum Answer {
     /// The operation took effect (or was answered for good).
     Done,
+    /// The operation had no effect and never will have.
+    Failed,
     /// Not here; ask that node, if one is known.
     Redirect(Option<NodeId>),
 }
@@ -110,8 +126,11 @@ pub enum Input<P: Protocol> {
     Request {
         /// Who asks.
         client: ClientId,
-        /// Which of the client's requests this is; a retry repeats it.
+        /// Which of the client's requests this is; a retry repeats it, and a later request has a higher one.
         id: RequestId,
+        /// The client's oldest request that it still waits for, this one included (thesis of Ongaro, section 6.3: what
+        /// a server must remember of a client).
+        oldest: RequestId,
         /// What is asked.
         request: P::Request,
     },
@@ -141,6 +160,24 @@ impl Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.role)?;
         self.facts.iter().try_for_each(|(name, value)| write!(f, ", {name} {value}"))
+    }
+}
+
+/// What a node waits for: `n1 waits for n2, n3: votes in term 4`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wait {
+    /// For whom; empty when only time or a client can help.
+    pub on: NodeSet,
+    /// For what, in a few words.
+    pub what: String,
+}
+
+impl Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.on.is_empty() {
+            true => write!(f, "waits for {}", self.what),
+            false => write!(f, "waits for {}: {}", self.on, self.what),
+        }
     }
 }
 
@@ -185,4 +222,10 @@ pub trait Protocol: Sized + 'static {
 
     /// The abstract state.
     fn summary(&self) -> Summary;
+
+    /// What the node cannot go on without, for the report of a cluster that does not come back. Never asked while all
+    /// is well, so it may take its time.
+    fn waits(&self) -> Vec<Wait> {
+        Vec::new()
+    }
 }

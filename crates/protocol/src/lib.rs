@@ -15,17 +15,19 @@ pub mod contract;
 pub mod effects;
 pub mod fingerprint;
 pub mod flaw;
+pub mod lasting;
 pub mod monitor;
 pub mod node;
 pub mod quorum;
 
 pub use contract::{
     Announcement, Answer, ClientId, ClientReply, Data, Input, Kinded, Message, Nothing, Protocol, RequestId,
-    Summary,
+    Summary, Wait,
 };
 pub use effects::{After, Effect, Effects};
 pub use fingerprint::{Fingerprint, Fingerprinter, fold};
 pub use flaw::Flaw;
+pub use lasting::Lasting;
 pub use monitor::{Cell, Monitor, Property, PropertyKind, Report, Violation};
 pub use node::{NodeId, NodeSet};
 pub use quorum::Quorum;

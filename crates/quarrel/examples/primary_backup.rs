@@ -3,7 +3,8 @@
 //! The mistake: the primary answers before the backups have the command. When a backup then takes over, a command
 //! that a client was told of is gone. The fix: answer when *all* have it. That is safe whatever the network does (a
 //! node that has moved to a new view answers no old one, so an old primary never completes anything again), and it
-//! waits while any node is away: to go on without it takes consensus.
+//! waits while any node is away: to go on without it takes consensus. So it promises to live with nothing, and
+//! `subject!` without `lives_with` says just that.
 //!
 //! `cargo run --release -p quarrel --example primary_backup`
 #![allow(
@@ -12,21 +13,21 @@
     reason = "an example is read as a whole; tests include it as a module"
 )]
 
-use quarrel::spec::replicated_log::{Append, Applied, Reply};
+use quarrel::spec::replicated_log::{Applied, Call, Reply};
+use quarrel::spec::session::{Command, Memory, Receipt, Replica, Session};
 use quarrel::{
-    After, ClientId, Cluster, Effects, Flaw, Input, NodeId, Nothing, Protocol, RequestId, Scenario, Summary,
-    Value,
+    After, Cluster, Effects, Flaw, Input, NodeId, NodeSet, Nothing, Protocol, Scenario, Summary, Wait,
 };
 
 quarrel::message! {
     pub enum Message {
-        Copy { view: u64, log: Vec<Value>, applied: u64 } => ("Copy of view {view}, {} commands", log.len()),
+        Copy { view: u64, log: Vec<Command>, applied: u64 } => ("Copy of view {view}, {} commands", log.len()),
         Have { view: u64, length: u64 } => "Have {length} commands of view {view}",
     }
 }
 quarrel::data! {
     pub enum Record {
-        Log { view: u64, log: Vec<Value> } => ("view {view}, {} commands", log.len()),
+        Log { view: u64, log: Vec<Command> } => ("view {view}, {} commands", log.len()),
     }
 }
 quarrel::timer! { pub enum Timer { Resend => "resend", Silence => "silence" } }
@@ -45,13 +46,12 @@ pub struct Node {
     cluster: Cluster,
     id: NodeId,
     view: u64,
-    log: Vec<Value>,
-    /// How many commands have been applied since the start.
+    log: Vec<Command>,
+    /// How many commands have been applied since the start, and what came of them.
     applied: usize,
+    replica: Replica,
     /// As primary: how much of the log each node is known to have on its disk.
     have: Vec<usize>,
-    /// As primary: who waits for which length of the log.
-    waiting: Vec<(usize, ClientId, RequestId)>,
 }
 
 const FLAWS: &[Flaw] = &[quarrel::flaw(
@@ -66,6 +66,10 @@ impl Node {
         NodeId((self.view % self.cluster.size() as u64) as u8)
     }
 
+    fn is_primary(&self) -> bool {
+        self.primary() == self.id
+    }
+
     fn persist(&self, effects: &mut Effects<Self>) {
         effects.persist(Record::Log { view: self.view, log: self.log.clone() });
     }
@@ -78,82 +82,63 @@ impl Node {
         effects.set_timer(Timer::Resend, RESEND);
     }
 
-    fn on_request(&mut self, client: ClientId, id: RequestId, command: Value, effects: &mut Effects<Self>) {
-        if self.primary() != self.id {
-            return effects.reply(client, id, Reply::NotLeader { hint: Some(self.primary()) });
+    fn on_request(&mut self, session: Session, call: Call, effects: &mut Effects<Self>) {
+        let Session { client, serial, .. } = session;
+        if !self.is_primary() {
+            return effects.reply(client, serial, Reply::NotLeader { hint: Some(self.primary()) });
         }
-        let known = self.log.iter().position(|&logged| logged == command);
-        let position = known.unwrap_or(self.log.len());
-        self.waiting.push((position + 1, client, id));
-        if known.is_none() {
-            self.log.push(command);
+        if let Some(Receipt { index, outcome }) = self.replica.applied(client, serial).cloned() {
+            effects.reply(client, serial, Reply::Applied { index, outcome });
+        } else if self.log.iter().all(|logged| logged.session.serial != serial) {
+            self.log.push(Command { session, call });
             self.persist(effects);
             self.send_copies(effects);
+            self.commit(effects);
         }
-        self.answer(effects);
     }
 
-    fn on_copy(
-        &mut self,
-        from: NodeId,
-        view: u64,
-        log: Vec<Value>,
-        applied: u64,
-        effects: &mut Effects<Self>,
-    ) {
-        if view < self.view || (view == self.view && self.primary() != from) {
-            return;
-        }
+    fn on_copy(&mut self, from: NodeId, view: u64, log: Vec<Command>, effects: &mut Effects<Self>) {
         effects.set_timer(Timer::Silence, SILENCE);
         // Within a view logs only grow, and a shorter one is an old message.
         if view > self.view || log.len() > self.log.len() {
             (self.view, self.log) = (view, log);
-            self.waiting.clear();
             self.persist(effects);
             effects.announce(Event::Copied { view, length: self.log.len() as u64 });
         }
         effects.send(from, Message::Have { view, length: self.log.len() as u64 });
-        self.apply(applied as usize, effects);
-    }
-
-    fn on_have(&mut self, from: NodeId, view: u64, length: u64, effects: &mut Effects<Self>) {
-        if view == self.view && self.primary() == self.id {
-            let have = &mut self.have[from.index()];
-            *have = (*have).max(length as usize);
-            self.answer(effects);
-        }
     }
 
     fn on_silence(&mut self, effects: &mut Effects<Self>) {
-        if self.primary() != self.id {
-            while self.primary() != self.id {
-                self.view += 1;
-            }
-            self.have.fill(0);
-            self.persist(effects);
-            effects.announce(Event::TookOver { view: self.view, length: self.log.len() as u64 });
-            self.send_copies(effects);
-        }
         effects.set_timer(Timer::Silence, SILENCE);
+        if self.is_primary() {
+            return;
+        }
+        while !self.is_primary() {
+            self.view += 1;
+        }
+        self.have.fill(0);
+        self.persist(effects);
+        effects.announce(Event::TookOver { view: self.view, length: self.log.len() as u64 });
+        self.send_copies(effects);
     }
 
-    /// As primary: applies what enough nodes have, and answers who waited for it.
-    fn answer(&mut self, effects: &mut Effects<Self>) {
+    /// As primary: applies what enough nodes have.
+    fn commit(&mut self, effects: &mut Effects<Self>) {
         self.have[self.id.index()] = self.log.len();
         let everybody = self.have.iter().copied().min().unwrap_or(0);
-        let enough = if self.cluster.has("answer-early") { self.log.len() } else { everybody };
-        self.apply(enough, effects);
-        for &(length, client, id) in self.waiting.iter().filter(|(length, ..)| *length <= enough) {
-            effects.reply(client, id, Reply::Applied { index: length as u64 });
-        }
-        self.waiting.retain(|(length, ..)| *length > enough);
+        self.apply(if self.cluster.has("answer-early") { self.log.len() } else { everybody }, effects);
     }
 
     fn apply(&mut self, length: usize, effects: &mut Effects<Self>) {
         while self.applied < length.min(self.log.len()) {
-            let command = Some(self.log[self.applied]);
+            let command = self.log[self.applied];
             self.applied += 1;
-            effects.output(Applied { index: self.applied as u64, command });
+            effects.output(Applied { index: self.applied as u64, command: Some(command) });
+            let receipt = self.replica.apply(self.applied as u64, &command);
+            if let Some(Receipt { index, outcome }) = receipt.filter(|_| self.is_primary()) {
+                let Session { client, serial, .. } = command.session;
+                effects.reply(client, serial, Reply::Applied { index, outcome });
+            }
         }
     }
 }
@@ -162,7 +147,7 @@ impl Protocol for Node {
     const NAME: &'static str = "primary-backup";
 
     type Config = Cluster;
-    type Request = Append;
+    type Request = Call;
     type Reply = Reply;
     type Output = Applied;
     type Admin = Nothing;
@@ -176,25 +161,31 @@ impl Protocol for Node {
             Some(Record::Log { view, log }) => (*view, log.clone()),
             None => (0, Vec::new()),
         };
-        let have = vec![0; cluster.size()];
-        let node = Self { cluster: cluster.clone(), id, view, log, applied: 0, have, waiting: Vec::new() };
         effects.set_timer(Timer::Resend, RESEND);
         effects.set_timer(Timer::Silence, SILENCE);
-        node
+        let replica = Replica::new(cluster.machine(), Memory::Kept);
+        Self { cluster: cluster.clone(), id, view, log, applied: 0, replica, have: vec![0; cluster.size()] }
     }
 
     fn step(&mut self, input: Input<Self>, effects: &mut Effects<Self>) {
         match input {
-            Input::Request { client, id, request: Append(command) } => {
-                self.on_request(client, id, command, effects)
+            Input::Request { client, id, oldest, request } => {
+                self.on_request(Session { client, serial: id, oldest }, request, effects);
             }
             Input::Message { from, message: Message::Copy { view, log, applied } } => {
-                self.on_copy(from, view, log, applied, effects);
+                if view > self.view || (view == self.view && self.primary() == from) {
+                    self.on_copy(from, view, log, effects);
+                    self.apply(applied as usize, effects);
+                }
             }
             Input::Message { from, message: Message::Have { view, length } } => {
-                self.on_have(from, view, length, effects);
+                if view == self.view && self.is_primary() {
+                    let have = &mut self.have[from.index()];
+                    *have = (*have).max(length as usize);
+                    self.commit(effects);
+                }
             }
-            Input::Timer(Timer::Resend) if self.primary() == self.id => self.send_copies(effects),
+            Input::Timer(Timer::Resend) if self.is_primary() => self.send_copies(effects),
             Input::Timer(Timer::Resend) => effects.set_timer(Timer::Resend, RESEND),
             Input::Timer(Timer::Silence) => self.on_silence(effects),
             Input::Admin(nothing) => match nothing {},
@@ -202,23 +193,44 @@ impl Protocol for Node {
     }
 
     fn assert_invariants(&self) {
-        assert!(self.primary() == self.id || self.waiting.is_empty(), "only a primary keeps clients waiting");
+        assert_eq!(self.have.len(), self.cluster.size(), "a primary counts with every node");
     }
 
     fn summary(&self) -> Summary {
-        let role = if self.primary() == self.id { "primary" } else { "backup" };
-        Summary { role, facts: vec![("log", self.log.len() as u64), ("waiting", self.waiting.len() as u64)] }
+        let role = if self.is_primary() { "primary" } else { "backup" };
+        Summary { role, facts: vec![("log", self.log.len() as u64), ("applied", self.applied as u64)] }
+    }
+
+    fn waits(&self) -> Vec<Wait> {
+        if !self.is_primary() {
+            let what = format!("news of view {}", self.view);
+            return vec![Wait { on: NodeSet::only(self.primary()), what }];
+        }
+        let lacks = |node: &NodeId| self.have[node.index()] < self.log.len();
+        let on: NodeSet = self.cluster.others(self.id).filter(lacks).collect();
+        let wait = Wait { on, what: format!("the receipt of its log, of length {}", self.log.len()) };
+        if on.is_empty() { Vec::new() } else { vec![wait] }
     }
 }
 
-/// The world it is put into.
+/// The world it is put into. When the faults are over, it must come back.
 pub fn weather() -> Scenario {
-    Scenario::chaos(3).strike_on("took-over")
+    Scenario::chaos(3).strike_on("took-over").must_come_back()
+}
+
+/// What it cannot do: go on while a backup stays away.
+pub fn a_backup_is_gone() -> Scenario {
+    let gone = Scenario::chaos(3).named("a-backup-is-gone").must_come_back();
+    gone.set("liveness.core", r#"["n1", "n2"]"#).set("liveness.stay", r#"["crashed"]"#)
 }
 
 fn main() {
-    let early = quarrel::campaign::<Node>(weather()).flaw("answer-early").run();
-    println!("Answering before the backups have it: {early}");
-    println!("{}", early.story("state-machine-safety").expect("an answer that comes too early is found"));
-    println!("Answering when all have it: {}", quarrel::campaign::<Node>(weather()).run());
+    let campaign = quarrel::campaign::<Node>;
+    let early = campaign(weather()).flaw("answer-early").seeds(0..200).only_clients_judge().run();
+    println!("Answering before the backups have it, as clients see it: {early}");
+    println!("{}", early.story("linearizability").expect("an answer that comes too early is found"));
+    println!("Answering when all have it: {}", campaign(weather()).run());
+    let stuck = campaign(a_backup_is_gone()).seeds(0..20).run();
+    println!("If n3 never comes back: {stuck}");
+    println!("{}", stuck.story("liveness").expect("who waits for all waits for the dead"));
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use quarrel_formats::did_you_mean;
+use quarrel_formats::trace::Oracle;
+use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::{Entry, Registry, Trial};
 use quarrel_harness::story;
 use quarrel_harness::subject::Subject;
@@ -30,6 +32,7 @@ pub fn campaign<P: Subject>(scenario: Scenario) -> Campaign<P> {
         jobs: engine::all_cores(),
         flaws: Vec::new(),
         out: None,
+        jury: Oracle::All,
         protocol: PhantomData,
     }
 }
@@ -42,6 +45,7 @@ pub struct Campaign<P> {
     jobs: usize,
     flaws: Vec<String>,
     out: Option<PathBuf>,
+    jury: Oracle,
     protocol: PhantomData<fn() -> P>,
 }
 
@@ -69,6 +73,13 @@ impl<P: Subject> Campaign<P> {
     /// Puts a value in the place of what the scenario says: `set("network.loss", "0.1")`.
     pub fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.scenario = self.scenario.set(key, value);
+        self
+    }
+
+    /// Lets only clients judge: what they were told, whether it lasts, and whether they are answered. What goes on
+    /// inside is left alone.
+    pub fn only_clients_judge(mut self) -> Self {
+        self.jury = Oracle::Clients;
         self
     }
 
@@ -188,7 +199,7 @@ impl<P: Subject> Campaign<P> {
             }
         }
         let scenario = self.scenario.read(P::NAME).map_err(|error| error.to_string())?;
-        registry.trial(scenario, &self.flaws).map_err(|error| error.to_string())
+        registry.trial(scenario, &self.flaws, Judges::of(self.jury)).map_err(|error| error.to_string())
     }
 
     /// What to tell somebody whose test fails; `None` when nothing does.

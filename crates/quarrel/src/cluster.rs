@@ -1,6 +1,9 @@
 //! A configuration for protocols that have no options.
 
+use quarrel_harness::Setting;
 use quarrel_protocol::{Flaw, NodeId};
+use quarrel_spec::machine::Kind;
+use quarrel_spec::replicated_log::RunsMachine;
 use serde::{Deserialize, Serialize};
 
 /// Who is there, and which deliberate flaws are on: all the configuration that a small protocol needs. It is what
@@ -10,13 +13,23 @@ use serde::{Deserialize, Serialize};
 pub struct Cluster {
     nodes: u8,
     flaws: Vec<String>,
+    /// For a replicated log: the state machine that commands are for.
+    #[serde(default)]
+    machine: Kind,
 }
 
 impl Cluster {
-    /// A cluster of `nodes` nodes with these flaws switched on.
+    /// The cluster of one run.
     #[must_use]
-    pub fn new(nodes: u8, flaws: &[&str]) -> Self {
-        Self { nodes, flaws: flaws.iter().map(ToString::to_string).collect() }
+    pub fn new(setting: Setting<'_>) -> Self {
+        let Setting { nodes, flaws, machine } = setting;
+        Self { nodes, flaws: flaws.iter().map(ToString::to_string).collect(), machine }
+    }
+
+    /// The state machine that a replicated log's commands are for.
+    #[must_use]
+    pub const fn machine(&self) -> Kind {
+        self.machine
     }
 
     /// The same cluster with every flaw switched off.
@@ -62,6 +75,12 @@ impl Cluster {
             return Ok(());
         }
         Err(format!("it is for {} nodes, the world has {nodes}", self.nodes))
+    }
+}
+
+impl RunsMachine for Cluster {
+    fn machine(&self) -> Kind {
+        self.machine
     }
 }
 

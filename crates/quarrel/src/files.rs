@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -89,16 +89,27 @@ pub fn create_folder(path: &Path) -> Result<(), InputError> {
         .map_err(|error| about(path, format!("this folder cannot be created: {error}")))
 }
 
-/// Writes a trace whole to a temporary name beside its own, then renames it: no reader ever sees half of one. A
+/// Writes a trace whole: see [`write`].
+///
+/// # Errors
+/// As [`write`].
+pub fn write_trace(path: &Path, trace: &Trace) -> Result<(), InputError> {
+    write(path, |buffer| trace.write(buffer))
+}
+
+/// Writes a file whole to a temporary name beside its own, then renames it: no reader ever sees half of one. A
 /// symbolic link stays one: the file that it leads to is written.
 ///
 /// # Errors
 /// When something other than a regular file is there, the folder takes no file, or the disk is full; then nothing is
 /// left behind.
-pub fn write_trace(path: &Path, trace: &Trace) -> Result<(), InputError> {
+pub fn write(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> Result<(), InputError> {
     let place = place_of(path)?;
     let temporary = temporary_name(&place);
-    let written = write_through(&temporary, trace).and_then(|()| std::fs::rename(&temporary, &place));
+    let written = write_through(&temporary, content).and_then(|()| std::fs::rename(&temporary, &place));
     written.map_err(|error| {
         let _nothing_there = std::fs::remove_file(&temporary);
         about(path, format!("cannot be written: {error}"))
@@ -144,9 +155,12 @@ fn place_of(path: &Path) -> Result<PathBuf, InputError> {
     Err(about(path, "these symbolic links lead nowhere"))
 }
 
-fn write_through(path: &Path, trace: &Trace) -> std::io::Result<()> {
-    let mut buffer = std::io::BufWriter::new(File::create_new(path)?);
-    trace.write(&mut buffer)?;
+fn write_through(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let mut buffer = BufWriter::new(File::create_new(path)?);
+    content(&mut buffer)?;
     buffer.flush()
 }
 

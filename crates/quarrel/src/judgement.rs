@@ -1,6 +1,7 @@
 //! What a campaign's findings mean: met, not met, or not enough to say.
 
 use quarrel_formats::scenario::{Expected, Owes};
+use quarrel_formats::trace::Oracle;
 use quarrel_harness::reach::{FAULT_DUE_RUNS, fault_classes, owed_cells};
 use quarrel_harness::registry::Trial;
 use quarrel_harness::tallies::{Group, Tallies};
@@ -56,7 +57,7 @@ pub fn judge(trial: &dyn Trial, findings: &Findings) -> Judgement {
         return Judgement::Vacuous(vec!["no run was done".to_string()]);
     }
     let expected = trial.scenario().expected(trial.flaws());
-    if let Some(why) = contradiction(&expected, &findings.tallies) {
+    if let Some(why) = contradiction(&expected, trial.jury(), &findings.tallies) {
         return Judgement::NotMet(why);
     }
     let empty = empty(trial, &findings.tallies);
@@ -76,8 +77,16 @@ pub fn runs_missing(trial: &dyn Trial, findings: &Findings) -> Option<u64> {
     (findings.tallies.runs < due).then_some(due)
 }
 
-fn contradiction(expected: &Expected, tallies: &Tallies) -> Option<String> {
-    let broken = |property: &str| tallies.groups.values().any(|group| group.violation.property == property);
+/// Whether this violation is the one that is expected. Clients do not look inside: where a property that they cannot see
+/// is to break, whatever they notice of it will do.
+#[must_use]
+pub fn is_expected(violation: &Violation, property: &str, jury: Oracle) -> bool {
+    violation.property == property || jury == Oracle::Clients && violation.kind.counts()
+}
+
+fn contradiction(expected: &Expected, jury: Oracle, tallies: &Tallies) -> Option<String> {
+    let broken =
+        |property: &str| tallies.groups.values().any(|group| is_expected(&group.violation, property, jury));
     match expected {
         Expected::Holds => violated(tallies),
         Expected::Violates(property) if broken(property) => None,
@@ -125,6 +134,11 @@ const PROPERTY_DUE_RUNS: u64 = 100;
 fn empty(trial: &dyn Trial, tallies: &Tallies) -> Vec<String> {
     let scenario = trial.scenario();
     let mut empty = Vec::new();
+    let expected = scenario.expected(trial.flaws());
+    if tallies.judged.unknown > 0 && !matches!(expected, Expected::Violates(_)) {
+        let runs = counted(tallies.judged.unknown, "run");
+        empty.push(format!("what clients saw in {runs}: the search for an order gave up"));
+    }
     // Runs that a flaw ends early fill fewer cells: what they owe is their violation.
     if !trial.flaws().is_empty() {
         return empty;
@@ -135,8 +149,8 @@ fn empty(trial: &dyn Trial, tallies: &Tallies) -> Vec<String> {
         }
     }
     // Where operations are to block, a rule about their outcome may have nothing to judge.
-    let blocks = scenario.expected(trial.flaws()) == Expected::Blocks;
-    if tallies.runs >= PROPERTY_DUE_RUNS && !blocks {
+    let blocks = expected == Expected::Blocks;
+    if tallies.runs >= PROPERTY_DUE_RUNS && !blocks && trial.jury() == Oracle::All {
         let paper = trial.properties().iter().filter(|property| property.kind == PropertyKind::Paper);
         for property in paper.filter(|it| tallies.evaluated.get(it.name).is_none_or(|&count| count == 0)) {
             empty.push(format!("{} was never evaluated", property.name));
@@ -181,7 +195,9 @@ mod tests {
             ("i", PropertyKind::Invariant, 5276),
             ("s", PropertyKind::Assertion, 1),
         );
-        let told = |groups: &[(&str, PropertyKind, u64)]| contradiction(&Expected::Holds, &tallies(groups));
+        let told = |groups: &[(&str, PropertyKind, u64)]| {
+            contradiction(&Expected::Holds, Oracle::All, &tallies(groups))
+        };
         let cases = [
             (vec![paper], "a was violated; 43 of 10,000 runs failed"),
             (

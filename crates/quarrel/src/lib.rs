@@ -35,7 +35,8 @@
 //!     }
 //!
 //!     fn step(&mut self, input: Input<Self>, effects: &mut Effects<Self>) {
-//!         let Input::Request { client, id, request: Propose(value) } = input else { return };
+//!         // No messages, no timers: nothing else can happen.
+//!         let Input::Request { client, id, request: Propose(value), .. } = input;
 //!         if self.decided.is_none() {
 //!             self.decided = Some(value);
 //!             effects.persist(Record::Decided { value });
@@ -54,7 +55,7 @@
 //!
 //! quarrel::subject!(Dictator solves consensus);
 //!
-//! quarrel::campaign::<Dictator>(Scenario::chaos(1)).seeds(0..20).assert_holds();
+//! quarrel::campaign::<Dictator>(Scenario::chaos(1).must_come_back()).seeds(0..20).assert_holds();
 //! quarrel::campaign::<Dictator>(Scenario::calm(2)).seeds(0..20).assert_violates("agreement");
 //! ```
 //!
@@ -70,6 +71,46 @@
 //!    [`Monitor`].
 //! 4. A test: [`campaign()`] of a [`Scenario`].
 //!
+//! A replicated log also runs a state machine: [`Cluster::machine`] says which, [`spec::session::Replica`] runs it and
+//! answers a command that comes twice as it did the first time. The workload asks what that machine understands;
+//! [`Scenario::machine`] fixes it.
+//!
+//! # Who judges
+//!
+//! Monitors look inside: at what nodes put out and announce. Clients look at nothing but what they were told, and ask
+//! whether one object that does one thing after the other explains it (`linearizability`), whether what was
+//! acknowledged is there when everything is read back after the faults (`durability`), and whether they are answered at
+//! all (`liveness`). [`Campaign::only_clients_judge`] leaves it to them: a violation is then one that somebody outside
+//! has noticed, whatever the protocol looks like inside.
+//!
+//! Which object that is, [`Subject::Service`] says. [`subject!`] fills it in for the problems of [`spec`]. For a problem
+//! of one's own there are two ways:
+//!
+//! * [`NoService`], if there is nothing that clients could check, or not yet. They are then content with any answer,
+//!   and only monitors and liveness judge.
+//! * A [`Service`] of one's own: a [`Model`](spec::linearizability::Model), which is a state and a function that
+//!   applies a call to it, and two translations, of a request into a call and of a reply into an answer. That is
+//!   all; an order that nodes' outputs tell ([`Service::position`]) only saves the search for one, and
+//!   [`Service::lag`] says which nodes are behind. The example `counter` is such a problem in twenty lines.
+//!
+//! # Liveness
+//!
+//! A safe protocol may do nothing. [`Scenario::must_come_back`] asks for more: at the end all nodes of a core are well
+//! again, and within a bound that each progress starts anew, every client is answered and the core agrees. What a
+//! protocol promises is for [`Subject`] to say:
+//!
+//! * [`Subject::LASTING`]: what may ail the nodes outside the core for good. Nothing, unless it is listed.
+//! * [`Subject::core_min`]: how many nodes are enough to go on. All of them, unless the protocol knows better.
+//! * [`Subject::round_ns`]: how long one round takes by the protocol's own timers, at the longest; a second, unless the
+//!   protocol knows better. The bound is twenty such rounds, each with a client's timeout and two round trips.
+//!
+//! With [`subject!`] alone all nodes must be well before anything is owed; `lives_with` promises that a majority is
+//! enough.
+//!
+//! When the bound has passed, the report says who waits for whom. Clients are known to wait; a node says it by
+//! [`Protocol::waits`]: on whom, and for what, in a few words. It is asked then and at no other time, so it may look
+//! things up, and it decides nothing. A protocol that does not implement it is reported to wait for nobody.
+//!
 //! # When it fails
 //!
 //! The panic of [`Campaign::assert_holds`] names the property and the seed, tells the run in ten to twenty lines, made
@@ -78,7 +119,8 @@
 //! and passes once it is gone.
 //!
 //! Longer examples lie in `crates/quarrel/examples`: `tutorial_acceptor`, the Paxos of the tutorials with the two
-//! lines that they get wrong, and `primary_backup`, which answers too early.
+//! lines that they get wrong, `primary_backup`, which answers too early and then lies to its clients, and `counter`, a
+//! problem of one's own.
 #![allow(
     clippy::disallowed_methods,
     reason = "the facade owns threads, files and the wall clock of a campaign"
@@ -108,14 +150,15 @@ pub use replay::Replay;
 pub use scenario::Scenario;
 
 pub use quarrel_formats::scenario::Complaint;
+pub use quarrel_formats::trace::Oracle;
 pub use quarrel_formats::trace::Trace;
 pub use quarrel_harness::dice::Dice;
 pub use quarrel_harness::story;
-pub use quarrel_harness::{NoInvariants, RawOptions, Subject};
+pub use quarrel_harness::{Asker, NoInvariants, RawOptions, Setting, Subject};
 pub use quarrel_protocol::{
     After, Announcement, Answer, Cell, ClientId, ClientReply, Data, Effect, Effects, Fingerprint,
-    Fingerprinter, Flaw, Input, Kinded, Message, Monitor, NodeId, NodeSet, Nothing, Property, PropertyKind,
-    Protocol, Quorum, Report, RequestId, Summary, Violation,
+    Fingerprinter, Flaw, Input, Kinded, Lasting, Message, Monitor, NodeId, NodeSet, Nothing, Property,
+    PropertyKind, Protocol, Quorum, Report, RequestId, Summary, Violation, Wait,
 };
-pub use quarrel_spec::{self as spec, Value};
+pub use quarrel_spec::{self as spec, NoService, Service, Value};
 pub use serde;

@@ -279,7 +279,7 @@ macro_rules! event {
         impl $crate::Announcement for $name {
             const FIELDS: &'static [&'static [&'static str]] = &[ $( &[ $($( stringify!($field) ),*)? ] ),* ];
 
-            #[allow(unreachable_patterns)]
+            #[allow(unreachable_patterns, unreachable_code)]
             fn field(&self, position: usize) -> u64 {
                 let numbers: &[u64] = match self {
                     $( Self::$variant $({ $($field),* })? => &[ $($( $crate::Number::number($field) ),*)? ], )*
@@ -295,36 +295,58 @@ macro_rules! event {
     };
 }
 
-/// Puts a protocol on trial whose `Config` is [`Cluster`](crate::Cluster): names the problem it solves, and the
-/// flaws that can be switched on.
+/// Puts a protocol on trial whose `Config` is [`Cluster`](crate::Cluster): names the problem it solves, and, in this
+/// order, what else there is to say.
 ///
-/// `subject!(MyProtocol solves consensus)` or `subject!(MyProtocol solves replicated_log, flaws FLAWS)`. A protocol
-/// with options, invariants or a workload of its own implements [`Subject`](crate::Subject) by hand.
+/// * `flaws FLAWS`: the deliberate defects that can be switched on.
+/// * `lives_with LASTING`: what may ail a minority for good without keeping a majority from its work. Without it,
+///   the protocol promises to come back once *all* nodes are well again; see the crate's page on liveness.
+/// * `round_ns NANOSECONDS`: the longest time that one round may take by the protocol's own timers. A second, if it is
+///   left out.
+///
+/// `subject!(MyProtocol solves consensus)`, or `subject!(MyProtocol solves replicated_log, flaws FLAWS, lives_with
+/// &[Lasting::Crashed])`. A protocol with options, invariants or a problem of its own implements
+/// [`Subject`](crate::Subject) by hand.
 #[macro_export]
 macro_rules! subject {
     ($protocol:ident solves consensus $($rest:tt)*) => {
-        $crate::subject!(@ $protocol, consensus, Propose $($rest)*);
+        $crate::subject!(@ $protocol, consensus, Consensus, Propose $($rest)*);
     };
     ($protocol:ident solves replicated_log $($rest:tt)*) => {
-        $crate::subject!(@ $protocol, replicated_log, Append $($rest)*);
+        $crate::subject!(@ $protocol, replicated_log, StateMachine, Call $($rest)*);
     };
-    (@ $protocol:ident, $problem:ident, $request:ident $(,)?) => {
-        $crate::subject!(@ $protocol, $problem, $request, flaws &[]);
-    };
-    (@ $protocol:ident, $problem:ident, $request:ident, flaws $flaws:expr) => {
+    (
+        @ $protocol:ident, $problem:ident, $service:ident, $request:ident
+        $(, flaws $flaws:expr)? $(, lives_with $lasting:expr)? $(, round_ns $round_ns:expr)? $(,)?
+    ) => {
         impl $crate::Subject for $protocol {
             type Invariants = $crate::NoInvariants;
             type Properties = $crate::spec::$problem::Properties;
+            type Service = $crate::spec::$problem::$service;
             type Options = ();
 
-            const FLAWS: &'static [$crate::Flaw] = $flaws;
+            $(const FLAWS: &'static [$crate::Flaw] = $flaws;)?
+
+            $(
+                const LASTING: &'static [$crate::Lasting] = $lasting;
+
+                fn core_min(cluster: &$crate::Cluster, _: u8) -> u8 {
+                    cluster.majority() as u8
+                }
+            )?
+
+            $(
+                fn round_ns(_: &$crate::Cluster) -> u64 {
+                    $round_ns
+                }
+            )?
 
             fn options(_: &$crate::RawOptions) -> ::core::result::Result<(), $crate::Complaint> {
                 Ok(())
             }
 
-            fn configure(_: &(), nodes: u8, flaws: &[&str], _: &mut $crate::Dice) -> $crate::Cluster {
-                $crate::Cluster::new(nodes, flaws)
+            fn configure(_: &(), setting: $crate::Setting<'_>, _: &mut $crate::Dice) -> $crate::Cluster {
+                $crate::Cluster::new(setting)
             }
 
             fn without_flaws(cluster: $crate::Cluster) -> $crate::Cluster {
@@ -335,8 +357,17 @@ macro_rules! subject {
                 cluster.fits(nodes)
             }
 
-            fn request(number: u32) -> $crate::spec::$problem::$request {
-                $crate::spec::$problem::$request($crate::Value(u64::from(number)))
+            fn request(asker: &mut $crate::Asker<'_>) -> $crate::spec::$problem::$request {
+                $crate::spec::$problem::ask(asker.workload, asker.number, asker.client, asker.dice)
+            }
+
+            fn scan(
+                workload: &$crate::spec::workload::Workload,
+                core: $crate::NodeSet,
+                number: u32,
+            ) -> ::std::vec::Vec<(::core::option::Option<$crate::NodeId>, $crate::spec::$problem::$request)>
+            {
+                $crate::spec::$problem::scan(workload, core, number)
             }
         }
     };

@@ -15,6 +15,7 @@ pub struct Scenario {
     name: String,
     weather: Weather,
     strike_on: Option<String>,
+    comes_back: bool,
     without: Vec<String>,
     sets: Vec<(String, String)>,
 }
@@ -54,7 +55,8 @@ impl Scenario {
     }
 
     fn new(name: &str, weather: Weather) -> Self {
-        Self { name: name.to_string(), weather, strike_on: None, without: Vec::new(), sets: Vec::new() }
+        let (strike_on, comes_back) = (None, false);
+        Self { name: name.to_string(), weather, strike_on, comes_back, without: Vec::new(), sets: Vec::new() }
     }
 
     /// The name that stories and files give.
@@ -72,6 +74,32 @@ impl Scenario {
         self
     }
 
+    /// Demands liveness: when the faults are over, all nodes of a *core* are well again, and each request must be
+    /// answered and the core's nodes must come to agree, or `liveness` is violated. What was acknowledged is read back
+    /// then, too.
+    ///
+    /// The core is everybody. Where the protocol says that it lives with something for good
+    /// ([`Subject::LASTING`](crate::Subject::LASTING)), in half of the runs it is fewer, at least
+    /// [`Subject::core_min`](crate::Subject::core_min), and the others never heal. To demand more than a protocol
+    /// promises, say who heals and what the others keep: `set("liveness.core", r#"["n1", "n2"]"#)` and
+    /// `set("liveness.stay", r#"["crashed"]"#)`.
+    ///
+    /// How long the core may take without any progress is a multiple of
+    /// [`Subject::round_ns`](crate::Subject::round_ns).
+    #[must_use]
+    pub fn must_come_back(mut self) -> Self {
+        self.comes_back = true;
+        self
+    }
+
+    /// For a replicated log: the state machine that commands are for. `register`, `kv`, `bank`, `seats`, `lock`,
+    /// `membership` or `queue`. Chaos and fair weather draw one for each run, a queue excepted: to show that nothing
+    /// explains a queue's history may take minutes.
+    #[must_use]
+    pub fn machine(self, name: impl Into<String>) -> Self {
+        self.set("workload.machine", name)
+    }
+
     /// Leaves out a class of recurring faults: `without("crash-at-write")` for a protocol that writes nothing. Rates
     /// are [`set`](Self::set) to zero instead: `set("network.loss", "0")`.
     #[must_use]
@@ -80,7 +108,8 @@ impl Scenario {
         self
     }
 
-    /// Puts a value in the place of what the scenario says: `set("duration", "10s")`, `set("nodes", "[3, 7]")`.
+    /// Puts a value in the place of what the scenario says: `set("duration", "10s")`, `set("nodes", "[3, 7]")`. It is a
+    /// value of TOML; a bare word is a string.
     #[must_use]
     pub fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.sets.push((key.into(), value.into()));
@@ -96,6 +125,11 @@ impl Scenario {
                 format!("# {prose}\nprotocol = {protocol:?}\nnodes = {nodes}\n{sections}")
             }
         };
+        if self.comes_back {
+            // Whoever says which nodes heal leaves nothing to draw.
+            let core_is_set = self.sets.iter().any(|(key, _)| key == "liveness.core");
+            text = coming_back(&text, if core_is_set { "" } else { "outsiders = 0.5\n" });
+        }
         for class in &self.without {
             text = without(&text, class);
         }
@@ -140,6 +174,20 @@ impl Scenario {
     }
 }
 
+/// The text with a core that must come back in the place of a time for healing.
+fn coming_back(text: &str, liveness: &str) -> String {
+    let mut is_top = true;
+    let kept = text.lines().filter(|line| {
+        is_top &= !line.starts_with('[');
+        !(is_top && line.split('=').next().is_some_and(|key| key.trim() == "healing"))
+    });
+    let mut text: String = kept.flat_map(|line| [line, "\n"]).collect();
+    if !text.lines().any(|line| line.trim_end() == "[liveness]") {
+        text.push_str(&format!("\n[liveness]\n{liveness}"));
+    }
+    text
+}
+
 /// The text without the section of that class of faults.
 fn without(text: &str, class: &str) -> String {
     let header = format!("[faults.{class}]");
@@ -174,6 +222,36 @@ mod tests {
         assert_eq!(read(Scenario::chaos(3).without("slow-disk").without("pause")).ok(), Some(all - 2));
         let error = read(Scenario::chaos(3).without("loss")).expect_err("no such class").to_string();
         assert!(error.contains("crash-at-write, pause"), "{error}");
+    }
+
+    #[test]
+    fn what_must_come_back_has_a_core_and_no_time_for_healing() {
+        for scenario in [Scenario::chaos(3), Scenario::calm(3)] {
+            assert!(scenario.read("any").is_ok_and(|it| it.healing_ns > 0 && it.recovery.is_none()));
+            let read = scenario.must_come_back().read("any").expect("it is a scenario");
+            assert_eq!((read.healing_ns, read.recovery.map(|it| it.outsiders_ppm)), (0, Some(500_000)));
+        }
+        let pinned = Scenario::chaos(3).must_come_back().without("swizzle").set("liveness.core", "[\"n2\"]");
+        let recovery = pinned.read("any").expect("who heals may be said").recovery.expect("somebody heals");
+        assert_eq!(
+            (recovery.core.map(|core| core.to_string()).as_deref(), recovery.outsiders_ppm),
+            (Some("n2"), 0)
+        );
+        let written = "# Words.\nprotocol = \"any\"\nnodes = 3\nduration = \"1s\"\nhealing = \"2s\"\n\
+                       [liveness]\nrounds = 7\n";
+        let read = Scenario::toml(written).must_come_back().read("any").expect("its own section stays");
+        assert_eq!(read.recovery.map(|it| it.rounds), Some(7));
+    }
+
+    #[test]
+    fn a_machine_is_a_bare_word() {
+        let kinds = |scenario: Scenario| scenario.read("any").map(|scenario| scenario.workload.machines);
+        let names = |scenario| kinds(scenario).map(|all| all.iter().map(|it| it.name()).collect::<Vec<_>>());
+        assert!(names(Scenario::chaos(3)).is_ok_and(|all| all.len() > 1));
+        assert_eq!(names(Scenario::chaos(3).machine("bank")).ok(), Some(vec!["bank"]));
+        assert_eq!(names(Scenario::calm(3).machine("queue")).ok(), Some(vec!["queue"]));
+        let error = kinds(Scenario::calm(3).machine("bnak")).expect_err("a misspelling").to_string();
+        assert!(error.contains("did you mean `bank`?"), "{error}");
     }
 
     #[test]

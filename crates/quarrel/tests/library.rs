@@ -1,6 +1,9 @@
 //! The library as its users meet it: the protocols of the examples on trial, with their bugs and without.
 #![allow(clippy::disallowed_methods, reason = "a test looks at the files that the library wrote")]
 
+#[path = "../examples/counter.rs"]
+#[allow(dead_code, reason = "its main prints")]
+mod counter;
 #[path = "../examples/primary_backup.rs"]
 #[allow(dead_code, reason = "its main prints")]
 mod primary_backup;
@@ -23,6 +26,10 @@ fn wrong_tutorial() -> Campaign<tutorial_acceptor::Node> {
 
 fn backup() -> Campaign<primary_backup::Node> {
     quarrel::campaign(primary_backup::weather()).seeds(0..200)
+}
+
+fn count() -> Campaign<counter::Node> {
+    quarrel::campaign(counter::weather()).seeds(0..200)
 }
 
 /// What somebody reads whose test fails.
@@ -49,21 +56,79 @@ fn the_bugs_are_found_and_the_fixed_protocols_hold() {
     tutorial().flaw("own-value").assert_violates("agreement");
     tutorial().seeds(0..2000).assert_holds();
     backup().flaw("answer-early").assert_violates("state-machine-safety");
-    // A client is lied to only if nobody has overwritten the command before: rarer by far.
-    backup().flaw("primary-backup/answer-early").seeds(0..2000).assert_violates("acknowledged-command");
+    // Faults come to an end, all come back, and everybody is answered.
     backup().seeds(0..2000).assert_holds();
+    count().flaw("count-retries").assert_violates("counted-once");
+    count().assert_holds();
+}
+
+#[test]
+fn clients_alone_find_what_they_can_see_and_nothing_else() {
+    let early = backup().seeds(0..40).flaw("primary-backup/answer-early");
+    let found = early.only_clients_judge().assert_violates("linearizability");
+    let of_clients = ["linearizability", "durability", "liveness"];
+    for failure in found.iter().flat_map(|found| &found.findings.failures) {
+        let property = &failure.group.violation.property;
+        assert!(of_clients.contains(&property.as_str()), "{property} is no matter of clients");
+    }
+    count().flaw("count-retries").only_clients_judge().assert_violates("linearizability");
+    // What only somebody sees who looks inside is no matter of clients.
+    count().flaw("tell-twice").assert_violates("counted-once");
+    count().flaw("tell-twice").only_clients_judge().assert_holds();
+    let told =
+        panic_of(|| drop(count().flaw("tell-twice").only_clients_judge().assert_violates("counted-once")));
+    assert!(told.contains("in none of 200 runs"), "{told}");
+    backup().only_clients_judge().assert_holds();
+}
+
+#[test]
+fn what_clients_judge_alone_is_judged_alone_when_it_is_replayed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let early = || count().flaw("count-retries").only_clients_judge();
+    panic_of(|| early().out(folder.path()).assert_holds());
+    let files = std::fs::read_dir(folder.path()).expect("the folder was made").flatten();
+    let traces: Vec<PathBuf> = files.map(|entry| entry.path()).collect();
+    let [trace] = traces.as_slice() else { panic!("there is one way of failing: {traces:?}") };
+    early().assert_trace_violates(trace, "linearizability");
+    count().assert_trace_holds(trace);
+}
+
+#[test]
+fn a_protocol_that_does_not_come_back_is_caught() {
+    let gone = quarrel::campaign::<primary_backup::Node>(primary_backup::a_backup_is_gone()).seeds(0..50);
+    let story = gone.assert_violates("liveness").and_then(|conclusion| conclusion.story("liveness"));
+    let story = story.expect("no trace is asked for").replace("\n    ", " ");
+    assert!(story.contains("n1, n2 had healed, and nothing moved for"), "{story}");
+    assert!(story.contains("(primary) waits for n3: the receipt of"), "{story}");
+    let again = Scenario::chaos(3).must_come_back().without("clock").set("clock.drift", "0");
+    let tutorial = || quarrel::campaign::<tutorial_acceptor::Node>(again.clone()).seeds(0..50);
+    tutorial().assert_violates("liveness");
+}
+
+#[test]
+fn every_machine_is_run() {
+    for machine in ["register", "kv", "bank", "seats", "lock", "membership", "queue"] {
+        let weather = primary_backup::weather().machine(machine);
+        let conclusion = quarrel::campaign::<primary_backup::Node>(weather).seeds(0..50).run();
+        assert!(conclusion.holds(), "{machine}: {conclusion}");
+        let judged = conclusion.findings.tallies.judged;
+        assert_eq!((judged.by_witness + judged.by_search, judged.unknown), (50, 0), "{machine}");
+    }
 }
 
 #[test]
 fn a_fixed_protocol_also_answers() {
-    for (asked, answered) in
-        [tutorial().run().findings.tallies.operations, backup().run().findings.tallies.operations]
-    {
-        assert!(answered * 3 > asked, "{answered} of {asked} operations were answered");
+    for asked in [tutorial().run().findings.tallies.asked, backup().run().findings.tallies.asked] {
+        let (started, answered) = (asked.started, asked.answered);
+        assert!(answered * 3 > started, "{answered} of {started} operations were answered");
     }
+    // Who must come back has answered in the end whoever did not give up before.
+    let asked = backup().run().findings.tallies.asked;
+    assert_eq!(asked.answered + asked.unknown + asked.failed, asked.started);
     let calm = quarrel::campaign::<primary_backup::Node>(Scenario::calm(3)).seeds(0..50).run();
     assert!(calm.holds());
-    assert_eq!(calm.findings.tallies.operations, (1000, 1000));
+    let asked = calm.findings.tallies.asked;
+    assert_eq!((asked.started, asked.answered), (1000, 1000));
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl Raft {
                 effects.announce(Event::Voted { term: message.term, candidate: from });
             }
             // Figure 2, Followers, rule 2: granting a vote puts off the own candidacy.
-            effects.set_timer(Timer::Election, self.config.election_timeout);
+            effects.set_timer(Timer::Election, self.config.election_timer());
         }
         let response = RequestVoteResponse { term: self.durable.term, granted };
         effects.send(from, Message::RequestVoteResponse(response));

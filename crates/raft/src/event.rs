@@ -223,14 +223,14 @@ impl Fingerprint for Event {
 
 #[cfg(test)]
 mod tests {
-    use quarrel_spec::Value;
+    use crate::log::tests::write;
 
     use super::*;
 
     #[test]
     fn every_kind_has_its_name_its_numbers_and_its_sentence() {
         let (index, term) = (Index(5), Term(3));
-        let entry = Entry { term, command: Some(Value(17)) };
+        let entry = Entry { term, command: Some(write(17)) };
         let later = Term(4);
         let voters = NodeSet::all(3);
         let table: &[(Event, &str, &[u64], &str)] = &[
@@ -248,19 +248,19 @@ mod tests {
                 Event::Appended { index, entry, current_term: later, leader: Some(NodeId(0)) },
                 "appended",
                 &[5, 3],
-                "stores 5@3 v17 from n1, leader of term 4",
+                "stores 5@3 c1's op17: write v17 from n1, leader of term 4",
             ),
             (
                 Event::Truncated { from: index, last: Index(7), entry },
                 "truncated",
                 &[5, 3],
-                "drops 5@3 v17 and all up to 7 from its log",
+                "drops 5@3 c1's op17: write v17 and all up to 7 from its log",
             ),
             (
                 Event::Committed { index, entry, leader_term: later },
                 "committed",
                 &[5, 3],
-                "commits up to 5@3 v17 as leader of term 4",
+                "commits up to 5@3 c1's op17: write v17 as leader of term 4",
             ),
         ];
         assert_eq!((table.len(), Event::FIELDS.len()), (Event::KINDS.len(), Event::KINDS.len()));

@@ -18,6 +18,18 @@ pub enum RaftFlaw {
     DupVoteCounted,
     /// `unconditional-truncate`.
     UnconditionalTruncate,
+    /// `commit-beyond-match`.
+    CommitBeyondMatch,
+    /// `read-local-leader`.
+    ReadLocalLeader,
+    /// `ack-before-fsync`.
+    AckBeforeFsync,
+    /// `stop-commit-scan`.
+    StopCommitScan,
+    /// `identical-timeouts`.
+    IdenticalTimeouts,
+    /// `forget-sessions`.
+    ForgetSessions,
 }
 
 /// What each flaw is, in the order of [`RaftFlaw`].
@@ -63,16 +75,71 @@ pub const FLAWS: &[Flaw] = &[
         nodes_min: 3,
         source: "Raft, Figure 2, AppendEntries, rule 3; RaftOS#26, hashicorp/raft#113, CCF#5991",
     },
+    Flaw {
+        name: "commit-beyond-match",
+        mistake: "a follower commits up to the end of its own log, not only what the leader has shown to agree",
+        breaks: "state-machine-safety",
+        needs: "a deposed leader with entries of its own that hears an append without entries, before they are dropped",
+        nodes_min: 3,
+        source: "Raft, Figure 2, AppendEntries, rule 5; scylladb#9965, atomix/copycat#110 and #265, etcd#1203",
+    },
+    Flaw {
+        name: "read-local-leader",
+        mistake: "a leader answers a read from its own state, without asking whether it still leads",
+        breaks: "linearizability",
+        needs: "a leader that is isolated and replaced, and a client on its side that reads",
+        nodes_min: 3,
+        source: "Raft, section 8 (reads must not be stale); consul#54, Jepsen on etcd and Consul (2014)",
+    },
+    Flaw {
+        name: "ack-before-fsync",
+        mistake: "a follower confirms entries, and a leader counts its own copy, before they are on disk",
+        // Seen as soon as a leader without the entry is elected; a client misses it later, if at all.
+        breaks: "leader-completeness",
+        needs: "a node that confirms an entry and crashes before its disk has it, then a change of leader",
+        nodes_min: 3,
+        source: "Raft, Figure 2 (persistent state); etcd#14370 with etcd#14413, d-engine#329",
+    },
+    Flaw {
+        name: "stop-commit-scan",
+        mistake: "a leader looks for what it may commit entry by entry, and stops at the first of an earlier term",
+        breaks: "liveness",
+        needs: "a change of leader while an entry is not known to be committed",
+        nodes_min: 3,
+        source: "zhebrak/raftos#30, found by SandTable (RaftOS#4)",
+    },
+    Flaw {
+        name: "identical-timeouts",
+        mistake: "the election timeout is not random: every node waits the least of the range",
+        breaks: "liveness",
+        needs: "nodes that start together and whose clocks run alike: they split the vote for ever",
+        nodes_min: 3,
+        source: "Raft, sections 5.2 and 9.3",
+    },
+    Flaw {
+        name: "forget-sessions",
+        mistake: "the state machine does not remember what it has applied: a command that is retried takes effect twice",
+        breaks: "linearizability",
+        needs: "a client that retries a command of which only the answer was lost",
+        nodes_min: 1,
+        source: "Raft, section 8; thesis, section 6.3; etcd#18424 and etcd#14890, Jepsen on jetcd 0.8.2 (2024), khepri#250",
+    },
 ];
 
 impl RaftFlaw {
     /// All flaws, in the order of [`FLAWS`].
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 11] = [
         Self::VoteNotPersisted,
         Self::CommitOldTerm,
         Self::NoUpToDateCheck,
         Self::DupVoteCounted,
         Self::UnconditionalTruncate,
+        Self::CommitBeyondMatch,
+        Self::ReadLocalLeader,
+        Self::AckBeforeFsync,
+        Self::StopCommitScan,
+        Self::IdenticalTimeouts,
+        Self::ForgetSessions,
     ];
 
     /// The name without the protocol: `commit-old-term`.

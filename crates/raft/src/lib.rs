@@ -5,8 +5,8 @@
 //! (2014).
 //!
 //! Read in this order: [`message`], [`log`], [`state`], [`raft`] with its handlers in `election.rs` and
-//! `replication.rs`; then what it announces ([`event`]), what must hold ([`invariants`]) and what can be broken on
-//! purpose ([`flaw`]).
+//! `replication.rs`; then what it announces ([`event`]), what it waits for (`waits.rs`), what must hold ([`invariants`])
+//! and what can be broken on purpose ([`flaw`]).
 //!
 //! What the paper leaves open, and how it is closed here:
 //!
@@ -19,8 +19,14 @@
 //!   consistency), and the leader skips the whole term.
 //! * A leader that steps down tells its waiting clients to ask elsewhere. Their commands may still be committed.
 //!
-//! What is left out: pre-vote, snapshots, membership changes, linearizable reads and client sessions (section 8: a
-//! retried command may be appended, and so applied, twice).
+//! * A command carries its client's session (thesis, section 6.3). It may be appended twice, by two leaders, but takes
+//!   effect once; a leader that has its outcome answers a retry without a new entry. There is no request to open a
+//!   session, and none ever expires: clients are few, and each says which of its requests it still waits for.
+//! * A read is a command like any other: it goes through the log (section 8 and thesis, section 6.4: slow, and
+//!   linearizable without further argument).
+//!
+//! What is left out: pre-vote and check-quorum (thesis, section 9.6; see [`LIVES_WITH`]), snapshots, membership changes,
+//! and reads that spare the log.
 
 pub mod config;
 mod election;
@@ -32,8 +38,9 @@ pub mod message;
 pub mod raft;
 mod replication;
 pub mod state;
+mod waits;
 
-pub use config::Config;
+pub use config::{Config, LIVES_WITH};
 pub use event::Event;
 pub use flaw::{FLAWS, FlawSet, RaftFlaw, UnknownFlaw};
 pub use invariants::Invariants;

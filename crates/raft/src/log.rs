@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 
 use quarrel_protocol::{Fingerprint, Fingerprinter};
-use quarrel_spec::Value;
+use quarrel_spec::session::Command;
 use serde::{Deserialize, Serialize};
 
 /// A term: Raft's logical clock. 0 is the term before the first election; no message is sent in it.
@@ -79,8 +79,8 @@ impl Fingerprint for Index {
 pub struct Entry {
     /// The term of the leader that created it.
     pub term: Term,
-    /// The command; `None` for a leader's no-op.
-    pub command: Option<Value>,
+    /// A client's command, with the session that makes it count once; `None` for a leader's no-op.
+    pub command: Option<Command>,
 }
 
 impl Display for Entry {
@@ -95,8 +95,8 @@ impl Display for Entry {
 impl Fingerprint for Entry {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
-        into.mark(u64::from(self.command.is_some()));
-        into.pair(self.term.0, self.command.map_or(0, |command| command.0));
+        self.term.fingerprint(into);
+        self.command.fingerprint(into);
     }
 }
 
@@ -178,8 +178,20 @@ impl Log {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use quarrel_protocol::{ClientId, RequestId};
+    use quarrel_spec::Value;
+    use quarrel_spec::machine::{Call, RegisterCall};
+    use quarrel_spec::session::Session;
+
     use super::*;
+
+    /// The first client writes a value; the request's number is the value.
+    pub(crate) fn write(value: u64) -> Command {
+        let serial = RequestId(value as u32);
+        let session = Session { client: ClientId(0), serial, oldest: serial };
+        Command { session, call: Call::Register(RegisterCall::Write(Value(value))) }
+    }
 
     fn log(terms: &[u64]) -> Log {
         let mut log = Log::default();

@@ -197,10 +197,11 @@ impl Kinded for Message {
     }
 }
 
-/// Bytes of one number on the imagined wire, of an entry, and of what comes before any message.
+/// Bytes of one number on the imagined wire, and of what comes before any message.
 const WORD_BYTES: usize = 8;
-const ENTRY_BYTES: usize = 2 * WORD_BYTES;
 const HEADER_BYTES: usize = 2 * WORD_BYTES;
+/// An entry: its term; its session's client and serial in one word, the oldest serial in another; what is asked.
+const ENTRY_BYTES: usize = 5 * WORD_BYTES;
 
 impl quarrel_protocol::Message for Message {
     fn size(&self) -> usize {
@@ -232,7 +233,7 @@ impl Display for RequestVoteResponse {
 }
 
 /// A line shows so many entries; of more it shows the first and the last.
-const ENTRIES_SHOWN: usize = 4;
+const ENTRIES_SHOWN: usize = 3;
 
 impl Display for AppendEntries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -326,13 +327,12 @@ impl Fingerprint for Message {
 
 #[cfg(test)]
 mod tests {
-    use quarrel_spec::Value;
-
     use super::*;
+    use crate::log::tests::write;
 
     fn append(entries: &[(u64, Option<u64>)]) -> AppendEntries {
         let entry =
-            |&(term, command): &(u64, Option<u64>)| Entry { term: Term(term), command: command.map(Value) };
+            |&(term, command): &(u64, Option<u64>)| Entry { term: Term(term), command: command.map(write) };
         AppendEntries {
             term: Term(3),
             previous_index: Index(4),
@@ -347,11 +347,14 @@ mod tests {
         let check =
             |entries: &[(u64, Option<u64>)], line: &str| assert_eq!(append(entries).to_string(), line);
         check(&[], "AppendEntries term 3, after 4@2, [], commit 4");
-        check(&[(3, Some(17))], "AppendEntries term 3, after 4@2, [5@3 v17], commit 4");
-        check(&[(2, None), (3, Some(8))], "AppendEntries term 3, after 4@2, [5@2 no-op, 6@3 v8], commit 4");
+        check(&[(3, Some(17))], "AppendEntries term 3, after 4@2, [5@3 c1's op17: write v17], commit 4");
+        check(
+            &[(2, None), (3, Some(8))],
+            "AppendEntries term 3, after 4@2, [5@2 no-op, 6@3 c1's op8: write v8], commit 4",
+        );
         check(
             &[(3, Some(1)), (3, Some(2)), (3, Some(3)), (3, Some(4)), (3, Some(5))],
-            "AppendEntries term 3, after 4@2, [5@3 v1, ..., 9@3 v5], commit 4",
+            "AppendEntries term 3, after 4@2, [5@3 c1's op1: write v1, ..., 9@3 c1's op5: write v5], commit 4",
         );
     }
 

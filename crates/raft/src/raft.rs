@@ -3,9 +3,11 @@
 use std::fmt::{self, Display};
 
 use quarrel_protocol::{
-    Effects, Fingerprint, Fingerprinter, Input, Kinded, NodeId, Nothing, Protocol, Quorum, Summary,
+    Effects, Fingerprint, Fingerprinter, Input, Kinded, NodeId, Nothing, Protocol, Quorum, Summary, Wait,
 };
-use quarrel_spec::replicated_log::{Append, Applied, Reply};
+use quarrel_spec::machine::Call;
+use quarrel_spec::replicated_log::{Applied, Reply};
+use quarrel_spec::session::{Command, Receipt, Replica, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::state::{Candidate, Durable, Follower, Leader, Role};
@@ -53,6 +55,12 @@ pub struct Raft {
     pub(crate) commit: Index,
     /// The last position applied. Invariant: `applied <= commit`.
     pub(crate) applied: Index,
+    /// What the log is for: the state machine behind its clients' sessions, after the entry at `replayed`. It is not
+    /// on disk: after a restart it is built again from the log.
+    pub(crate) replica: Replica,
+    /// How far the replica has come. Only a leader is asked for outcomes, so only a leader keeps up; nobody can tell,
+    /// since what is applied never changes. Invariant: `replayed <= applied`, and a leader's are equal.
+    pub(crate) replayed: Index,
     pub(crate) role: Role,
 }
 
@@ -60,7 +68,7 @@ impl Protocol for Raft {
     const NAME: &'static str = "raft";
 
     type Config = Config;
-    type Request = Append;
+    type Request = Call;
     type Reply = Reply;
     type Output = Applied;
     type Admin = Nothing;
@@ -72,7 +80,7 @@ impl Protocol for Raft {
     fn recover(config: &Config, id: NodeId, disk: &[Record], effects: &mut Effects<Self>) -> Self {
         assert!(id.0 < config.nodes, "a node is a member of its cluster");
         // Section 5.2: when servers start up, they begin as followers.
-        effects.set_timer(Timer::Election, config.election_timeout);
+        effects.set_timer(Timer::Election, config.election_timer());
         Self {
             id,
             config: config.clone(),
@@ -80,13 +88,18 @@ impl Protocol for Raft {
             durable: Durable::recover(disk),
             commit: Index::ZERO,
             applied: Index::ZERO,
+            replica: Replica::new(config.machine, config.memory()),
+            replayed: Index::ZERO,
             role: Role::Follower(Follower::default()),
         }
     }
 
     fn step(&mut self, input: Input<Self>, effects: &mut Effects<Self>) {
         match input {
-            Input::Request { client, id, request } => self.on_request(client, id, request, effects),
+            Input::Request { client, id, oldest, request } => {
+                let session = Session { client, serial: id, oldest };
+                self.on_request(Command { session, call: request }, effects);
+            }
             Input::Admin(nothing) => match nothing {},
             Input::Message { from, message } => {
                 let is_possible = (Term(1)..=Term::LIMIT).contains(&message.term());
@@ -113,6 +126,7 @@ impl Protocol for Raft {
     fn assert_invariants(&self) {
         self.durable.assert_invariants();
         assert!(self.applied <= self.commit, "only what is committed is applied");
+        assert!(self.replayed <= self.applied, "the replica holds only what is applied");
         let has_own_vote = self.durable.vote == Some(self.id);
         match &self.role {
             Role::Follower(follower) => {
@@ -127,11 +141,13 @@ impl Protocol for Raft {
             }
             Role::Leader(leader) => {
                 assert!(has_own_vote, "a leader has voted for itself");
+                assert!(self.replayed == self.applied, "a leader knows all outcomes");
                 leader.assert_invariants(self.durable.log.last_index());
             }
         }
     }
 
+    /// Terms and positions rise on all nodes together, so that only the distance to the least one says something.
     fn summary(&self) -> Summary {
         let role = match self.role {
             Role::Follower(_) => "follower",
@@ -143,9 +159,12 @@ impl Protocol for Raft {
             ("last-index", self.durable.log.last_index().0),
             ("last-term", self.durable.log.last_term().0),
             ("commit", self.commit.0),
-            ("applied", self.applied.0),
         ];
         Summary { role, facts }
+    }
+
+    fn waits(&self) -> Vec<Wait> {
+        self.waits_now()
     }
 }
 
@@ -221,7 +240,7 @@ impl Raft {
         if let Role::Leader(before) = before {
             effects.announce(Event::SteppedDown { term });
             effects.cancel_timer(Timer::Heartbeat);
-            effects.set_timer(Timer::Election, self.config.election_timeout);
+            effects.set_timer(Timer::Election, self.config.election_timer());
             for waiting in before.pending {
                 effects.reply(waiting.client, waiting.id, Reply::NotLeader { hint: leader });
             }
@@ -236,7 +255,7 @@ impl Raft {
         effects.announce(Event::Campaigned { term });
         self.role = Role::Candidate(Candidate::default());
         // Figure 2, Candidates, rule 1 (reset the timer) and rule 4 (start anew when it fires).
-        effects.set_timer(Timer::Election, self.config.election_timeout);
+        effects.set_timer(Timer::Election, self.config.election_timer());
         self.send_request_vote(effects);
     }
 
@@ -246,6 +265,7 @@ impl Raft {
         };
         let leader = Leader::new(self.quorum.nodes(), self.durable.log.last_index());
         self.role = Role::Leader(leader);
+        self.replay_applied();
         effects.announce(Event::Elected { term: self.durable.term, voters });
         effects.cancel_timer(Timer::Election);
         self.start_leading(effects);
@@ -281,6 +301,10 @@ impl Raft {
     pub(crate) fn write_truncation(&mut self, from: Index, effects: &mut Effects<Self>) {
         // Figure 3, Leader Append-Only.
         assert!(!self.is_leader(), "a leader never deletes entries of its log");
+        // Only a flaw takes back what is applied, and then it has had its effect.
+        if from <= self.applied {
+            self.replay_applied();
+        }
         let log = &mut self.durable.log;
         let last = log.last_index();
         let Some(entry) = log.get(from) else { unreachable!("only what exists is dropped") };
@@ -300,14 +324,33 @@ impl Raft {
             let Some(entry) = self.durable.log.get(index) else { return };
             self.applied = index;
             effects.output(Applied { index: index.0, command: entry.command });
-            // Figure 2, Leaders, rule 2: respond after the entry is applied.
-            if let Role::Leader(leader) = &mut self.role {
-                while let Some(&waiting) = leader.pending.front().filter(|waiting| waiting.index <= index) {
-                    leader.pending.pop_front();
-                    let reply = Reply::Applied { index: waiting.index.0 };
-                    effects.reply(waiting.client, waiting.id, reply);
-                }
+            if self.is_leader() {
+                let receipt = self.replay_applied();
+                self.answer_pending(index, receipt, effects);
             }
+        }
+    }
+
+    /// Brings the replica up to what is applied. What came of the last entry; nothing if it was there already.
+    pub(crate) fn replay_applied(&mut self) -> Option<Receipt> {
+        let mut receipt = None;
+        while self.replayed < self.applied {
+            self.replayed = self.replayed.next();
+            // Thesis, section 6.3: what was applied before is not applied again, and has its first outcome.
+            let command = self.durable.log.get(self.replayed).and_then(|entry| entry.command);
+            receipt = command.and_then(|command| self.replica.apply(self.replayed.0, &command));
+        }
+        receipt
+    }
+
+    /// Figure 2, Leaders, rule 2: respond after the entry is applied. Without a receipt there is nothing to say: the
+    /// client has stopped waiting.
+    fn answer_pending(&mut self, index: Index, receipt: Option<Receipt>, effects: &mut Effects<Self>) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(&waiting) = leader.pending.front().filter(|waiting| waiting.index == index) else { return };
+        leader.pending.pop_front();
+        if let Some(Receipt { index, outcome }) = receipt {
+            effects.reply(waiting.client, waiting.id, Reply::Applied { index, outcome });
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Replication: section 5.3, and the rule of section 5.4.2 for committing.
 
-use quarrel_protocol::{After, ClientId, Effects, NodeId, RequestId};
-use quarrel_spec::Value;
-use quarrel_spec::replicated_log::{Append, Reply};
+use quarrel_protocol::{After, Effects, NodeId};
+use quarrel_spec::replicated_log::Reply;
+use quarrel_spec::session::{Command, Receipt, Session};
 
 use crate::raft::Timer;
 use crate::state::{Leader, Pace, Pending, Role};
@@ -34,17 +34,29 @@ impl Raft {
         }
     }
 
-    pub(crate) fn on_request(
-        &mut self,
-        client: ClientId,
-        id: RequestId,
-        Append(command): Append,
-        effects: &mut Effects<Self>,
-    ) {
+    pub(crate) fn on_request(&mut self, command: Command, effects: &mut Effects<Self>) {
+        let Session { client, serial: id, .. } = command.session;
         let hint = self.leader();
         let Role::Leader(leader) = &mut self.role else {
             return effects.reply(client, id, Reply::NotLeader { hint });
         };
+        // Section 8: a read must not return stale data, and a leader may have been replaced without knowing. Here every
+        // read goes through the log like a write, which asks a majority.
+        if self.config.has(RaftFlaw::ReadLocalLeader) && command.call.is_read() {
+            let (index, outcome) = (self.applied.0, self.replica.peek(&command.call));
+            return effects.reply(client, id, Reply::Applied { index, outcome });
+        }
+        // Thesis, section 6.3: a retry of what was applied is answered without a new entry. That is safe even if this
+        // node no longer leads and does not know it: what was applied is committed, so the outcome is final, and it
+        // came about while the client was waiting for it. Nothing about the present is said.
+        if let Some(Receipt { index, outcome }) = self.replica.applied(client, id) {
+            return effects.reply(client, id, Reply::Applied { index: *index, outcome: outcome.clone() });
+        }
+        // A retry of what is on its way: its answer will do for both. This only saves an entry. That a command counts
+        // once is the sessions' business, since another leader may have appended it as well.
+        if leader.is_pending(client, id) {
+            return;
+        }
         // Figure 2, Leaders, rule 2: append now, respond when it is applied.
         leader.pending.push_back(Pending { index: self.durable.log.last_index().next(), client, id });
         self.append_as_leader(Some(command), effects);
@@ -53,7 +65,7 @@ impl Raft {
         }
     }
 
-    fn append_as_leader(&mut self, command: Option<Value>, effects: &mut Effects<Self>) {
+    fn append_as_leader(&mut self, command: Option<Command>, effects: &mut Effects<Self>) {
         self.write_entry(Entry { term: self.durable.term, command }, None, effects);
         self.send_own_match(effects);
     }
@@ -61,8 +73,7 @@ impl Raft {
     /// Tells itself what it holds: the message leaves when that is on disk, and only then it counts.
     fn send_own_match(&self, effects: &mut Effects<Self>) {
         let outcome = Outcome::Matched { index: self.durable.log.last_index() };
-        let response = AppendEntriesResponse { term: self.durable.term, outcome };
-        effects.send(self.id, Message::AppendEntriesResponse(response));
+        self.send_append_entries_response(self.id, outcome, effects);
     }
 }
 
@@ -88,7 +99,7 @@ impl Raft {
             // Figure 2, All servers, rule 2; Candidates, rule 3.
             _ => self.become_follower(message.term, Some(from), effects),
         }
-        effects.set_timer(Timer::Election, self.config.election_timeout);
+        effects.set_timer(Timer::Election, self.config.election_timer());
         // Figure 2, AppendEntries, rule 2.
         let previous = message.previous_index;
         if self.durable.log.term_at(previous) != Some(message.previous_term) {
@@ -97,7 +108,12 @@ impl Raft {
         self.store_entries(from, previous, &message.entries, effects);
         // Figure 2, AppendEntries, rule 5: not beyond what this message has shown to agree with the leader's log.
         let covered = previous.plus(message.entries.len());
-        self.commit = self.commit.max(message.commit.min(covered));
+        let agreed = if self.config.has(RaftFlaw::CommitBeyondMatch) {
+            self.durable.log.last_index()
+        } else {
+            covered
+        };
+        self.commit = self.commit.max(message.commit.min(agreed));
         self.apply_committed(effects);
         self.send_append_entries_response(from, Outcome::Matched { index: covered }, effects);
     }
@@ -141,7 +157,11 @@ impl Raft {
 
     fn send_append_entries_response(&self, to: NodeId, outcome: Outcome, effects: &mut Effects<Self>) {
         let response = AppendEntriesResponse { term: self.durable.term, outcome };
-        effects.send(to, Message::AppendEntriesResponse(response));
+        let sent = effects.send(to, Message::AppendEntriesResponse(response));
+        // Figure 2, State: what is confirmed is on stable storage first. A message waits for that by itself.
+        if self.config.has(RaftFlaw::AckBeforeFsync) {
+            sent.unsynced();
+        }
     }
 }
 
@@ -200,7 +220,10 @@ impl Raft {
         let Some(entry) = self.durable.log.get(index) else { return };
         // Figure 2, Leaders, rule 4; section 5.4.2: only an entry of the current term is committed by counting.
         let is_countable = self.config.has(RaftFlaw::CommitOldTerm) || entry.term == self.durable.term;
-        if index > self.commit && is_countable {
+        // The highest such entry commits all before it, whatever their terms: nothing is looked at on the way there.
+        let is_stopped = self.config.has(RaftFlaw::StopCommitScan)
+            && self.durable.log.term_at(self.commit.next()) != Some(self.durable.term);
+        if index > self.commit && is_countable && !is_stopped {
             self.commit = index;
             effects.announce(Event::Committed { index, entry, leader_term: self.durable.term });
             self.apply_committed(effects);

@@ -199,6 +199,12 @@ impl Leader {
         self.progress.iter().filter(|progress| progress.matched >= index).count() >= quorum.second()
     }
 
+    /// Whether this client waits for this request already. The newest are looked at first: a client retries what it
+    /// asked last.
+    pub(crate) fn is_pending(&self, client: ClientId, id: RequestId) -> bool {
+        self.pending.iter().rev().any(|waiting| (waiting.client, waiting.id) == (client, id))
+    }
+
     pub(crate) fn assert_invariants(&self, last: Index) {
         for progress in &self.progress {
             assert!(progress.matched < progress.next, "what is matched is not sent again");

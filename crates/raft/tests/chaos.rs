@@ -1,14 +1,21 @@
-//! A small cluster under drawn schedules: messages lost, doubled and overtaken, nodes restarted at will. Correct Raft
-//! keeps every property, and no flaw trips an assertion before a property can find it.
+//! A small cluster under drawn schedules: messages lost, doubled and overtaken, requests retried, nodes restarted at
+//! will. Correct Raft keeps every property and tells a retry what the first copy came to; no flaw trips an assertion
+//! before a property can find it.
 
 mod common;
+
+use std::collections::BTreeMap;
 
 use common::*;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use quarrel_protocol::{Input, Monitor, NodeId};
-use quarrel_raft::{Config, FlawSet, Invariants, Raft, RaftFlaw, Timer};
+use quarrel_protocol::{ClientId, Input, Monitor, NodeId, RequestId};
+use quarrel_raft::{Config, FlawSet, Index, Invariants, Log, Raft, RaftFlaw, Timer};
+use quarrel_spec::Value;
+use quarrel_spec::machine::{Call, Kind, RegisterCall};
+use quarrel_spec::replicated_log::Reply;
+use quarrel_spec::session::{Memory, Receipt, Replica, Session};
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -23,6 +30,8 @@ enum Act {
     Campaign(NodeId),
     Heartbeat(NodeId),
     Ask(NodeId),
+    /// An earlier request again, at any node.
+    Retry(NodeId, usize),
     Restart(NodeId),
 }
 
@@ -36,6 +45,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => node().prop_map(Act::Campaign),
         4 => node().prop_map(Act::Heartbeat),
         8 => node().prop_map(Act::Ask),
+        3 => (node(), any::<usize>()).prop_map(|(node, which)| Act::Retry(node, which)),
         1 => node().prop_map(Act::Restart),
     ]
 }
@@ -53,6 +63,7 @@ fn config() -> impl Strategy<Value = Config> {
 
 fn run(config: &Config, acts: &[Act]) -> Cluster {
     let mut cluster = Cluster::new(config);
+    let mut asked = Vec::new();
     let member = |node: NodeId| NodeId(node.0 % config.nodes);
     for (value, act) in acts.iter().enumerate() {
         match *act {
@@ -71,11 +82,39 @@ fn run(config: &Config, acts: &[Act]) -> Cluster {
             }
             Act::Campaign(node) => cluster.fire(member(node), Timer::Election),
             Act::Heartbeat(node) => cluster.fire(member(node), Timer::Heartbeat),
-            Act::Ask(node) => cluster.ask(member(node), value as u64),
+            Act::Ask(node) => {
+                asked.push(value as u32);
+                ask(&mut cluster, member(node), value as u32);
+            }
+            Act::Retry(..) if asked.is_empty() => {}
+            Act::Retry(node, which) => ask(&mut cluster, member(node), asked[which % asked.len()]),
             Act::Restart(node) => cluster.restart(member(node)),
         }
     }
     cluster
+}
+
+/// Two clients, who wait for all that they have asked. What is asked follows from the number.
+fn ask(cluster: &mut Cluster, node: NodeId, id: u32) {
+    let request = match id % 3 {
+        0 => read(),
+        1 => Call::Register(RegisterCall::Cas { from: None, to: Value(u64::from(id)) }),
+        _ => write(u64::from(id)),
+    };
+    let session = Session { client: ClientId((id % 2) as u8), serial: RequestId(id), oldest: RequestId(0) };
+    cluster.submit(node, session, request);
+}
+
+/// What each request had to be told, by the log: the outcome of its first copy.
+fn receipts(log: &Log) -> BTreeMap<RequestId, Reply> {
+    let mut replica = Replica::new(Kind::default(), Memory::Kept);
+    let commands = log.after(Index::ZERO).iter().enumerate();
+    let receipts = commands.filter_map(|(position, entry)| {
+        let command = entry.command?;
+        let Receipt { index, outcome } = replica.apply(position as u64 + 1, &command)?;
+        Some((command.session.serial, Reply::Applied { index, outcome }))
+    });
+    receipts.collect()
 }
 
 /// Everyone is heard again: a leader emerges, and all logs become one.
@@ -92,7 +131,7 @@ fn heal(cluster: &mut Cluster) {
     let leaders: Vec<NodeId> =
         all.iter().copied().filter(|node| cluster.nodes[node.index()].raft.is_leader()).collect();
     let [leader] = leaders[..] else { panic!("{} nodes lead", leaders.len()) };
-    cluster.ask(leader, 1_000_000);
+    ask(cluster, leader, 1_000_000);
     for _ in 0..3 {
         cluster.fire(leader, Timer::Heartbeat);
         cluster.deliver_among(&all);
@@ -116,6 +155,12 @@ proptest! {
         for node in &cluster.nodes {
             prop_assert_eq!(node.raft.log(), &log);
             prop_assert_eq!(node.raft.applied(), log.last_index());
+        }
+        let receipts = receipts(&log);
+        for (node, id, reply) in &cluster.replies {
+            if matches!(reply, Reply::Applied { .. }) {
+                prop_assert_eq!(Some(reply), receipts.get(id), "{} told this to {}", node, id);
+            }
         }
     }
 

@@ -4,25 +4,27 @@
 mod common;
 
 use common::*;
-use quarrel_protocol::Input;
-use quarrel_raft::{Config, FLAWS, FlawSet, RaftFlaw, Timer};
+use quarrel_protocol::{Input, NodeId};
+use quarrel_raft::{Config, FLAWS, FlawSet, Index, RaftFlaw, Timer};
 
-/// Tells the story with and without the flaw.
+/// Tells the story with and without the flaw, which must break the property it names.
 fn check(flaw: RaftFlaw, config: &Config, tell: impl Fn(&mut Cluster)) {
+    let breaks = FLAWS[flaw as usize].breaks;
+    check_that(flaw, config, tell, |cluster| cluster.violated().contains(&breaks));
+}
+
+/// Tells the story with and without the flaw, which must do `harm`: for what only the clients' oracle can judge.
+fn check_that(flaw: RaftFlaw, config: &Config, tell: impl Fn(&mut Cluster), harm: impl Fn(&Cluster) -> bool) {
     let known = FLAWS[flaw as usize];
     assert!(config.nodes >= known.nodes_min);
     let mut sound = Cluster::new(config);
     tell(&mut sound);
     assert_eq!(sound.violated(), [""; 0], "without a flaw:\n{}", sound.story.join("\n"));
+    assert!(!harm(&sound), "without a flaw:\n{}\n{:?}", sound.story.join("\n"), sound.told());
     let mut flawed = Cluster::new(&Config { flaws: FlawSet::only(flaw), ..config.clone() });
     tell(&mut flawed);
-    let story = flawed.story.join("\n");
-    assert!(
-        flawed.violated().contains(&known.breaks),
-        "{} found {:?}:\n{story}",
-        known.name,
-        flawed.violated()
-    );
+    let (story, violated) = (flawed.story.join("\n"), flawed.violated());
+    assert!(harm(&flawed), "{} broke {violated:?}:\n{story}\n{:?}", known.name, flawed.told());
 }
 
 fn with_nodes(nodes: u8) -> Config {
@@ -118,4 +120,147 @@ fn unconditional_truncate() {
         cluster.network.clear();
         cluster.campaign(N2, &[N3]);
     });
+}
+
+#[test]
+fn commit_beyond_match() {
+    check(RaftFlaw::CommitBeyondMatch, &with_nodes(3), |cluster| {
+        cluster.campaign(N1, &[N2, N3]);
+        cluster.ask(N1, 1);
+        cluster.deliver_among(&[N1, N2, N3]);
+        // n1 alone holds a second entry; n2 commits another one there.
+        cluster.ask(N1, 2);
+        cluster.network.clear();
+        cluster.campaign(N2, &[N3]);
+        cluster.ask(N2, 3);
+        cluster.deliver_among(&[N2, N3]);
+        // The heartbeat follows what n1 and n2 share, and carries no entries.
+        cluster.fire(N2, Timer::Heartbeat);
+        cluster.deliver_among(&[N1, N2]);
+    });
+}
+
+#[test]
+fn read_local_leader() {
+    let tell = |cluster: &mut Cluster| {
+        cluster.campaign(N1, &[N2, N3]);
+        cluster.ask(N1, 1);
+        cluster.deliver_among(&[N1, N2, N3]);
+        // n1 is cut off and does not know that it was replaced.
+        cluster.campaign(N2, &[N3]);
+        cluster.ask(N2, 2);
+        cluster.deliver_among(&[N2, N3]);
+        cluster.call(N1, C2, 3, read());
+        cluster.deliver_among(&[N1]);
+    };
+    let told = [(N1, 1, written(1)), (N2, 2, written(2)), (N1, 3, found(1, Some(1)))];
+    check_that(RaftFlaw::ReadLocalLeader, &with_nodes(3), tell, |cluster| cluster.told() == told);
+}
+
+#[test]
+fn ack_before_fsync() {
+    check(RaftFlaw::AckBeforeFsync, &with_nodes(3), |cluster| {
+        cluster.campaign(N1, &[N2]);
+        cluster.ask(N1, 1);
+        // n2 confirms the entry that its disk loses; n1 answers the client.
+        cluster.deliver_and_lose_power(N2);
+        cluster.deliver_among(&[N1, N2]);
+        cluster.campaign(N3, &[N2]);
+        cluster.campaign(N3, &[N2]);
+    });
+}
+
+#[test]
+fn ack_before_fsync_lets_a_leader_count_itself_too_early() {
+    let order = |config: &Config| {
+        let mut node = Node::new(config, N1);
+        node.lead(&[N2]);
+        node.step(request(1)).order
+    };
+    let flaws = FlawSet::only(RaftFlaw::AckBeforeFsync);
+    assert_eq!(order(&with_nodes(3)), ["persist", "announce", "send"]);
+    assert_eq!(order(&Config { flaws, ..with_nodes(3) }), ["persist", "announce", "send-unsynced"]);
+}
+
+#[test]
+fn stop_commit_scan() {
+    let tell = |cluster: &mut Cluster| {
+        cluster.campaign(N1, &[N2, N3]);
+        cluster.ask(N1, 1);
+        // n2 and n3 hold the entry, and nobody knows that it is committed.
+        for (from, to, message) in std::mem::take(&mut cluster.network) {
+            cluster.run(to, Input::Message { from, message });
+        }
+        cluster.network.clear();
+        cluster.campaign(N2, &[N3]);
+        for value in 2..9 {
+            cluster.ask(N2, value);
+            cluster.deliver_among(&[N1, N2, N3]);
+            cluster.fire(N2, Timer::Heartbeat);
+            cluster.deliver_among(&[N1, N2, N3]);
+        }
+    };
+    check_that(RaftFlaw::StopCommitScan, &with_nodes(3), tell, |cluster| {
+        let leader = &cluster.nodes[1];
+        assert_eq!(leader.raft.log().last_index(), Index(8), "everything is replicated");
+        leader.raft.commit() == Index(0)
+    });
+}
+
+/// Each node whose time has come campaigns before it hears anything; then everything arrives.
+#[test]
+fn identical_timeouts() {
+    let tell = |cluster: &mut Cluster| {
+        let mut due = [0; 3];
+        for _ in 0..50 {
+            let now = *due.iter().min().unwrap();
+            for node in NodeId::all(3).filter(|node| due[node.index()] == now) {
+                cluster.fire(node, Timer::Election);
+            }
+            cluster.deliver_among(&[N1, N2, N3]);
+            // Where a range has several points, each node draws another one.
+            for (position, node) in cluster.nodes.iter_mut().enumerate() {
+                if let Some(after) = node.election.take() {
+                    due[position] = now + after.min_ns + (after.max_ns - after.min_ns) / 3 * position as u64;
+                }
+            }
+        }
+    };
+    check_that(RaftFlaw::IdenticalTimeouts, &with_nodes(3), tell, |cluster| {
+        cluster.nodes.iter().all(|node| node.raft.leader().is_none() && node.raft.term().0 == 50)
+    });
+}
+
+#[test]
+fn forget_sessions() {
+    let tell = |cluster: &mut Cluster| {
+        cluster.fire(N1, Timer::Election);
+        cluster.ask(N1, 1);
+        cluster.call(N1, C2, 2, read());
+        cluster.call(N1, C2, 3, write(3));
+        // The first client has not heard its answer.
+        cluster.ask(N1, 1);
+        cluster.call(N1, C2, 4, read());
+    };
+    let harm = |cluster: &Cluster| {
+        let seen: Vec<_> = cluster.told().into_iter().filter(|(_, id, _)| [2, 4].contains(id)).collect();
+        seen == [(N1, 2, found(2, Some(1))), (N1, 4, found(5, Some(1)))]
+    };
+    check_that(RaftFlaw::ForgetSessions, &with_nodes(1), tell, harm);
+}
+
+/// The replica of a follower lags behind what it has applied; that must not undo what a flaw has done.
+#[test]
+fn what_a_flaw_has_applied_has_had_its_effect() {
+    let flaws = FlawSet::only(RaftFlaw::CommitBeyondMatch);
+    let mut node = Node::new(&Config { flaws, ..with_nodes(3) }, N1);
+    node.lead(&[N2]);
+    node.ask(1);
+    // A heartbeat that follows nothing makes it commit its own entry, which the next append replaces.
+    assert_eq!(node.receive(N2, append(2, (0, 0), &[], 1)).applied(), [1]);
+    node.receive(N2, append(2, (0, 0), &[2], 1));
+    assert_eq!(node.terms(), [2]);
+    node.lead(&[N3]);
+    node.run(call(C2, 2, read()));
+    assert_eq!(node.receive(N2, matched(3, 2)).told(), [found(2, Some(1))]);
 }

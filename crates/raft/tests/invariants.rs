@@ -1,9 +1,11 @@
 //! A checker is believed only once it has fired: each property, by hand-made announcements that break it.
 
-use quarrel_protocol::{Effects, Monitor, NodeId, NodeSet, Protocol, Report};
+use quarrel_protocol::{ClientId, Effects, Monitor, NodeId, NodeSet, Protocol, Report, RequestId};
 use quarrel_raft::{Config, Entry, Event, Index, Invariants, Raft, Record, Term};
 use quarrel_spec::Value;
+use quarrel_spec::machine::{Call, RegisterCall};
 use quarrel_spec::replicated_log::Applied;
+use quarrel_spec::session::{Command, Session};
 
 const N1: NodeId = NodeId(0);
 const N2: NodeId = NodeId(1);
@@ -26,7 +28,7 @@ impl Watch {
     }
 
     fn apply(&mut self, node: NodeId, index: u64, command: u64) -> &mut Self {
-        let output = Applied { index, command: Some(Value(command)) };
+        let output = Applied { index, command: Some(write(command)) };
         self.monitor.on_output(node, &output, &mut self.report);
         self
     }
@@ -56,7 +58,14 @@ impl Watch {
 }
 
 fn entry(term: u64, value: u64) -> Entry {
-    Entry { term: Term(term), command: Some(Value(value)) }
+    Entry { term: Term(term), command: Some(write(value)) }
+}
+
+/// A client writes a value; the request's number is the value.
+fn write(value: u64) -> Command {
+    let serial = RequestId(value as u32);
+    let session = Session { client: ClientId(0), serial, oldest: serial };
+    Command { session, call: Call::Register(RegisterCall::Write(Value(value))) }
 }
 
 fn campaigned(term: u64) -> Event {

@@ -9,8 +9,6 @@ use quarrel_raft::{
     AppendEntries, AppendEntriesResponse, Config, Entry, FlawSet, Index, Message, Outcome, Raft, RaftFlaw,
     RequestVote, RequestVoteResponse, Term, Timer,
 };
-use quarrel_spec::Value;
-use quarrel_spec::replicated_log::Append;
 
 /// Mostly small numbers, which meet each other; sometimes the largest.
 fn number() -> impl Strategy<Value = u64> {
@@ -26,7 +24,7 @@ fn index() -> impl Strategy<Value = Index> {
 }
 
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
-    let entry = (0..5u64).prop_map(|term| Entry { term: Term(term), command: Some(Value(term)) });
+    let entry = (0..5u64).prop_map(|term| Entry { term: Term(term), command: Some(command(term)) });
     let sorted = proptest::collection::vec(entry, 0..4).prop_map(|mut entries| {
         entries.sort_by_key(|entry| entry.term);
         entries
@@ -73,7 +71,7 @@ fn message() -> impl Strategy<Value = Message> {
 enum Act {
     Receive(NodeId, Message),
     Fire(Timer),
-    Ask(u64),
+    Ask(RequestId, RequestId, bool),
     Restart,
 }
 
@@ -83,7 +81,8 @@ fn act() -> impl Strategy<Value = Act> {
         16 => (sender, message()).prop_map(|(from, message)| Act::Receive(from, message)),
         2 => Just(Act::Fire(Timer::Election)),
         1 => Just(Act::Fire(Timer::Heartbeat)),
-        2 => (0..9u64).prop_map(Act::Ask),
+        2 => (0..9u32, 0..9u32, any::<bool>())
+            .prop_map(|(id, oldest, is_read)| Act::Ask(RequestId(id), RequestId(oldest), is_read)),
         1 => Just(Act::Restart),
     ]
 }
@@ -113,9 +112,9 @@ proptest! {
             let done = match act {
                 Act::Receive(from, message) => node.run(Input::<Raft>::Message { from, message }),
                 Act::Fire(timer) => node.fire(timer),
-                Act::Ask(value) => {
-                    let id = RequestId(value as u32);
-                    node.run(Input::Request { client: ClientId(0), id, request: Append(Value(value)) })
+                Act::Ask(id, oldest, is_read) => {
+                    let request = if is_read { read() } else { write(u64::from(id.0)) };
+                    node.run(Input::Request { client: ClientId(0), id, oldest, request })
                 }
                 Act::Restart => {
                     node.restart();

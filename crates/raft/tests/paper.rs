@@ -3,11 +3,10 @@
 mod common;
 
 use common::*;
-use quarrel_protocol::{ClientId, Input, RequestId};
+use quarrel_protocol::Input;
 
 use quarrel_raft::{Config, Event, Index, Record, Term, Timer};
-use quarrel_spec::Value;
-use quarrel_spec::replicated_log::{Append, Applied, Reply};
+use quarrel_spec::replicated_log::{Applied, Reply};
 
 fn three() -> Config {
     Config::new(3)
@@ -278,12 +277,12 @@ fn leaders_2_append_a_command_and_answer_when_it_is_applied() {
     node.lead(&[N2]);
     node.receive(N2, matched(1, 0));
     let done = node.ask(7);
-    assert_eq!(done.sent_to(N2), ["AppendEntries term 1, after 0@0, [1@1 v7], commit 0"]);
+    assert_eq!(done.sent_to(N2), ["AppendEntries term 1, after 0@0, [1@1 c1's op7: write v7], commit 0"]);
     assert!(done.sent_to(N3).is_empty(), "whose log is not known yet");
     assert!(done.replies.is_empty());
     let done = node.receive(N2, matched(1, 1));
-    assert_eq!(done.outputs, [Applied { index: 1, command: Some(Value(7)) }]);
-    assert_eq!(done.told(), [Reply::Applied { index: 1 }]);
+    assert_eq!(done.outputs, [Applied { index: 1, command: Some(command(7)) }]);
+    assert_eq!(done.told(), [written(1)]);
     assert_eq!(done.order, ["announce", "output", "reply"]);
 }
 
@@ -306,8 +305,7 @@ fn leaders_2_its_own_copy_counts_only_when_it_is_on_disk() {
     node.step(Input::Timer(Timer::Election));
     let done = node.receive(N1, vote(1, true));
     assert_eq!(done.applied(), [1]);
-    let request = Input::Request { client: ClientId(0), id: RequestId(0), request: Append(Value(7)) };
-    let done = node.step(request);
+    let done = node.step(request(7));
     assert_eq!(done.order, ["persist", "announce", "send"]);
     assert_eq!(node.raft.commit(), Index(1));
     assert_eq!(node.receive(N1, matched(1, 2)).applied(), [2]);
@@ -366,7 +364,10 @@ fn leaders_3_a_lost_message_is_noticed_by_the_next_heartbeat() {
     node.ask(2);
     assert_eq!(node.fire(Timer::Heartbeat).sent_to(N2), ["AppendEntries term 1, after 3@1, [], commit 1"]);
     let done = node.receive(N2, conflict(1, 3, None, 2));
-    assert_eq!(done.sent_to(N2), ["AppendEntries term 1, after 1@1, [2@1 v1, 3@1 v2], commit 1"]);
+    assert_eq!(
+        done.sent_to(N2),
+        ["AppendEntries term 1, after 1@1, [2@1 c1's op1: write v1, 3@1 c1's op2: write v2], commit 1"]
+    );
     assert!(node.receive(N2, conflict(1, 3, None, 2)).sent.is_empty(), "an echo is not answered");
     assert!(node.receive(N2, conflict(1, 0, None, 1)).sent.is_empty(), "nor what contradicts a confirmation");
 }
@@ -378,8 +379,10 @@ fn leaders_3_send_before_their_own_write_is_done() {
     node.lead(&[N2]);
     node.receive(N2, matched(1, 1));
     node.receive(N3, matched(1, 1));
-    let request = Input::Request { client: ClientId(0), id: RequestId(0), request: Append(Value(7)) };
-    assert_eq!(node.step(request).order, ["persist", "announce", "send", "send-unsynced", "send-unsynced"]);
+    assert_eq!(
+        node.step(request(7)).order,
+        ["persist", "announce", "send", "send-unsynced", "send-unsynced"]
+    );
 }
 
 #[test]
@@ -410,7 +413,7 @@ fn leaders_4_commit_entries_of_earlier_terms_only_with_one_of_their_own() {
     let done = node.receive(N2, matched(3, 3));
     assert_eq!(node.raft.commit(), Index(3));
     assert_eq!(done.applied(), [1, 2, 3]);
-    assert_eq!(done.events[0].to_string(), "commits up to 3@3 v1 as leader of term 3");
+    assert_eq!(done.events[0].to_string(), "commits up to 3@3 c1's op1: write v1 as leader of term 3");
 }
 
 #[test]
@@ -418,7 +421,7 @@ fn a_node_alone_is_a_majority() {
     let mut node = Node::new(&Config::new(1), N1);
     node.fire(Timer::Election);
     assert!(node.raft.is_leader());
-    assert_eq!(node.ask(7).told(), [Reply::Applied { index: 2 }]);
+    assert_eq!(node.ask(7).told(), [written(2)]);
 }
 
 #[test]

@@ -1,41 +1,94 @@
-//! Events at clients: asking, losing patience, hearing answers.
+//! Events at clients: asking, losing patience, hearing answers, giving up.
 
-use quarrel_protocol::{ClientId, ClientReply, Fingerprint, Protocol};
+use quarrel_protocol::{Answer, ClientId, ClientReply, Fingerprint, Protocol, RequestId};
 
 use crate::books::client_code;
-use crate::clients::Next;
+use crate::clients::{Ask, Next, Start};
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
 use crate::flight::{Cargo, Flight};
-use crate::observer::Observer;
+use crate::observer::{End, Observer};
 use crate::queue::{Class, Entry, Tie};
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
-    pub(crate) fn schedule_operation(&mut self) {
-        if let Some((slot, operation)) = self.clients.upcoming() {
-            let time = operation.at_ns;
-            let tie = Tie::new(client_code(operation.client), Class::Operation, 0, 0, 0, operation.id.0);
-            self.queue.push(Entry { time, tie, slot });
+    /// Sets the time of the operations that come first.
+    pub(crate) fn schedule_operations(&mut self) {
+        for (time, position) in self.clients.first(self.world.duration_ns) {
+            self.schedule_operation(time, position);
         }
     }
 
-    /// The client of this operation asks for it, for the first time or again.
+    fn schedule_operation(&mut self, time: u64, slot: u32) {
+        let operation = self.clients.operation(slot);
+        let tie = Tie::new(client_code(operation.client), Class::Operation, 0, 0, 0, operation.id.0);
+        self.queue.push(Entry { time, tie, slot });
+    }
+
+    /// The time of an operation has come.
+    pub(crate) fn start_operation(&mut self, position: u32) {
+        self.note_start();
+        match self.clients.start(position) {
+            Start::Asks => {
+                self.is_new |= self.has_healed();
+                self.ask(position);
+            }
+            Start::TurnedAway => self.fail_unsent(position, "too many operations are under way"),
+        }
+        if let Some((time, next)) = self.clients.upcoming() {
+            self.schedule_operation(time, next);
+        }
+    }
+
+    /// The client of this operation asks for it, for the first time or again, or gives up.
     pub(crate) fn ask(&mut self, position: u32) {
-        let Some((to, attempt)) = self.clients.ask(position) else { return };
         let operation = self.clients.operation(position);
         let (client, id, request) = (operation.client, operation.id, operation.request.clone());
-        if attempt == 1 {
-            self.observer.on_request(client, id, &request);
+        match self.clients.ask(position) {
+            Ask::Asks(to, attempt) => {
+                if attempt == 1 {
+                    self.observer.on_request(self.now, client, id, &request);
+                }
+                let print = request.digest();
+                self.open(Some(Endpoint::Client(client)), print, "ask", || {
+                    let again = if attempt == 1 { String::new() } else { format!(", attempt {attempt}") };
+                    (format!("asks {to} for {id}: {request}{again}"), None, None)
+                });
+                self.send_request(client, to, position, print);
+                let time = self.now.saturating_add(self.clients.timeout_ns());
+                self.await_answer(client, position, attempt, time);
+                self.close();
+            }
+            Ask::GivesUp => {
+                self.open(Some(Endpoint::Client(client)), request.digest(), "give-up", || {
+                    (format!("gives {id} up: its outcome is unknown"), None, None)
+                });
+                self.close();
+                self.end_operation(position, client, id, End::Unknown);
+            }
+            Ask::Fails => self.fail_unsent(position, "it may not be sent even once"),
+            Ask::Ended => {}
         }
-        let print = request.digest();
-        self.open(Some(Endpoint::Client(client)), print, "ask", || {
-            let again = if attempt == 1 { String::new() } else { format!(", attempt {attempt}") };
-            (format!("asks {to} for {id}: {request}{again}"), None, None)
+    }
+
+    fn fail_unsent(&mut self, position: u32, why: &str) {
+        let operation = self.clients.operation(position);
+        let (client, id, print) = (operation.client, operation.id, operation.request.digest());
+        self.open(Some(Endpoint::Client(client)), print, "fail", || {
+            (format!("{id} fails unsent: {why}"), None, None)
         });
-        self.send_request(client, to, position, print);
-        let time = self.now.saturating_add(self.clients.timeout_ns());
-        self.await_answer(client, position, attempt, time);
         self.close();
+        self.end_operation(position, client, id, End::Failed);
+    }
+
+    /// An operation has ended: observers hear of it, and the client turns to its next.
+    fn end_operation(&mut self, position: u32, client: ClientId, id: RequestId, end: End<'_, P>) {
+        debug_assert_eq!(self.clients.client(position), client);
+        self.is_watched = true;
+        self.observer.on_end(self.now, client, id, end);
+        if let Some((time, next)) = self.clients.after(client, self.now, self.world.duration_ns) {
+            self.schedule_operation(time, next);
+        }
+        self.note_idleness();
     }
 
     fn await_answer(&mut self, client: ClientId, position: u32, attempt: u32, time: u64) {
@@ -50,22 +103,25 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let (Endpoint::Client(client), Endpoint::Node(from)) = (flight.to, flight.from) else { return };
         let Some(position) = self.clients.find(client, id) else { return };
         let words = || (format!("{id}: {reply}"), Some(flight.from), Some(flight.cause));
-        self.open(Some(flight.to), flight.print, "answer", words);
         let answer = ClientReply::answer(&reply);
-        match self.clients.hear(position, from, answer) {
-            Next::Nothing => self.close(),
+        let kind = if matches!(answer, Answer::Redirect(_)) { "redirect" } else { "answer" };
+        self.open(Some(flight.to), flight.print, kind, words);
+        let next = self.clients.hear(position, from, answer);
+        if let Next::AskAfter(wait) = next {
+            let attempt = self.clients.attempts(position);
+            self.await_answer(client, position, attempt, self.now.saturating_add(wait));
+        }
+        self.close();
+        match next {
+            Next::Nothing | Next::AskAfter(_) => {}
+            Next::AskNow => self.ask(position),
             Next::Done => {
-                self.observer.on_answer(client, id, &reply);
-                self.close();
+                self.progress();
+                self.end_operation(position, client, id, End::Ok(&reply));
             }
-            Next::AskNow => {
-                self.close();
-                self.ask(position);
-            }
-            Next::AskAfter(wait) => {
-                let attempt = self.clients.attempts(position);
-                self.await_answer(client, position, attempt, self.now.saturating_add(wait));
-                self.close();
+            Next::Failed => {
+                self.progress();
+                self.end_operation(position, client, id, End::Failed);
             }
         }
     }

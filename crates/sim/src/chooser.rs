@@ -45,6 +45,7 @@ pub struct Chooser {
     rates: Rates,
     thresholds: Thresholds,
     random: bool,
+    scatters: bool,
     asked: u64,
     unknown: u64,
     recording: Option<Vec<Asked>>,
@@ -83,6 +84,7 @@ impl Chooser {
             thresholds: Thresholds::new(&rates),
             now: 0,
             random: seed.is_some(),
+            scatters: false,
             asked: 0,
             unknown: 0,
             recording: None,
@@ -145,6 +147,16 @@ impl Chooser {
         self.random = false;
     }
 
+    /// From now on the default of a timer is another point each time, and not the same for each node.
+    pub(crate) fn scatter(&mut self) {
+        self.scatters = true;
+    }
+
+    #[inline]
+    pub(crate) const fn scatters(&self) -> bool {
+        self.scatters
+    }
+
     /// Starts to record the decisions that are not the default.
     pub fn record(&mut self) {
         self.recording = Some(Vec::new());
@@ -187,7 +199,8 @@ impl Chooser {
     #[cold]
     fn watch(&mut self, lane: usize, occurrence: u32, drawn: u64) -> u64 {
         let watch = &mut self.watches[lane];
-        let is_due = occurrence == watch.next || self.now >= watch.since;
+        let is_anchored = watch.since != u64::MAX && self.now >= watch.since;
+        let is_due = occurrence == watch.next || is_anchored;
         let answer = if is_due { watch.overridden(occurrence, &self.overrides) } else { None };
         self.asked += u64::from(answer.is_some());
         let value = answer.unwrap_or(drawn);

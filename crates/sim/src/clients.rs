@@ -1,8 +1,11 @@
-//! Clients: each operation goes to the node believed to lead, elsewhere on redirect, and again on silence.
+//! Clients: each operation goes to the node believed to lead, elsewhere on redirect, and again on silence. It ends
+//! with an answer, as failed, or unknown.
+
+use std::collections::VecDeque;
 
 use quarrel_protocol::{Answer, ClientId, NodeId, RequestId};
 
-use crate::world::{ClientPolicy, Operation};
+use crate::world::{Arrival, ClientPolicy, Operation};
 
 /// How one operation stands.
 #[derive(Clone, Copy, Default)]
@@ -11,36 +14,118 @@ struct Standing {
     target: u8,
     /// It was redirected to the target and only takes a breath.
     breathes: bool,
-    answered: bool,
+    ended: bool,
+}
+
+/// One client.
+#[derive(Default)]
+struct Client {
+    /// Whom it believes to lead.
+    believes: u8,
+    /// Its operations that have not ended, oldest first.
+    pending: VecDeque<u32>,
+    /// Its operations that have not started, for a client that asks one after the other.
+    queue: VecDeque<u32>,
 }
 
 /// After so many attempts a client that is redirected once more waits before it asks again.
 const REDIRECTS_IN_A_ROW: u32 = 3;
 
+/// What clients did, in numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Asked {
+    /// Operations that were started.
+    pub started: u64,
+    /// Of these, how many were answered for good.
+    pub answered: u64,
+    /// How many ended without effect, as their clients know. Those that found too many others under way are among
+    /// these.
+    pub failed: u64,
+    /// How many were given up: nobody told their clients what became of them.
+    pub unknown: u64,
+    /// How many found too many others under way, and failed unsent.
+    pub turned_away: u64,
+    /// How many requests were sent, retries included.
+    pub requests: u64,
+    /// How many were redirected.
+    pub redirects: u64,
+    /// How often clients had as many operations under way as they may, and nearly all that they had sent since the
+    /// last answer were retries: a retry storm.
+    pub retry_storms: u64,
+}
+
+impl Asked {
+    /// Adds another run's numbers.
+    pub fn add(&mut self, other: &Self) {
+        let Self { started, answered, failed, unknown, turned_away, requests, redirects, retry_storms } =
+            other;
+        self.started += started;
+        self.answered += answered;
+        self.failed += failed;
+        self.unknown += unknown;
+        self.turned_away += turned_away;
+        self.requests += requests;
+        self.redirects += redirects;
+        self.retry_storms += retry_storms;
+    }
+}
+
 /// All clients and their operations.
 pub(crate) struct Clients<R> {
     operations: Vec<Operation<R>>,
     standings: Vec<Standing>,
-    /// Whom each client believes to lead.
-    beliefs: Vec<u8>,
+    clients: Vec<Client>,
     nodes: u8,
     policy: ClientPolicy,
-    answered: u64,
-    redirected: u64,
-    started: usize,
+    pub(crate) asked: Asked,
+    /// The first operation that has not started, where clients do not wait for answers.
+    next: usize,
+    pending: u32,
+    /// Operations of closed loops whose time has been set and has not come.
+    scheduled: u32,
+    /// Requests and retries since the last answer.
+    unheard: (u64, u64),
+    /// The storm that was counted last has not calmed down.
+    is_stormy: bool,
+    /// Clients no longer give up.
+    is_patient: bool,
 }
 
 /// What a client does after it has looked at an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Next {
-    /// Nothing more: done, given up, or an answer to what was answered already.
+    /// Nothing more: it had ended, or the answer is to what was answered already.
     Nothing,
     /// It has its answer.
     Done,
+    /// It had no effect.
+    Failed,
     /// Ask again now.
     AskNow,
     /// Ask again after so many nanoseconds, unless an answer comes.
     AskAfter(u64),
+}
+
+/// What becomes of an operation when its time has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Start {
+    /// The client asks.
+    Asks,
+    /// Too many are under way.
+    TurnedAway,
+}
+
+/// What a client does when it wants to ask again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ask {
+    /// It asks that node; which attempt it is.
+    Asks(NodeId, u32),
+    /// It has asked often enough.
+    GivesUp,
+    /// It may not ask even once.
+    Fails,
+    /// There is nothing to ask any more.
+    Ended,
 }
 
 impl<R> Clients<R> {
@@ -50,32 +135,102 @@ impl<R> Clients<R> {
         nodes: u8,
         policy: ClientPolicy,
     ) -> Self {
+        assert!(
+            operations.iter().all(|operation| operation.client.0 < clients),
+            "each operation has a client that is there"
+        );
         operations.sort_by_key(|operation| (operation.at_ns, operation.client.0, operation.id));
+        let mut everyone: Vec<Client> =
+            (0..clients).map(|client| Client { believes: client % nodes, ..Client::default() }).collect();
+        if matches!(policy.arrival, Arrival::Closed { .. }) {
+            for (position, operation) in (0u32..).zip(&operations) {
+                everyone[usize::from(operation.client.0)].queue.push_back(position);
+            }
+        }
         Self {
             standings: vec![Standing::default(); operations.len()],
             operations,
-            beliefs: (0..clients).map(|client| client % nodes).collect(),
+            clients: everyone,
             nodes,
             policy,
-            answered: 0,
-            redirected: 0,
-            started: 0,
+            asked: Asked::default(),
+            next: 0,
+            pending: 0,
+            scheduled: 0,
+            unheard: (0, 0),
+            is_stormy: false,
+            is_patient: false,
         }
     }
 
-    /// The next operation that no client has started yet, and its position.
-    pub(crate) fn upcoming(&self) -> Option<(u32, &Operation<R>)> {
-        Some((self.started as u32, self.operations.get(self.started)?))
+    /// The operations that are to be scheduled first.
+    pub(crate) fn first(&mut self, until: u64) -> Vec<(u64, u32)> {
+        match self.policy.arrival {
+            Arrival::Open => self.upcoming().into_iter().collect(),
+            Arrival::Closed { .. } => {
+                let all = 0..self.clients.len();
+                all.filter_map(|client| self.dequeue(ClientId(client as u8), 0, until)).collect()
+            }
+        }
     }
 
-    /// The client starts this operation.
-    pub(crate) fn start(&mut self, position: u32) {
-        debug_assert_eq!(position as usize, self.started);
-        self.started += 1;
+    /// When an operation of an open loop has started: the one after it.
+    pub(crate) fn upcoming(&self) -> Option<(u64, u32)> {
+        match self.policy.arrival {
+            Arrival::Open => Some((self.operations.get(self.next)?.at_ns, self.next as u32)),
+            Arrival::Closed { .. } => None,
+        }
+    }
+
+    /// When an operation of a closed loop has ended: the client's next, and when it asks for it. What was to be asked
+    /// before `until`, when the faults end, and has not been by then never is.
+    pub(crate) fn after(&mut self, client: ClientId, now: u64, until: u64) -> Option<(u64, u32)> {
+        match self.policy.arrival {
+            Arrival::Open => None,
+            Arrival::Closed { think_ns } => self.dequeue(client, now.saturating_add(think_ns), until),
+        }
+    }
+
+    fn dequeue(&mut self, client: ClientId, earliest: u64, until: u64) -> Option<(u64, u32)> {
+        let queue = &mut self.clients[usize::from(client.0)].queue;
+        while let Some(position) = queue.pop_front() {
+            let wanted = self.operations[position as usize].at_ns;
+            let time = wanted.max(earliest);
+            if wanted >= until || time < until {
+                self.scheduled += 1;
+                return Some((time, position));
+            }
+        }
+        None
+    }
+
+    /// An operation's time has come.
+    pub(crate) fn start(&mut self, position: u32) -> Start {
+        self.next = self.next.max(position as usize + 1);
+        self.scheduled = self.scheduled.saturating_sub(1);
+        self.asked.started += 1;
+        if self.pending >= self.policy.pending_max {
+            if self.is_storm() && !std::mem::replace(&mut self.is_stormy, true) {
+                self.asked.retry_storms += 1;
+            }
+            self.asked.turned_away += 1;
+            self.asked.failed += 1;
+            self.standings[position as usize].ended = true;
+            return Start::TurnedAway;
+        }
         let operation = &self.operations[position as usize];
-        let believed = self.beliefs[operation.client.0 as usize];
+        let client = &mut self.clients[usize::from(operation.client.0)];
         let first = operation.asks.map(|node| node.0).filter(|&node| node < self.nodes);
-        self.standings[position as usize].target = first.unwrap_or(believed);
+        self.standings[position as usize].target = first.unwrap_or(client.believes);
+        client.pending.push_back(position);
+        self.pending += 1;
+        Start::Asks
+    }
+
+    /// Whether at least three of four requests since the last answer were retries.
+    const fn is_storm(&self) -> bool {
+        let (requests, retries) = self.unheard;
+        requests > 0 && retries * 4 >= requests * 3
     }
 
     pub(crate) fn operation(&self, position: u32) -> &Operation<R> {
@@ -86,14 +241,46 @@ impl<R> Clients<R> {
         self.operation(position).client
     }
 
-    /// The client asks (again): whom, and for which time. `None` when it is not worth it any more.
-    pub(crate) fn ask(&mut self, position: u32) -> Option<(NodeId, u32)> {
+    /// The oldest operation that this one's client still waits for.
+    pub(crate) fn oldest(&self, position: u32) -> RequestId {
+        let operation = self.operation(position);
+        let pending = &self.clients[usize::from(operation.client.0)].pending;
+        let oldest = pending.iter().map(|&position| self.operations[position as usize].id).min();
+        // A request that arrives after its operation has ended says what it would have said then.
+        oldest.unwrap_or(operation.id).min(operation.id)
+    }
+
+    /// The client wants to ask (again).
+    pub(crate) fn ask(&mut self, position: u32) -> Ask {
         let standing = &mut self.standings[position as usize];
-        if standing.answered || standing.attempts >= self.policy.attempts_max {
-            return None;
+        if standing.ended {
+            return Ask::Ended;
+        }
+        if standing.attempts >= self.policy.attempts_max && !self.is_patient {
+            let is_sent = standing.attempts > 0;
+            self.end(position);
+            if is_sent {
+                self.asked.unknown += 1;
+                return Ask::GivesUp;
+            }
+            self.asked.failed += 1;
+            return Ask::Fails;
         }
         standing.attempts += 1;
-        Some((NodeId(standing.target), standing.attempts))
+        self.asked.requests += 1;
+        self.unheard.0 += 1;
+        self.unheard.1 += u64::from(standing.attempts > 1);
+        Ask::Asks(NodeId(standing.target), standing.attempts)
+    }
+
+    fn end(&mut self, position: u32) {
+        self.standings[position as usize].ended = true;
+        let client = usize::from(self.operations[position as usize].client.0);
+        self.clients[client].pending.retain(|&other| other != position);
+        self.pending -= 1;
+        if self.pending <= self.policy.pending_max / 2 {
+            self.is_stormy = false;
+        }
     }
 
     /// No answer to that attempt (its last byte) in time: the client turns to the next node, or to the one it was
@@ -102,7 +289,7 @@ impl<R> Clients<R> {
     pub(crate) fn lose_patience(&mut self, position: u32, attempt: u8) -> bool {
         let nodes = self.nodes;
         let standing = &mut self.standings[position as usize];
-        if standing.answered || standing.attempts as u8 != attempt {
+        if standing.ended || standing.attempts as u8 != attempt {
             return false;
         }
         if !std::mem::take(&mut standing.breathes) {
@@ -115,22 +302,27 @@ impl<R> Clients<R> {
     pub(crate) fn hear(&mut self, position: u32, from: NodeId, answer: Answer) -> Next {
         let client = self.client(position).0 as usize;
         let standing = &mut self.standings[position as usize];
-        if standing.answered {
+        if standing.ended {
             return Next::Nothing;
         }
         match answer {
             Answer::Done => {
-                standing.answered = true;
-                self.answered += 1;
-                self.beliefs[client] = from.0;
+                self.asked.answered += 1;
+                self.clients[client].believes = from.0;
+                self.hear_end(position);
                 Next::Done
+            }
+            Answer::Failed => {
+                self.asked.failed += 1;
+                self.hear_end(position);
+                Next::Failed
             }
             // An answer to an earlier attempt, or one that came twice: the client has moved on.
             Answer::Redirect(_) if from.0 != standing.target || standing.breathes => Next::Nothing,
             Answer::Redirect(Some(hint)) if hint.0 < self.nodes && hint != from => {
-                self.redirected += 1;
+                self.asked.redirects += 1;
                 standing.target = hint.0;
-                self.beliefs[client] = hint.0;
+                self.clients[client].believes = hint.0;
                 // Hints may lead in a circle: after a few steps the client takes a breath.
                 if standing.attempts.is_multiple_of(REDIRECTS_IN_A_ROW) {
                     standing.breathes = true;
@@ -141,6 +333,11 @@ impl<R> Clients<R> {
             // Nobody leads, or the hint is of no use: lose patience early rather than ask in circles.
             Answer::Redirect(_) => Next::AskAfter(self.policy.timeout_ns / 8 + 1),
         }
+    }
+
+    fn hear_end(&mut self, position: u32) {
+        self.unheard = (0, 0);
+        self.end(position);
     }
 
     /// The position of a request of that client.
@@ -157,16 +354,35 @@ impl<R> Clients<R> {
         self.standings[position as usize].attempts
     }
 
-    pub(crate) const fn answered(&self) -> u64 {
-        self.answered
+    /// From now on nobody gives up.
+    pub(crate) fn be_patient(&mut self) {
+        self.is_patient = true;
     }
 
-    pub(crate) const fn redirected(&self) -> u64 {
-        self.redirected
+    /// Whether there are operations whose time will come.
+    pub(crate) fn has_more(&self) -> bool {
+        match self.policy.arrival {
+            Arrival::Open => self.next < self.operations.len(),
+            Arrival::Closed { .. } => self.scheduled > 0,
+        }
     }
 
-    pub(crate) const fn started(&self) -> u64 {
-        self.started as u64
+    /// Whether every operation has ended, those included whose time has not come.
+    pub(crate) fn all_ended(&self) -> bool {
+        self.pending == 0 && !self.has_more()
+    }
+
+    /// The operations that are under way, the oldest first: at most `count`.
+    pub(crate) fn under_way(&self, count: usize) -> Vec<(u32, u32)> {
+        let mut all: Vec<u32> =
+            self.clients.iter().flat_map(|client| client.pending.iter().copied()).collect();
+        all.sort_unstable();
+        all.into_iter().take(count).map(|position| (position, self.attempts(position))).collect()
+    }
+
+    /// How many operations are under way, and whether they are a storm of retries.
+    pub(crate) const fn pressure(&self) -> (u32, bool) {
+        (self.pending, self.is_storm())
     }
 
     pub(crate) const fn timeout_ns(&self) -> u64 {

@@ -7,12 +7,13 @@ use quarrel_protocol::{
 };
 
 use crate::chooser::{Chooser, Names};
-use crate::clients::Clients;
+use crate::clients::{Asked, Clients};
 use crate::decision::{Decision, DecisionKind, Endpoint, Which};
 use crate::digest::Digest;
 use crate::fault::{Fault, FaultClass, FaultCounts};
 use crate::flight::{Cargo, Flight, Slab};
 use crate::links::Links;
+use crate::liveness::Healing;
 use crate::nemesis::Nemesis;
 use crate::node::Node;
 use crate::observer::Observer;
@@ -44,10 +45,10 @@ pub struct Tally {
     pub ended_ns: u64,
     /// How often each class of faults changed something.
     pub faults: FaultCounts,
-    /// How many operations clients started, and how many were answered for good.
-    pub operations: (u64, u64),
-    /// How many requests were redirected.
-    pub redirects: u64,
+    /// What clients did.
+    pub asked: Asked,
+    /// When the core had answered everything and agreed, in nanoseconds of virtual time, if it had to.
+    pub settled_ns: Option<u64>,
     /// How many partitions began.
     pub partitions: u64,
     /// How many crashes struck while messages of that node were under way.
@@ -87,10 +88,18 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) recorder: Option<Recorder>,
     pub(crate) lose_kinds: &'static [&'static str],
     pub(crate) events: u64,
+    /// Since the world has healed: how the core comes back.
+    pub(crate) healing: Option<Healing>,
+    /// Whether something has happened since the last look at whether all is done.
+    pub(crate) is_watched: bool,
+    /// Whether an operation was started after the world had healed.
+    pub(crate) is_new: bool,
+    pub(crate) settled_ns: Option<u64>,
+    pub(crate) halted: Option<Violation>,
     instant_events: u32,
     instant: u64,
-    halted: Option<Violation>,
     asserting: bool,
+    checks_assertions: bool,
 }
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
@@ -100,7 +109,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// When a rule names an event that the protocol does not announce.
     ///
     /// # Panics
-    /// When the world is inconsistent: a vector of the wrong length, a node that does not exist. Files are checked
+    /// When the world is inconsistent: a vector of the wrong length, a client that does not exist. Files are checked
     /// before they become worlds.
     pub fn new(
         plan: Plan<P>,
@@ -147,10 +156,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             recorder: None,
             lose_kinds: P::Message::KINDS,
             events: 0,
+            healing: None,
+            is_watched: false,
+            is_new: false,
+            settled_ns: None,
+            halted: None,
             instant_events: 0,
             instant: 0,
-            halted: None,
             asserting: false,
+            checks_assertions: true,
         })
     }
 
@@ -163,6 +177,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             messages: P::Message::KINDS,
             timers: P::Timer::KINDS,
         }
+    }
+
+    /// Never asks a node whether its own state is sound: only what comes out of the cluster counts.
+    pub fn look_away(&mut self) {
+        self.checks_assertions = false;
     }
 
     /// Keeps every event for a trace.
@@ -189,8 +208,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             messages: self.messages,
             ended_ns: self.now,
             faults: self.counts,
-            operations: (self.clients.started(), self.clients.answered()),
-            redirects: self.clients.redirected(),
+            asked: self.clients.asked,
+            settled_ns: self.settled_ns,
             partitions: self.partitions,
             crashes_mid_flight: self.crashes_mid_flight,
             halted: self.halted.take(),
@@ -220,14 +239,17 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     fn run_events(&mut self) {
         self.begin();
-        let end = self.world.duration_ns.saturating_add(self.world.healing_ns);
         while !self.observer.is_over() && self.halted.is_none() {
-            let Some(entry) = self.queue.pop_until(end) else { break };
+            let end = self.end();
+            let Some(entry) = self.queue.pop_until(end) else {
+                self.now = end;
+                return self.judge_liveness();
+            };
             self.advance(entry.time);
             self.handle(entry);
-        }
-        if self.halted.is_none() && !self.observer.is_over() {
-            self.now = end;
+            if self.healing.is_some() && self.has_settled() {
+                return;
+            }
         }
     }
 
@@ -237,7 +259,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
         let heal = Tie::new(WORLD, Class::Heal, 0, 0, 0, 0);
         self.queue.push(Entry { time: self.world.duration_ns, tie: heal, slot: 0 });
-        self.schedule_operation();
+        self.schedule_operations();
         for node in NodeId::all(self.nodes.len()) {
             self.open(Some(Endpoint::Node(node)), 0, "boot", || {
                 (String::from("starts with an empty disk"), None, None)
@@ -285,11 +307,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             Class::Arrival => self.arrive(entry),
             Class::Timer => self.look_at_timer(entry),
             Class::Sync => self.finish_sync(entry),
-            Class::Operation => {
-                self.clients.start(entry.slot);
-                self.ask(entry.slot);
-                self.schedule_operation();
-            }
+            Class::Operation => self.start_operation(entry.slot),
             Class::Patience => {
                 if self.clients.lose_patience(entry.slot, entry.tie.source()) {
                     self.ask(entry.slot);
@@ -315,7 +333,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if node.paused_until > self.now && node.is_up() {
             let time = node.paused_until;
             self.counts.strike(FaultClass::Pause);
-            self.queue.push(Entry { time, ..entry });
+            self.wait(entry, time);
             return;
         }
         if self.links.is_disturbed() && self.is_held_up(entry, flight.from, to) {
@@ -352,7 +370,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let clogged = self.links.clogged_until(from, to);
         if clogged > self.now {
             self.counts.strike(FaultClass::Clog);
-            self.queue.push(Entry { time: clogged, ..entry });
+            self.wait(entry, clogged);
             return true;
         }
         false
@@ -389,9 +407,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     fn deliver_request(&mut self, to: NodeId, flight: Flight, position: u32) {
         let operation = self.clients.operation(position);
         let (client, id, request) = (operation.client, operation.id, operation.request.clone());
+        let oldest = self.clients.oldest(position);
         let words = || (format!("{id}: {request}"), Some(flight.from), Some(flight.cause));
         self.open(Some(flight.to), flight.print, "request", words);
-        self.step(to, Input::Request { client, id, request });
+        self.words.mark(u64::from(oldest.0));
+        self.step(to, Input::Request { client, id, oldest, request });
     }
 
     #[inline]
@@ -445,10 +465,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub(crate) fn settle(&mut self, id: NodeId) {
         self.apply(id);
         if let Some(machine) = self.nodes[id.index()].machine.as_ref() {
-            self.asserting = true;
-            machine.assert_invariants();
-            self.asserting = false;
+            if self.checks_assertions {
+                self.asserting = true;
+                machine.assert_invariants();
+                self.asserting = false;
+            }
             self.observer.after_step(id, machine);
+            if self.healing.is_some() {
+                self.look_for_livelock();
+            }
         }
     }
 }

@@ -214,6 +214,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         output.fingerprint(&mut self.words);
         self.note(|| plain("output", output.to_string()));
         self.observer.on_output(id, output);
+        if self.is_core(id) {
+            self.progress();
+        }
     }
 
     #[inline]

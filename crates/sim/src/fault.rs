@@ -12,6 +12,7 @@ use crate::time::Span;
 
 /// One fault.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fault {
     /// When it strikes, in nanoseconds of virtual time.
     pub at_ns: u64,
@@ -24,7 +25,7 @@ pub struct Fault {
 
 /// What a fault does.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Action {
     /// The nodes lose their memory and what the disk had not synced (how much of it is a decision), and come back
     /// from their disks when the fault is over.

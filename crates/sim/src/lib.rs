@@ -26,6 +26,7 @@ mod effects;
 mod flight;
 mod lanes;
 mod links;
+mod liveness;
 mod nemesis;
 mod node;
 mod queue;
@@ -34,5 +35,6 @@ mod timers;
 mod watch;
 
 pub use chooser::Chooser;
+pub use clients::Asked;
 pub use cluster::{Cluster, Plan, Tally};
-pub use observer::Observer;
+pub use observer::{End, Observer};

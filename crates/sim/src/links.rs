@@ -39,6 +39,16 @@ impl Links {
         self.latency_ns[from.index() * self.nodes + to.index()]
     }
 
+    /// Links among these nodes take no longer than that from now on.
+    pub(crate) fn hasten(&mut self, among: NodeSet, most_ns: u64) {
+        for from in among.iter() {
+            for to in among.iter() {
+                let latency = &mut self.latency_ns[from.index() * self.nodes + to.index()];
+                *latency = most_ns.max(1).min(*latency);
+            }
+        }
+    }
+
     #[inline]
     pub(crate) const fn is_disturbed(&self) -> bool {
         self.is_disturbed

@@ -1,13 +1,13 @@
 //! Who watches a run.
 
-use quarrel_protocol::{ClientId, NodeId, Protocol, RequestId};
+use quarrel_protocol::{ClientId, NodeId, NodeSet, Protocol, RequestId};
 
 /// An observer of one run. The world calls it when things are *released* (see the release rule of the contract).
 pub trait Observer<P: Protocol> {
-    /// A client sends a request for the first time.
-    fn on_request(&mut self, client: ClientId, id: RequestId, request: &P::Request);
-    /// A client has its answer.
-    fn on_answer(&mut self, client: ClientId, id: RequestId, reply: &P::Reply);
+    /// At `at_ns`, a client sends a request for the first time.
+    fn on_request(&mut self, at_ns: u64, client: ClientId, id: RequestId, request: &P::Request);
+    /// A client learns what became of its request, or will never learn it.
+    fn on_end(&mut self, at_ns: u64, client: ClientId, id: RequestId, end: End<'_, P>);
     /// An announcement is released.
     fn on_announce(&mut self, node: NodeId, event: &P::Event);
     /// An output is released.
@@ -22,4 +22,16 @@ pub trait Observer<P: Protocol> {
     fn on_recover(&mut self, node: NodeId, state: &P);
     /// Whether the run is to end here: a property broke.
     fn is_over(&self) -> bool;
+    /// What these nodes do not agree on yet; nothing when all have got equally far. Asked after the world has healed.
+    fn lag(&self, core: NodeSet) -> Option<String>;
+}
+
+/// How a client's operation ended.
+pub enum End<'a, P: Protocol> {
+    /// It took effect; this is what the client was told.
+    Ok(&'a P::Reply),
+    /// It had no effect, and the client knows.
+    Failed,
+    /// The client gave up: it may have taken effect, may still do so, or never will.
+    Unknown,
 }

@@ -18,8 +18,8 @@ pub struct TraceEvent {
     /// The event that caused it: for an arrival, the one that sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
-    /// What kind of event: `boot`, `deliver`, `lost` (on arrival), `timer`, `request`, `answer`, `ask`, `sync`,
-    /// `restart`, `fault`, `fault-over`, `heal`.
+    /// What kind of event: `boot`, `deliver`, `lost` (on arrival), `timer`, `request`, `answer`, `redirect`, `ask`,
+    /// `give-up`, `fail`, `sync`, `restart`, `fault`, `fault-over`, `heal`.
     pub kind: String,
     /// What, in words.
     pub what: String,

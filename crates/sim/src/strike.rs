@@ -20,7 +20,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let mut fault = fault;
         if self.last_strike == Some(fault.at_ns) {
             // A replay knows both faults beforehand: within one instant it could not tell cause from answer.
-            fault.at_ns += 1;
+            fault.at_ns = fault.at_ns.saturating_add(1);
         }
         if fault.at_ns < self.world.duration_ns {
             self.faults.push(fault);
@@ -30,7 +30,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     pub(crate) fn schedule_fault(&mut self, index: u32) {
         let fault = &self.faults[index as usize];
-        if fault.at_ns < self.world.duration_ns {
+        // What would begin as everything ends is no fault.
+        let stays = fault.at_ns > self.world.duration_ns && self.world.liveness.is_some();
+        if fault.at_ns < self.world.duration_ns || stays {
             let tie = Tie::new(WORLD, Class::FaultStart, 0, 0, 0, fault.digest() as u32);
             self.queue.push(Entry { time: fault.at_ns, tie, slot: index });
         }
@@ -38,7 +40,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// When a fault that strikes now is over: the world heals all that is left.
     fn over_at(&self, lasting_ns: Option<u64>) -> u64 {
-        lasting_ns.map_or(u64::MAX, |lasting| self.now.saturating_add(lasting)).min(self.world.duration_ns)
+        self.over(self.now, lasting_ns)
+    }
+
+    /// When a fault that struck then is over. What strikes after the healing stays.
+    fn over(&self, at_ns: u64, lasting_ns: Option<u64>) -> u64 {
+        if at_ns > self.world.duration_ns {
+            return u64::MAX;
+        }
+        lasting_ns.map_or(u64::MAX, |lasting| at_ns.saturating_add(lasting)).min(self.world.duration_ns)
     }
 
     /// A fault strikes.
@@ -105,8 +115,14 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             node.crash_at_write = None;
         }
         self.nemesis = Default::default();
-        if self.world.healing_ns > 0 {
-            self.open(None, 0, "heal", || ("everything heals".to_string(), None, None));
+        let core = self.start_healing();
+        if core.is_some() || self.world.healing_ns > 0 {
+            let all = NodeSet::all(self.nodes.len());
+            self.open(None, 0, "heal", || {
+                let partial = core.filter(|&core| core != all);
+                let what = partial.map_or("everything heals".into(), |core| format!("{core} heal for good"));
+                (what, None, None)
+            });
             self.close();
         }
     }
@@ -120,8 +136,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let everywhere = self.nodes.len();
         for &index in &self.active {
             let fault = &self.faults[index as usize];
-            let over = fault.lasting_ns.map_or(u64::MAX, |lasting| fault.at_ns.saturating_add(lasting));
-            let over = over.min(self.world.duration_ns);
+            let over = self.over(fault.at_ns, fault.lasting_ns);
             match &fault.action {
                 Action::Partition { cuts, .. } => {
                     cuts.iter().for_each(|&(from, to)| self.links.cut(from, to))
@@ -143,6 +158,17 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// What is under way waits. What waits for ever is forgotten: a core that goes on talking to a node that stands
+    /// still for good is no storm.
+    #[cold]
+    pub(crate) fn wait(&mut self, entry: Entry, until: u64) {
+        if until == u64::MAX {
+            self.slab.take(entry.slot);
+        } else {
+            self.queue.push(Entry { time: until, ..entry });
         }
     }
 

@@ -3,6 +3,7 @@
 use quarrel_protocol::{After, Fingerprint, Kinded, NodeId};
 
 use crate::chooser::Chooser;
+use crate::draw::{between, mix};
 
 /// No event in the queue.
 const NOT_QUEUED: u64 = u64::MAX;
@@ -40,6 +41,12 @@ impl<T> Default for Timers<T> {
     fn default() -> Self {
         Self { slots: Vec::new() }
     }
+}
+
+/// The default point of a timer in a world that has healed and must come back. Staggered by rank, the same nodes would
+/// meet in the same way again and again, and what is random in a protocol for that very reason would not be.
+fn scattered(node: NodeId, kind: usize, begins_ns: u64, spread_ns: u64) -> u64 {
+    between(mix(mix(begins_ns) ^ u64::from(node.0) << 8 ^ kind as u64), 0, spread_ns)
 }
 
 impl<T: Clone + Eq + Fingerprint + Kinded> Timers<T> {
@@ -94,8 +101,11 @@ impl<T: Clone + Eq + Fingerprint + Kinded> Timers<T> {
             if slot.spread > 0 {
                 // A node that was paused looks late: its clock went on, and the range began when it began.
                 let answer = chooser.timer(node, slot.timer.kind(), slot.due, slot.spread);
-                let staggered = || slot.spread / (nodes as u64 + 1) * (u64::from(node.0) + 1);
-                let late = answer.checked_sub(1).map_or_else(staggered, |late| late.min(slot.spread));
+                let default = || match chooser.scatters() {
+                    false => slot.spread / (nodes as u64 + 1) * (u64::from(node.0) + 1),
+                    true => scattered(node, slot.timer.kind(), slot.due, slot.spread),
+                };
+                let late = answer.checked_sub(1).map_or_else(default, |late| late.min(slot.spread));
                 slot.due = slot.due.saturating_add(late);
                 decided = Some(answer);
             }

@@ -3,7 +3,7 @@
 //! A scenario and a seed resolve to one (the harness draws it); a trace holds one. Together with the decisions it is
 //! all that a run depends on.
 
-use quarrel_protocol::{ClientId, NodeId, RequestId};
+use quarrel_protocol::{ClientId, NodeId, NodeSet, RequestId};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Action, Fault};
@@ -19,8 +19,13 @@ pub struct World {
     pub clients: u8,
     /// How long faults may strike, in nanoseconds.
     pub duration_ns: u64,
-    /// How long the world goes on after everything has healed, in nanoseconds.
+    /// How long the world goes on after everything has healed, in nanoseconds; with [`World::liveness`] it goes on
+    /// until all is done, or until that says that it never will be.
     pub healing_ns: u64,
+    /// What must come back after the faults. A fault that strikes after `duration_ns` is never over, and is only for
+    /// nodes outside the core; without this there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<Liveness>,
     /// Base latency from node to node, row by row (`from * nodes + to`), in nanoseconds; each at least 1.
     pub latency_ns: Vec<u64>,
     /// Base latency between clients and nodes, in nanoseconds; at least 1.
@@ -39,14 +44,53 @@ pub struct World {
     pub faults: Vec<Fault>,
 }
 
+/// What must come back once the faults are over: the core answers every operation that is pending or new, and its
+/// nodes come to agree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Liveness {
+    /// The nodes that heal. What still ails the others must not keep these from their work.
+    pub core: NodeSet,
+    /// How long the core may go without progress (an answer to a client, an output of a node), in nanoseconds.
+    pub bound_ns: u64,
+    /// What the links within the core take at most from then on, in nanoseconds: timeouts must be longer than round
+    /// trips, or nobody can promise anything.
+    pub latency_ns: u64,
+}
+
 /// How clients behave: each operation is sent to the node believed to lead, again on silence, elsewhere on redirect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientPolicy {
     /// How long a client waits for an answer before it asks another node, in nanoseconds.
     pub timeout_ns: u64,
-    /// How often an operation is sent at most.
+    /// How often an operation is sent at most; then its outcome stays unknown. Where a core must come back, clients do
+    /// not give up once it has healed.
     pub attempts_max: u32,
+    /// When a client asks for its next operation.
+    #[serde(default)]
+    pub arrival: Arrival,
+    /// How many operations all clients together may have under way; what comes on top fails at once, unsent.
+    #[serde(default = "pending_max")]
+    pub pending_max: u32,
+}
+
+/// When a client asks for its next operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Arrival {
+    /// At its time, whatever became of the last: the world does not wait for the cluster.
+    #[default]
+    Open,
+    /// One after the other: at its time or, if that is later, when the client has thought about the last outcome.
+    Closed {
+        /// How long it thinks, in nanoseconds.
+        think_ns: u64,
+    },
+}
+
+const fn pending_max() -> u32 {
+    1_000
 }
 
 /// How often random decisions perturb: parts per million of the decisions of each kind, and how far.
@@ -112,12 +156,14 @@ impl Default for Limits {
 
 impl Default for ClientPolicy {
     fn default() -> Self {
-        Self { timeout_ns: SECOND / 2, attempts_max: 20 }
+        let (arrival, pending_max) = (Arrival::Open, pending_max());
+        Self { timeout_ns: SECOND / 2, attempts_max: 20, arrival, pending_max }
     }
 }
 
 /// One client operation.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Operation<R> {
     /// When the client first asks, in nanoseconds.
     pub at_ns: u64,

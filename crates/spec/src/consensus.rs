@@ -5,12 +5,15 @@
 use std::fmt::{self, Display};
 
 use quarrel_protocol::{
-    Answer, ClientId, ClientReply, Fingerprint, Fingerprinter, Monitor, NodeId, Property, PropertyKind,
-    Protocol, Report, RequestId,
+    Answer, ClientId, ClientReply, Fingerprint, Fingerprinter, Monitor, NodeId, NodeSet, Property,
+    PropertyKind, Protocol, Report, RequestId,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::Value;
+use crate::linearizability::Model;
+use crate::service::Service;
+use crate::workload::{Chance, Workload};
 
 /// What a client asks: see to it that something is decided; this is my suggestion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -140,5 +143,108 @@ impl<P: Protocol<Request = Propose, Reply = Decided, Output = Decided>> Monitor<
         report: &mut Report,
     ) {
         self.learn(Who::Client(client), value, report);
+    }
+}
+
+/// What a client asks in operation number `number`: that this number be chosen.
+#[must_use]
+pub fn ask(_: &Workload, number: u32, _: ClientId, _: &mut dyn Chance) -> Propose {
+    Propose(Value(u64::from(number)))
+}
+
+/// What reads back the choice: whoever asks a node learns what was chosen, whatever they propose.
+#[must_use]
+pub fn scan(_: &Workload, core: NodeSet, number: u32) -> Vec<(Option<NodeId>, Propose)> {
+    let values = (number..).map(|number| Propose(Value(u64::from(number))));
+    core.iter().map(Some).zip(values).collect()
+}
+
+/// Consensus as its clients see it: a register that keeps the first value proposed to it.
+///
+/// Herlihy, *Wait-Free Synchronization* (1991), section 2.2.
+pub struct Consensus {
+    /// What each node has learned since its start.
+    learned: Vec<Option<Value>>,
+    chosen: Option<Value>,
+    /// The operations, in the order in which they were asked, and what each proposed.
+    proposals: Vec<(RequestId, Value)>,
+}
+
+/// The register that keeps its first value.
+pub struct Sticky;
+
+impl Model for Sticky {
+    type State = Option<Value>;
+    type Call = Propose;
+    type Answer = Decided;
+
+    fn initial(&self) -> Option<Value> {
+        None
+    }
+
+    fn apply(&self, chosen: &mut Option<Value>, &Propose(value): &Propose) -> Decided {
+        Decided(*chosen.get_or_insert(value))
+    }
+
+    /// Who is told another value came too late.
+    fn is_inert(&self, &Propose(value): &Propose, &Decided(seen): &Decided) -> bool {
+        seen != value
+    }
+
+    fn needs(&self, call: &Propose, seen: &Decided) -> Option<Option<Value>> {
+        self.is_inert(call, seen).then_some(Some(seen.0))
+    }
+
+    fn leads_to(&self, &Propose(value): &Propose) -> Option<Option<Value>> {
+        Some(Some(value))
+    }
+}
+
+impl<P: Protocol<Request = Propose, Reply = Decided, Output = Decided>> Service<P> for Consensus {
+    type Model = Sticky;
+
+    fn new(_: &P::Config, nodes: usize) -> Self {
+        Self { learned: vec![None; nodes], chosen: None, proposals: Vec::new() }
+    }
+
+    fn model(&self) -> &Sticky {
+        &Sticky
+    }
+
+    fn call(&self, request: &Propose) -> Propose {
+        *request
+    }
+
+    fn answer(&self, reply: &Decided) -> Decided {
+        *reply
+    }
+
+    fn on_request(&mut self, id: RequestId, &Propose(value): &Propose) {
+        self.proposals.push((id, value));
+    }
+
+    fn on_output(&mut self, node: NodeId, &Decided(value): &Decided) {
+        self.learned[node.index()] = Some(value);
+        self.chosen.get_or_insert(value);
+    }
+
+    fn on_crash(&mut self, node: NodeId) {
+        self.learned[node.index()] = None;
+    }
+
+    /// Whoever proposed the chosen value came first; then all others, in the order in which they asked.
+    fn position(&self, _: ClientId, id: RequestId, reply: Option<&Decided>) -> Option<u64> {
+        let place = self.proposals.iter().position(|&(proposal, _)| proposal == id)?;
+        if Some(self.proposals[place].1) == self.chosen {
+            return Some(0);
+        }
+        reply.map(|_| 1 + place as u64)
+    }
+
+    fn lag(&self, core: NodeSet) -> Option<String> {
+        let knows = |node: &NodeId| self.learned.get(node.index()).is_some_and(Option::is_some);
+        let ignorant = core.iter().find(|node| !knows(node))?;
+        let informed = core.iter().find(knows)?;
+        Some(format!("{informed} has learned the value and {ignorant} has not"))
     }
 }

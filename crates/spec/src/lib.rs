@@ -2,10 +2,18 @@
 //! replicas put out, and the black-box properties that any solution must keep.
 //!
 //! * [`consensus`]: one value is chosen (Paxos).
-//! * [`replicated_log`]: one sequence of commands is applied everywhere (Raft, Multi-Paxos).
+//! * [`replicated_log`]: one sequence of commands is applied everywhere (Raft, Multi-Paxos); [`session`] makes each
+//!   count once, [`machine`] says what they do, [`workload`] draws them.
+//! * [`linearizability`]: whether what clients saw can be explained at all.
 
 pub mod consensus;
+pub mod linearizability;
+pub mod machine;
 pub mod replicated_log;
+pub mod service;
+pub mod session;
 mod value;
+pub mod workload;
 
+pub use service::{NoService, Service};
 pub use value::Value;

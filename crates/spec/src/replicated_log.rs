@@ -5,37 +5,26 @@
 use std::fmt::{self, Display};
 
 use quarrel_protocol::{
-    Answer, ClientId, ClientReply, Fingerprint, Fingerprinter, Monitor, NodeId, Property, PropertyKind,
-    Protocol, Report, RequestId,
+    Answer, ClientId, ClientReply, Fingerprint, Fingerprinter, Monitor, NodeId, NodeSet, Property,
+    PropertyKind, Protocol, Report, RequestId,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Value;
-
-/// What a client asks: put this command into the log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Append(pub Value);
-
-impl Display for Append {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "append {}", self.0)
-    }
-}
-
-impl Fingerprint for Append {
-    #[inline]
-    fn fingerprint(&self, into: &mut Fingerprinter) {
-        self.0.fingerprint(into);
-    }
-}
+pub use crate::machine::Call;
+use crate::machine::{Kind, Outcome};
+use crate::service::Service;
+use crate::session::{Command, Memory, Replica};
+use crate::workload::{Chance, Workload};
 
 /// What a client is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Reply {
-    /// The command was applied at this position (from 1).
+    /// The command was applied.
     Applied {
-        /// The position.
+        /// At this position, from 1. A read that needed no position of its own: the last one that it saw.
         index: u64,
+        /// What the state machine answered.
+        outcome: Outcome,
     },
     /// This node does not lead; ask the other, if one is known.
     NotLeader {
@@ -47,7 +36,7 @@ pub enum Reply {
 impl Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reply::Applied { index } => write!(f, "applied at {index}"),
+            Reply::Applied { index, outcome } => write!(f, "{outcome}, at {index}"),
             Reply::NotLeader { hint: Some(leader) } => write!(f, "ask {leader}"),
             Reply::NotLeader { hint: None } => f.write_str("no leader known"),
         }
@@ -58,7 +47,10 @@ impl Fingerprint for Reply {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
         match self {
-            Reply::Applied { index } => index.fingerprint(into),
+            Reply::Applied { index, outcome } => {
+                index.fingerprint(into);
+                outcome.fingerprint(into);
+            }
             Reply::NotLeader { hint } => {
                 into.mark(1);
                 hint.fingerprint(into);
@@ -82,7 +74,7 @@ pub struct Applied {
     /// The position, from 1, without gaps.
     pub index: u64,
     /// The command; `None` for a no-op of the protocol's own.
-    pub command: Option<Value>,
+    pub command: Option<Command>,
 }
 
 impl Display for Applied {
@@ -98,18 +90,19 @@ impl Fingerprint for Applied {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
         into.mark(u64::from(self.command.is_some()));
-        into.pair(self.index, self.command.map_or(0, |command| command.0));
+        self.index.fingerprint(into);
+        if let Some(command) = &self.command {
+            command.fingerprint(into);
+        }
     }
 }
 
 /// The black-box properties of a replicated log, over outputs and replies. They know no protocol.
 pub struct Properties {
-    /// Every command that a client has sent, as a bit per value: workloads number them from 0.
-    requested: Vec<u64>,
-    /// Command of each request, by request.
-    asked: Vec<Option<Value>>,
+    /// What each request asks, by its number.
+    asked: Vec<Option<(ClientId, Call)>>,
     /// What was applied first at each position (from 0), and by whom.
-    log: Vec<(Option<Value>, NodeId)>,
+    log: Vec<(Option<Command>, NodeId)>,
     /// The next position each node must apply; 1 again after a restart.
     next: Vec<u64>,
 }
@@ -142,41 +135,33 @@ pub const PROPERTIES: &[Property] = &[
     Property {
         name: "acknowledged-command",
         kind: PropertyKind::Client,
-        statement: "when a client is told that its command stands at an index, no node applies another there",
+        statement: "when a client is told that its command was applied at an index, that command stands there",
         source: "Raft, section 8",
     },
 ];
 
 impl Properties {
-    fn is_requested(&self, Value(value): Value) -> bool {
-        self.requested.get((value / 64) as usize).is_some_and(|word| word >> (value % 64) & 1 == 1)
+    fn is_requested(&self, command: &Command) -> bool {
+        let asked = self.asked.get(command.session.serial.0 as usize);
+        asked.copied().flatten() == Some((command.session.client, command.call))
     }
 }
 
-/// Values beyond this are not numbered by a workload; a bit for each would be a way to exhaust memory.
-const VALUES_MAX: u64 = 1 << 32;
-
-impl<P: Protocol<Request = Append, Reply = Reply, Output = Applied>> Monitor<P> for Properties {
+impl<P: Protocol<Request = Call, Reply = Reply, Output = Applied>> Monitor<P> for Properties {
     fn properties() -> &'static [Property] {
         PROPERTIES
     }
 
     fn new(_: &P::Config, nodes: usize) -> Self {
-        Self { requested: Vec::new(), asked: Vec::new(), log: Vec::new(), next: vec![1; nodes] }
+        Self { asked: Vec::new(), log: Vec::new(), next: vec![1; nodes] }
     }
 
-    fn on_request(&mut self, _: ClientId, id: RequestId, &Append(value): &Append, _: &mut Report) {
-        assert!(value.0 < VALUES_MAX, "workloads number their values from 0");
-        let word = (value.0 / 64) as usize;
-        if self.requested.len() <= word {
-            self.requested.resize(word + 1, 0);
-        }
-        self.requested[word] |= 1 << (value.0 % 64);
+    fn on_request(&mut self, client: ClientId, id: RequestId, call: &Call, _: &mut Report) {
         let request = id.0 as usize;
         if self.asked.len() <= request {
             self.asked.resize(request + 1, None);
         }
-        self.asked[request] = Some(value);
+        self.asked[request] = Some((client, *call));
     }
 
     #[inline]
@@ -187,11 +172,6 @@ impl<P: Protocol<Request = Append, Reply = Reply, Output = Applied>> Monitor<P> 
             (format!("{node} applied index {index} where index {next} was next"), "")
         });
         *next = index + 1;
-        if let Some(value) = command {
-            report.check(VALIDITY, self.is_requested(value), || {
-                (format!("{node} applied {value} at index {index}, which no client had asked for"), "")
-            });
-        }
         let position = (index as usize).wrapping_sub(1);
         match self.log.get(position) {
             Some(&(first, by)) => report.check(STATE_MACHINE_SAFETY, first == command, || {
@@ -199,6 +179,16 @@ impl<P: Protocol<Request = Append, Reply = Reply, Output = Applied>> Monitor<P> 
                 (format!("{by} {before}, but {node} {applied}"), "")
             }),
             None if position == self.log.len() => {
+                if let Some(command) = command {
+                    report.check(VALIDITY, self.is_requested(&command), || {
+                        (
+                            format!(
+                                "{node} applied {command} at index {index}, which no client had asked for"
+                            ),
+                            "",
+                        )
+                    });
+                }
                 self.log.push((command, node));
                 report.check(STATE_MACHINE_SAFETY, true, || unreachable!());
             }
@@ -215,24 +205,132 @@ impl<P: Protocol<Request = Append, Reply = Reply, Output = Applied>> Monitor<P> 
         reply: &Reply,
         report: &mut Report,
     ) {
-        let &Reply::Applied { index } = reply else { return };
+        let &Reply::Applied { index, .. } = reply else { return };
         let asked = self.asked.get(id.0 as usize).copied().flatten();
+        // What changes nothing needs no position of its own.
+        if asked.is_some_and(|(_, call)| call.is_read()) {
+            return;
+        }
         let stands = (index as usize).checked_sub(1).and_then(|position| self.log.get(position));
-        report.check(
-            ACKNOWLEDGED,
-            asked.is_some() && stands.is_some_and(|(command, _)| *command == asked),
-            || {
-                let found = match stands {
-                    Some((Some(other), by)) => format!("{by} applied {other} there"),
-                    Some((None, by)) => format!("{by} applied a no-op there"),
-                    None => "nobody has applied that index".to_string(),
-                };
-                (format!("{node} told {client} that {id} stands at index {index}, but {found}"), "")
-            },
-        );
+        let is_it = stands.is_some_and(|(command, _)| {
+            command.is_some_and(|command| (command.session.client, command.session.serial) == (client, id))
+        });
+        report.check(ACKNOWLEDGED, is_it, || {
+            let found = match stands {
+                Some((Some(other), by)) => format!("{by} applied {other} there"),
+                Some((None, by)) => format!("{by} applied a no-op there"),
+                None => "nobody has applied that index".to_string(),
+            };
+            (format!("{node} told {client} that {id} stands at index {index}, but {found}"), "")
+        });
     }
 
     fn on_crash(&mut self, node: NodeId, _: &mut Report) {
         self.next[node.index()] = 1;
+    }
+}
+
+/// What a client asks in operation number `number`.
+#[must_use]
+pub fn ask(workload: &Workload, number: u32, client: ClientId, chance: &mut dyn Chance) -> Call {
+    workload.call(number, client, chance)
+}
+
+/// What reads back everything that was written: of whomever clients believe to lead.
+#[must_use]
+pub fn scan(workload: &Workload, _core: NodeSet, _number: u32) -> Vec<(Option<NodeId>, Call)> {
+    workload.scan().into_iter().map(|call| (None, call)).collect()
+}
+
+/// What runs a state machine says which one.
+pub trait RunsMachine {
+    /// The state machine that replicas apply commands to.
+    fn machine(&self) -> Kind;
+}
+
+/// A replicated log as its clients see it: the state machine.
+///
+/// The order that it claims is the log: the first node to apply a position fixes what stands there.
+pub struct StateMachine {
+    kind: Kind,
+    /// Applies the log as a replica should.
+    replica: Replica,
+    /// How long the log is.
+    length: u64,
+    /// Where each request took effect, by its number; 0 where it has not.
+    positions: Vec<u64>,
+    /// How far each node has got.
+    applied: Vec<u64>,
+}
+
+impl<P: Protocol<Request = Call, Reply = Reply, Output = Applied>> Service<P> for StateMachine
+where
+    P::Config: RunsMachine,
+{
+    type Model = Kind;
+
+    fn new(config: &P::Config, nodes: usize) -> Self {
+        let kind = config.machine();
+        let replica = Replica::new(kind, Memory::Kept);
+        Self { kind, replica, length: 0, positions: Vec::new(), applied: vec![0; nodes] }
+    }
+
+    fn model(&self) -> &Kind {
+        &self.kind
+    }
+
+    fn call(&self, request: &Call) -> Call {
+        *request
+    }
+
+    fn answer(&self, reply: &Reply) -> Outcome {
+        match reply {
+            Reply::Applied { outcome, .. } => outcome.clone(),
+            Reply::NotLeader { .. } => unreachable!("a redirection ends no operation"),
+        }
+    }
+
+    #[inline]
+    fn on_output(&mut self, node: NodeId, applied: &Applied) {
+        self.applied[node.index()] = applied.index;
+        if applied.index != self.length + 1 {
+            return;
+        }
+        self.length = applied.index;
+        let Some(command) = &applied.command else { return };
+        let took_effect =
+            self.replica.apply(applied.index, command).is_some_and(|receipt| receipt.index == applied.index);
+        if took_effect {
+            let request = command.session.serial.0 as usize;
+            if self.positions.len() <= request {
+                self.positions.resize(request + 1, 0);
+            }
+            self.positions[request] = applied.index;
+        }
+    }
+
+    fn on_crash(&mut self, node: NodeId) {
+        self.applied[node.index()] = 0;
+    }
+
+    fn position(&self, _: ClientId, id: RequestId, reply: Option<&Reply>) -> Option<u64> {
+        let told = match reply {
+            Some(Reply::Applied { index, .. }) => Some(*index),
+            Some(Reply::NotLeader { .. }) | None => None,
+        };
+        self.positions.get(id.0 as usize).copied().filter(|&position| position > 0).or(told)
+    }
+
+    fn lag(&self, core: NodeSet) -> Option<String> {
+        let applied = |node: NodeId| self.applied.get(node.index()).copied().unwrap_or_default();
+        let least = core.iter().min_by_key(|&node| applied(node))?;
+        let most = core.iter().max_by_key(|&node| applied(node))?;
+        (applied(least) < applied(most)).then(|| {
+            format!(
+                "{least} has applied {} of the {} commands that {most} has",
+                applied(least),
+                applied(most)
+            )
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod campaign;
+mod check;
 mod list;
 mod replay;
 mod run;
@@ -21,6 +22,7 @@ pub(crate) fn run(session: &mut Session<'_>, command: Option<Command>) -> Result
         Some(Command::Replay(arguments)) => replay::run(session, &arguments),
         Some(Command::Shrink(arguments)) => shrink::run(session, &arguments),
         Some(Command::View(arguments)) => view::run(session, &arguments),
+        Some(Command::Check(arguments)) => check::run(session, &arguments),
         Some(Command::List(arguments)) => list::run(session, arguments.what),
     }
 }

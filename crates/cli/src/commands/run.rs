@@ -1,13 +1,18 @@
 //! `quarrel run`: one seed.
 
+use std::io::Write;
+
 use quarrel::files;
+use quarrel::judgement::is_expected;
 use quarrel::panics::in_run;
 use quarrel_formats::scenario::Expected;
+use quarrel_formats::trace::Oracle;
 use quarrel_harness::run::Outcome;
+use quarrel_harness::truth::Judged;
 
 use crate::Session;
 use crate::args::RunArguments;
-use crate::exit::{Failure, MET, NOT_MET};
+use crate::exit::{Failure, MET, NOT_MET, VACUOUS};
 use crate::report::run::RunReport;
 use crate::scenarios::{Prepared, prepare};
 
@@ -16,6 +21,9 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         prepare(session.registry, &arguments.scenario, &arguments.on_trial)?;
     if let Some(path) = &arguments.trace {
         files::check_output(path, file.as_deref().into_iter().chain(arguments.plan.as_deref()))?;
+    }
+    if let Some(path) = &arguments.history {
+        files::check_output(path, file.as_deref().into_iter().chain(arguments.trace.as_deref()))?;
     }
     let seed = arguments.seed;
     let (outcome, trace) = match &arguments.plan {
@@ -30,12 +38,19 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         let trace = trace.unwrap_or_else(|| in_run(|| trial.record(seed)));
         files::write_trace(path, &trace)?;
     }
+    if let Some(path) = &arguments.history {
+        let lines = in_run(|| trial.history(seed));
+        files::write(path, |file| {
+            lines.iter().try_for_each(|line| file.write_all(line.to_text().as_bytes()))
+        })?;
+    }
     let expected = trial.scenario().expected(trial.flaws());
-    let met = is_met(&expected, &outcome);
+    let met = is_met(&expected, trial.jury(), &outcome);
     let report = RunReport {
         given: &given,
         flaws: trial.flaws(),
         pins: &arguments.on_trial.sets,
+        oracle: arguments.on_trial.oracle.into(),
         outcome: &outcome,
         expected: &expected,
         met,
@@ -44,14 +59,20 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         program: &session.program,
     };
     session.output.answer(&report.json(), || report.human())?;
-    Ok(if met { MET } else { NOT_MET })
+    Ok(match (met, outcome.judged) {
+        (true, Judged::Unknown) => VACUOUS,
+        (true, _) => MET,
+        (false, _) => NOT_MET,
+    })
 }
 
 /// Whether one run is what the scenario expects of a campaign.
-fn is_met(expected: &Expected, outcome: &Outcome) -> bool {
+fn is_met(expected: &Expected, jury: Oracle, outcome: &Outcome) -> bool {
     match expected {
         Expected::Holds => outcome.verdict().is_none(),
-        Expected::Violates(property) => outcome.verdict().is_some_and(|broken| &broken.property == property),
+        Expected::Violates(property) => {
+            outcome.verdict().is_some_and(|broken| is_expected(broken, property, jury))
+        }
         Expected::Blocks => outcome.verdict().is_none() && outcome.is_blocked(),
     }
 }

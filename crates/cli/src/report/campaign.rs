@@ -11,7 +11,7 @@ use quarrel_harness::reach::{fault_classes, owed_cells};
 use quarrel_harness::story;
 use serde_json::{Map, Value, json};
 
-use super::json::pins;
+use super::json::{operations, pins};
 use super::numbers::{digest_text, milli, ratio_milli, seconds};
 use crate::scenarios::Prepared;
 
@@ -63,7 +63,15 @@ impl CampaignReport<'_> {
             "wall_seconds": seconds(wall.as_nanos()),
             "ratio": milli(ratio_milli(tallies.simulated_ns, wall.as_nanos())),
             "digest": digest_text(tallies.digest),
-            "operations": { "asked": tallies.operations.0, "answered": tallies.operations.1 },
+            "oracle": self.prepared.trial.jury(),
+            "operations": operations(&tallies.asked),
+            "histories": {
+                "witness": tallies.judged.by_witness,
+                "search": tallies.judged.by_search,
+                "unknown": tallies.judged.unknown,
+                "broken": tallies.judged.broken,
+            },
+            "retry_storms": tallies.storms,
         });
         let sections = json!({
             "properties": self.properties(),

@@ -5,6 +5,7 @@ use quarrel::files::shell_word;
 use quarrel::judgement::Judgement;
 use quarrel_formats::scenario::Expected;
 use quarrel_harness::case::items;
+use quarrel_harness::tallies::{Judgements, Tallies};
 
 use super::campaign::{CampaignReport, Told};
 use super::numbers::{counted, digest_text, grouped, milli_text, ratio_milli, seconds_text};
@@ -38,7 +39,7 @@ impl CampaignReport<'_> {
     fn headline(&self) -> String {
         let trial = self.prepared.trial.as_ref();
         let (runs, seeds) = (self.findings.tallies.runs, &self.findings.seeds);
-        let name = format!("{}{}", self.prepared.given, options(trial.flaws(), self.pins));
+        let name = format!("{}{}", self.prepared.given, options(trial.flaws(), self.pins, trial.jury()));
         let subject = format!("{name}, seeds {}..{}: ", seeds.start, seeds.end);
         let failed = grouped(self.findings.tallies.failed.len() as u64);
         let verdict = match (self.judgement, trial.scenario().expected(trial.flaws())) {
@@ -86,13 +87,15 @@ impl CampaignReport<'_> {
             End::TimeUp => " (ended when the time was up)",
         };
         format!(
-            "  {}, {} events, {} messages; {} operations asked, {} answered\n  \
+            "  {}, {} events, {} messages; {} operations asked, {} answered, {} unknown\n{}  \
              {} s simulated in {} s: {} times as fast as real time{ended}\n  digest {}\n",
             counted(tallies.runs, "run"),
             grouped(tallies.events),
             grouped(tallies.messages),
-            grouped(tallies.operations.0),
-            grouped(tallies.operations.1),
+            grouped(tallies.asked.started),
+            grouped(tallies.asked.answered),
+            grouped(tallies.asked.unknown),
+            histories(tallies),
             seconds_text(tallies.simulated_ns),
             seconds_text(wall_ns),
             milli_text(ratio_milli(tallies.simulated_ns, wall_ns)),
@@ -130,7 +133,8 @@ impl CampaignReport<'_> {
     fn at_length(&self, failure: &Failure, told: &Told) -> String {
         let violation = &failure.group.violation;
         let (kind, runs) = (violation.kind, counted(failure.group.runs, "run"));
-        let mut text = format!("{} ({kind}) violated in {runs}; seed {}", violation.property, failure.seed);
+        let kind = if kind.to_string() == violation.property { String::new() } else { format!(" ({kind})") };
+        let mut text = format!("{}{kind} violated in {runs}; seed {}", violation.property, failure.seed);
         match failure.shrunk {
             Some(report) => {
                 let minimal = if report.one_minimal { ", and each one is needed" } else { "" };
@@ -154,7 +158,7 @@ impl CampaignReport<'_> {
             let trial = format!(
                 "{}{}",
                 shell_word(&self.prepared.given),
-                options(&failure.trace.header.flaws, self.pins)
+                options(&failure.trace.header.flaws, self.pins, failure.trace.header.oracle)
             );
             let seed = failure.seed;
             return format!("  record   {} run {trial} --seed {seed} --trace FILE\n", self.program);
@@ -174,12 +178,40 @@ impl CampaignReport<'_> {
         let violation = &failure.group.violation;
         let (kind, runs, seed) = (violation.kind, counted(failure.group.runs, "run"), failure.seed);
         let size = counted(items(&failure.trace) as u64, "item");
-        let mut text = format!("{} ({kind}) violated in {runs}; seed {seed}, {size}\n", violation.property);
+        let kind = if kind.to_string() == violation.property { String::new() } else { format!(" ({kind})") };
+        let mut text = format!("{}{kind} violated in {runs}; seed {seed}, {size}\n", violation.property);
         if let Some(path) = &told.file {
             text.push_str(&format!("  view     {} view {}\n", self.program, shell_word(path.display())));
         }
         text
     }
+}
+
+/// How what clients saw was judged, and what kept them from asking.
+fn histories(tallies: &Tallies) -> String {
+    let Judgements { by_witness, by_search, unknown, broken } = tallies.judged;
+    let all = tallies.judged.all();
+    if all == 0 {
+        return String::new();
+    }
+    let share = milli_text(ratio_milli(u128::from(by_witness) * 100, u128::from(all)));
+    let mut text = format!(
+        "  histories: {} of {} linearizable: {share} % by the order of application alone, {} by search; {} unknown\n",
+        grouped(by_witness + by_search),
+        grouped(all),
+        grouped(by_search),
+        grouped(unknown),
+    );
+    debug_assert_eq!(all, by_witness + by_search + unknown + broken);
+    if tallies.asked.turned_away > 0 {
+        let turned_away = counted(tallies.asked.turned_away, "operation");
+        text.push_str(&format!("  {turned_away} failed unsent: too many were under way"));
+        if tallies.storms > 0 {
+            text.push_str(&format!(" (a retry storm in {})", counted(tallies.storms, "run")));
+        }
+        text.push('\n');
+    }
+    text
 }
 
 fn is_found(failure: &Failure) -> bool {

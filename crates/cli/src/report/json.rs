@@ -8,6 +8,8 @@
 use quarrel_formats::Trace;
 use quarrel_formats::trace::Judgement;
 use quarrel_harness::case::items;
+use quarrel_harness::truth::Judged;
+use quarrel_sim::Asked;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -23,6 +25,7 @@ Exit codes:
   1  it is not
   2  usage, bad input, or a place that cannot be written to
   3  an internal error
+  4  unknown: nothing was violated, but the search for an order of what clients saw gave up
 
 With --format json, one object:
   scenario, seed, flaws, set      what was run; `set` holds what --set pinned
@@ -32,7 +35,13 @@ With --format json, one object:
                                   assertion, panic and limit
   expected, met                   what the scenario expects, and whether this run is that
   blocked                         whether some operation was never answered
-  events, messages, simulated_seconds, operations {asked, answered}, faults {class: how often}
+  oracle                          whose judgement counts: all or clients
+  operations                      {asked, answered, failed, unknown, turned_away, requests, redirects}
+  history                         how what clients saw was judged: witness (the order of application
+                                  explains it), search (another order does), unknown (the search
+                                  gave up), broken (none does), or null: the run ended before
+  settled_seconds                 when a healed core had answered everything and agreed, or null
+  events, messages, simulated_seconds, faults {class: how often}
   digest, campaign_digest         of this run; of a campaign over this one seed
   plan, trace                     the files of --plan and --trace
 Seeds and digests are strings, since JSON numbers lose digits.";
@@ -60,7 +69,12 @@ With --format json, one object; of several scenarios, one object with the list `
   end                             complete, enough-failures, time-up or interrupted
   runs, failed                    how many; how many of them broke something that counts
   blocked                         in how many some operation was never answered
-  events, messages, simulated_seconds, wall_seconds, operations {asked, answered}
+  oracle                          whose judgement counts: all or clients
+  operations                      {asked, answered, failed, unknown, turned_away, requests, redirects}
+  histories                       {witness, search, unknown, broken}: in how many runs what clients saw
+                                  was judged so
+  retry_storms                    in how many runs retries kept clients from asking
+  events, messages, simulated_seconds, wall_seconds
   ratio                           simulated seconds per second on the wall
   digest                          equal for equal seeds, scenario and build
   properties                      {name: {kind, evaluated: how often}}
@@ -173,6 +187,30 @@ pub(crate) fn one_or_several(name: &str, mut documents: Vec<Value>, asked: usize
             documents.extend(last);
             json!({ name: documents })
         }
+    }
+}
+
+/// What clients did.
+pub(crate) fn operations(asked: &Asked) -> Value {
+    json!({
+        "asked": asked.started,
+        "answered": asked.answered,
+        "failed": asked.failed,
+        "unknown": asked.unknown,
+        "turned_away": asked.turned_away,
+        "requests": asked.requests,
+        "redirects": asked.redirects,
+    })
+}
+
+/// How what clients saw was judged, in a word.
+pub(crate) const fn judged_word(judged: Judged) -> Option<&'static str> {
+    match judged {
+        Judged::Not => None,
+        Judged::ByWitness => Some("witness"),
+        Judged::BySearch => Some("search"),
+        Judged::Unknown => Some("unknown"),
+        Judged::Broken => Some("broken"),
     }
 }
 

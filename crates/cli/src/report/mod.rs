@@ -1,12 +1,15 @@
 //! What is answered. Each report is written once for people (`human`) and once for tools (`json`).
 //!
-//! `json` documents the schema; `campaign`, `run`, `replay` and `shrink` are the reports; `text` and `numbers` are what
+//! `json` documents the schema; `campaign`, `run`, `replay`, `shrink` and `check` are the reports; `text` and `numbers` are what
 //! they are made of.
 
 pub(crate) mod json;
 
 pub(crate) mod campaign;
 mod campaign_human;
+pub(crate) mod check;
+mod check_drawing;
+pub(crate) mod check_help;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod shrink;

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use quarrel::files::shell_word;
 use quarrel_formats::scenario::Expected;
+use quarrel_formats::trace::Oracle;
 use quarrel_harness::run::Outcome;
+use quarrel_harness::truth::Judged;
 use quarrel_sim::draw::mix;
 use quarrel_sim::fault::FaultClass;
 use serde_json::{Value, json};
 
-use super::json::pins;
+use super::json::{judged_word, operations, pins};
 use super::numbers::{counted, digest_text, grouped, seconds, seconds_text};
 use super::text::wrapped;
 
@@ -18,6 +20,7 @@ pub(crate) struct RunReport<'a> {
     pub(crate) given: &'a str,
     pub(crate) flaws: &'a [String],
     pub(crate) pins: &'a [(String, String)],
+    pub(crate) oracle: Oracle,
     pub(crate) outcome: &'a Outcome,
     pub(crate) expected: &'a Expected,
     pub(crate) met: bool,
@@ -38,11 +41,12 @@ pub(crate) fn expected_text(expected: &Expected) -> String {
 }
 
 /// The options that make a trial what it is, for the commands that reports suggest.
-pub(crate) fn options(flaws: &[String], pins: &[(String, String)]) -> String {
+pub(crate) fn options(flaws: &[String], pins: &[(String, String)], oracle: Oracle) -> String {
+    let oracle = if oracle == Oracle::Clients { " --oracle clients" } else { "" };
     let flaws = flaws.iter().map(|flaw| format!(" --flaw {}", shell_word(flaw)));
     let pins =
         pins.iter().map(|(key, value)| format!(" --set {}", shell_word(format_args!("{key}={value}"))));
-    flaws.chain(pins).collect()
+    flaws.chain(pins).chain([oracle.to_string()]).collect()
 }
 
 impl RunReport<'_> {
@@ -72,7 +76,10 @@ impl RunReport<'_> {
             "events": tally.events,
             "messages": tally.messages,
             "simulated_seconds": seconds(u128::from(tally.ended_ns)),
-            "operations": { "asked": tally.operations.0, "answered": tally.operations.1 },
+            "operations": operations(&tally.asked),
+            "oracle": self.oracle,
+            "history": judged_word(self.outcome.judged),
+            "settled_seconds": tally.settled_ns.map(|at_ns| seconds(u128::from(at_ns))),
             "faults": faults,
             "plan": self.plan.map(|path| path.display().to_string()),
             "trace": self.trace.map(|path| path.display().to_string()),
@@ -88,7 +95,7 @@ impl RunReport<'_> {
         let mut text = format!(
             "{}, seed {seed}{}{}: {}\n",
             self.given,
-            options(self.flaws, self.pins),
+            options(self.flaws, self.pins, self.oracle),
             self.planned(),
             self.headline()
         );
@@ -100,12 +107,41 @@ impl RunReport<'_> {
             grouped(tally.events),
             grouped(tally.messages),
             seconds_text(u128::from(tally.ended_ns)),
-            counted(tally.operations.0, "operation"),
-            grouped(tally.operations.1),
+            counted(tally.asked.started, "operation"),
+            grouped(tally.asked.answered),
             digest_text(tally.digest),
         ));
+        text.push_str(&self.history());
         text.push_str(&self.next_steps());
         text
+    }
+
+    /// What clients saw, in a line.
+    fn history(&self) -> String {
+        let asked = &self.outcome.tally.asked;
+        let by = match self.outcome.judged {
+            Judged::Not => return String::new(),
+            Judged::ByWitness => "linearizable, by the order in which commands were applied",
+            Judged::BySearch => "linearizable, by a search for another order than that of application",
+            Judged::Unknown => "UNKNOWN: the search for an order gave up",
+            Judged::Broken => "not linearizable",
+        };
+        let unknown = match asked.unknown {
+            0 => String::new(),
+            some => format!("; the outcome of {} is unknown", counted(some, "operation")),
+        };
+        let settled = self.outcome.tally.settled_ns.map_or(String::new(), |at_ns| {
+            format!("; all was answered and agreed upon at {} s", seconds_text(u128::from(at_ns)))
+        });
+        let turned_away = match (asked.turned_away, asked.retry_storms) {
+            (0, _) => String::new(),
+            (some, 0) => format!("; {} failed unsent, too many were under way", counted(some, "operation")),
+            (some, _) => format!(
+                "; {} failed unsent, too many were under way: a retry storm",
+                counted(some, "operation")
+            ),
+        };
+        wrapped("  ", "  ", &format!("history: {by}{unknown}{turned_away}{settled}"))
     }
 
     /// The option that names the plan.
@@ -115,6 +151,9 @@ impl RunReport<'_> {
 
     fn headline(&self) -> String {
         let what = match self.outcome.verdict() {
+            Some(violation) if violation.kind.to_string() == violation.property => {
+                format!("{} violated", violation.property)
+            }
             Some(violation) => format!("{} violated ({})", violation.property, violation.kind),
             None => "every property held".to_string(),
         };
@@ -130,7 +169,7 @@ impl RunReport<'_> {
 
     fn next_steps(&self) -> String {
         let (program, seed) = (self.program, self.outcome.seed);
-        let trial = format!("{}{}", shell_word(self.given), options(self.flaws, self.pins));
+        let trial = format!("{}{}", shell_word(self.given), options(self.flaws, self.pins, self.oracle));
         match (self.trace, self.outcome.verdict()) {
             (Some(path), violation) => {
                 let path = shell_word(path.display());

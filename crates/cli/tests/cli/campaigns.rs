@@ -213,7 +213,7 @@ fn time_ends_a_campaign() {
 #[test]
 fn values_are_pinned() {
     let (report, code) =
-        json(folder().path(), "run raft/chaos --set nodes=5 --set duration=2s --set healing=1s");
+        json(folder().path(), "run raft/crash-storm --set nodes=5 --set duration=2s --set healing=1s");
     assert_eq!((code, &report["simulated_seconds"]), (0, &value!(3.0)));
     assert_eq!(report["set"]["duration"], "2s");
 }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod campaigns;
+mod check;
 mod determinism;
 mod lists;
 mod pipes;

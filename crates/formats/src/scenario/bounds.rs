@@ -22,6 +22,9 @@ pub(super) const CLIENTS: RangeInclusive<u8> = 0..=64;
 pub(super) const OPERATIONS: RangeInclusive<u32> = 0..=10_000_000;
 /// How many operations come in one burst.
 pub(super) const OPERATIONS_BURST: RangeInclusive<u32> = 1..=10_000;
+pub(super) const OPERATIONS_PENDING: RangeInclusive<u32> = 1..=1_000_000;
+pub(super) const KEYS: RangeInclusive<u16> = 1..=10_000;
+pub(super) const ROUNDS: RangeInclusive<u32> = 1..=10_000;
 pub(super) const ATTEMPTS: RangeInclusive<u32> = 1..=10_000;
 pub(super) const FACTOR: RangeInclusive<u32> = 1..=1_000;
 pub(super) const WRITE: RangeInclusive<u32> = 1..=1_000_000;

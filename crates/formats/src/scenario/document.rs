@@ -8,20 +8,19 @@ use toml::de::DeTable;
 
 use super::bounds;
 use super::check::{Mention, What};
+use super::clients::{read_liveness, read_workload};
 use super::model::{Clock, Disk, Draw, Floor, Network, Owes, Scenario, Workload};
 use super::nesting::check_nesting;
 use super::pin::pin;
 use super::raw::{Off, Raw, RawValue, Table};
 use super::recurring::read_faults;
 use super::script::{read_decision, read_expectation, read_operation};
-use super::sections::{
-    mention, read_clock, read_disk, read_floor, read_limits, read_network, read_owes, read_workload,
-};
+use super::sections::{mention, read_clock, read_disk, read_floor, read_limits, read_network, read_owes};
 use super::source::{Complaint, Source};
 use super::timeline::{Scripted, read_fault};
 use crate::InputError;
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "protocol",
     "nodes",
     "duration",
@@ -33,6 +32,7 @@ const KEYS: [&str; 17] = [
     "clock",
     "faults",
     "workload",
+    "liveness",
     "limits",
     "floor",
     "fault",
@@ -128,6 +128,11 @@ fn read(name: &str, document: &Raw, source: &Source) -> Result<Scenario, Complai
         let (nodes, duration_ns) = (frame.nodes.least(), frame.duration_ns.most());
         (recurring, leader) = read_faults(raw, nodes, duration_ns, &mut mentions)?;
     }
+    let liveness = table.get("liveness");
+    let recovery = liveness.map(|raw| read_liveness(raw, &frame.nodes)).transpose()?;
+    if let (Some(raw), true) = (table.get("healing"), recovery.is_some()) {
+        return Err(raw.complain("with [liveness] a run goes on until all is done: there is no time to give"));
+    }
     table.read("limits", &mut limits, read_limits)?;
     table.read("floor", &mut floor, |raw| read_floor(raw, &mut mentions))?;
     check_floor(&table, &floor, &frame, source)?;
@@ -146,6 +151,7 @@ fn read(name: &str, document: &Raw, source: &Source) -> Result<Scenario, Complai
         recurring,
         leader,
         workload: frame.workload.clone(),
+        recovery,
         limits,
         floor,
         timeline: Vec::new(),
@@ -220,7 +226,8 @@ fn read_script(table: &Table<'_>, frame: &Frame, scenario: &mut Scenario) -> Res
         scenario.decisions.push(read_decision(raw, nodes, clients, &mut seen, mentions)?);
     }
     for raw in entries(table, "operation")? {
-        let end_ns = duration_ns + frame.healing_ns;
+        let end_ns =
+            if scenario.recovery.is_some() { bounds::LONGEST } else { duration_ns + frame.healing_ns };
         scenario.operations.push(read_operation(raw, nodes, clients, end_ns)?);
     }
     let mut seen = BTreeSet::new();

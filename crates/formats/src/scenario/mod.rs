@@ -8,6 +8,7 @@ mod model;
 
 mod bounds;
 mod check;
+mod clients;
 mod document;
 mod nesting;
 mod nodes;
@@ -23,8 +24,8 @@ mod units;
 
 pub use check::{Vocabulary, Words};
 pub use model::{
-    Asked, CERTAIN_PPM, Clock, Disk, Draw, Expectation, Expected, Floor, Network, Owes, Reactive, Recurring,
-    Reflex, Scenario, Strikes, Workload,
+    Asked, CERTAIN_PPM, Clock, Disk, Draw, Expectation, Expected, Floor, Network, Owes, Reactive, Recovery,
+    Recurring, Reflex, Scenario, Strikes, Workload,
 };
 pub use raw::{Entry, Off, Raw, RawValue, Table};
 pub use source::{Complaint, Place};

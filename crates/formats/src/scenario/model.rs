@@ -5,14 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use quarrel_protocol::{ClientId, NodeId};
+use quarrel_protocol::{ClientId, Lasting, NodeId, NodeSet};
 use quarrel_sim::decision::Decision;
 use quarrel_sim::fault::{Fault, Shape};
 use quarrel_sim::world::{ClientPolicy, DelayShape, Limits, Rule, When};
+use quarrel_spec::machine::Kind;
 
 use super::check::Mention;
 use super::raw::Raw;
-use super::source::Source;
+use super::source::{Place, Source};
 
 /// One million: certainty, in parts per million.
 pub const CERTAIN_PPM: u32 = 1_000_000;
@@ -48,6 +49,8 @@ pub struct Scenario {
     pub leader: Option<Reactive>,
     /// What clients ask, and when.
     pub workload: Workload,
+    /// What must come back after the faults, if anything must.
+    pub recovery: Option<Recovery>,
     /// When to stop a run that has gone wild.
     pub limits: Limits,
     /// What the scenario promises never to fall below.
@@ -254,8 +257,8 @@ impl Strikes {
 /// `[faults.leader]`: whoever announces something is struck for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reactive {
-    /// What it watches for.
-    pub on: When,
+    /// What it watches for: a run draws one of these; never empty.
+    pub on: Vec<When>,
     /// Probability that the nemesis is on in a run. Default certain.
     pub chance_ppm: u32,
     /// Probability that it reacts to one announcement. Default certain.
@@ -279,7 +282,22 @@ pub enum Reflex {
     Pause,
 }
 
-/// `[workload]`: an open loop of client operations.
+/// `[liveness]`: after the faults a core heals for good, and must come back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recovery {
+    /// Who heals. Default: drawn, at least as many as the protocol needs. Whoever names fewer asks for more than it
+    /// promises.
+    pub core: Option<NodeSet>,
+    /// Probability that some nodes do not heal. Default 0.
+    pub outsiders_ppm: u32,
+    /// What may ail those; empty means all that the protocol promises to live with.
+    pub stay: Vec<Lasting>,
+    /// For how many rounds (a timeout of the protocol, a client's patience, messages and disks) the core may go without
+    /// progress: 1 to 10,000. Default 20.
+    pub rounds: u32,
+}
+
+/// `[workload]`: what clients ask.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Workload {
     /// How many operations; up to 10,000,000. Default 0.
@@ -290,6 +308,21 @@ pub struct Workload {
     pub every_ns: Draw<u64>,
     /// How many operations come in one burst, with a pause after it that keeps the mean gap: 1 to 10,000. Default 1.
     pub burst: Draw<u32>,
+    /// The state machines that a run draws from, for a protocol that runs one; never empty. Default a register. How many
+    /// accounts or seats there are is for `keys` to say.
+    pub machines: Vec<Kind>,
+    /// How many keys, accounts, seats, locks or members there are: 1 to 10,000. Default 5.
+    pub keys: Draw<u16>,
+    /// Probability that an operation only reads. Default 0.
+    pub reads_ppm: Draw<u32>,
+    /// Probability that a key is drawn from a distribution in which few keys are hot, instead of evenly. Default 0.
+    pub skew_ppm: Draw<u32>,
+    /// Whether a client waits for one outcome before it asks for the next. Default no.
+    pub closed_loop: Draw<bool>,
+    /// How long such a client thinks between. Default 0.
+    pub think_ns: Draw<u64>,
+    /// How often an operation is sent at most: 1 to 10,000. Default 20.
+    pub attempts: Draw<u32>,
     /// How a client waits and asks again.
     pub policy: ClientPolicy,
 }
@@ -307,8 +340,8 @@ pub struct Floor {
     pub medians: BTreeMap<String, u64>,
 }
 
-/// `[[operation]]`: a client operation written by hand. What is asked is for the harness to draw.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// `[[operation]]`: a client operation written by hand.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Asked {
     /// When the client first asks.
     pub at_ns: u64,
@@ -316,6 +349,10 @@ pub struct Asked {
     pub client: ClientId,
     /// Whom it asks first; `None` for whomever it believes to lead.
     pub node: Option<NodeId>,
+    /// What it asks, in the protocol's own words; `None` for what the workload would ask.
+    pub words: Option<String>,
+    /// Where it says so.
+    pub place: Place,
 }
 
 /// `[[expect]]`: what must come out of a run, or of one with a flaw.
@@ -350,6 +387,12 @@ impl Scenario {
         };
         let entry = self.expectations.iter().find(|entry| speaks_of(&entry.flaw));
         entry.map_or(Expected::Holds, |entry| entry.outcome.clone())
+    }
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self { core: None, outsiders_ppm: 0, stay: Vec::new(), rounds: 20 }
     }
 }
 
@@ -394,6 +437,13 @@ impl Default for Workload {
             clients: Draw::Fixed(1),
             every_ns: Draw::Fixed(10_000_000),
             burst: Draw::Fixed(1),
+            machines: vec![Kind::default()],
+            keys: Draw::Fixed(5),
+            reads_ppm: Draw::Fixed(0),
+            skew_ppm: Draw::Fixed(0),
+            closed_loop: Draw::Fixed(false),
+            think_ns: Draw::Fixed(0),
+            attempts: Draw::Fixed(ClientPolicy::default().attempts_max),
             policy: ClientPolicy::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 use quarrel_sim::fault::Shape;
 use quarrel_sim::time::{MILLISECOND, Span};
+use quarrel_sim::world::When;
 
 use super::bounds;
 use super::check::{Mention, What};
@@ -124,11 +125,19 @@ fn read_strikes(name: &str, table: &Table<'_>, mentions: &mut Vec<Mention>) -> R
     })
 }
 
+/// One trigger, or `{ one-of = [...] }`.
+fn read_triggers(raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<Vec<When>, Complaint> {
+    match raw.text() {
+        Ok(_) => Ok(vec![read_trigger(raw, nodes, mentions)?]),
+        Err(_) => raw.table(&["one-of"])?.require("one-of")?.list(|item| read_trigger(item, nodes, mentions)),
+    }
+}
+
 /// `[faults.leader]`.
 fn read_leader(raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<Reactive, Complaint> {
     let table = raw.table(&["on", "chance", "probability", "after", "lasting", "actions"])?;
     let mut leader = Reactive {
-        on: read_trigger(table.require("on")?, nodes, mentions)?,
+        on: read_triggers(table.require("on")?, nodes, mentions)?,
         chance_ppm: read_chance(table.get("chance"))?,
         probability_ppm: read_chance(table.get("probability"))?,
         after_ns: (0, 0),

@@ -108,7 +108,7 @@ fn read_message(
 
 /// One `[[operation]]`, before the world ends at `end_ns`.
 pub(super) fn read_operation(raw: &Raw, nodes: u8, clients: u8, end_ns: u64) -> Result<Asked, Complaint> {
-    let table = raw.table(&["at", "client", "node"])?;
+    let table = raw.table(&["at", "client", "node", "asks"])?;
     let at = table.require("at")?;
     let at_ns = at.duration(bounds::ANY_TIME)?;
     if at_ns >= end_ns {
@@ -122,7 +122,10 @@ pub(super) fn read_operation(raw: &Raw, nodes: u8, clients: u8, end_ns: u64) -> 
             .with_help("see `clients` of [workload]"));
     }
     let node = table.get("node").map(|raw| read_node(raw, nodes)).transpose()?;
-    Ok(Asked { at_ns, client: ClientId(number - 1), node })
+    let asks = table.get("asks");
+    let words = asks.map(|raw| raw.text().map(ToString::to_string)).transpose()?;
+    let place = asks.map_or(raw.place, |asks| asks.place);
+    Ok(Asked { at_ns, client: ClientId(number - 1), node, words, place })
 }
 
 /// One `[[expect]]` that speaks of another flaw than those before it.

@@ -4,7 +4,7 @@ use quarrel_sim::world::{DelayShape, Limits};
 
 use super::bounds;
 use super::check::{Mention, What};
-use super::model::{CERTAIN_PPM, Clock, Disk, Draw, Floor, Network, Owes, Workload};
+use super::model::{CERTAIN_PPM, Clock, Disk, Draw, Floor, Network, Owes};
 use super::raw::{Off, Raw};
 use super::source::Complaint;
 
@@ -14,7 +14,7 @@ fn time(raw: &Raw, bounds: std::ops::RangeInclusive<u64>) -> Result<Draw<u64>, C
 }
 
 /// A probability that may be off.
-fn rate(raw: &Raw) -> Result<Draw<u32>, Complaint> {
+pub(super) fn rate(raw: &Raw) -> Result<Draw<u32>, Complaint> {
     raw.draw(Off::Allowed, Raw::probability)
 }
 
@@ -95,31 +95,6 @@ pub(super) fn read_clock(raw: &Raw) -> Result<Clock, Complaint> {
 pub(super) fn read_drift(raw: &Raw) -> Result<u32, Complaint> {
     let ppm = raw.probability()?;
     if ppm > bounds::DRIFT_PPM_MAX { Err(raw.complain("a clock's drift is below 0.9")) } else { Ok(ppm) }
-}
-
-/// `[workload]`.
-pub(super) fn read_workload(raw: &Raw) -> Result<Workload, Complaint> {
-    let table = raw.table(&["operations", "clients", "every", "burst", "timeout", "attempts"])?;
-    let mut workload = Workload::default();
-    table.read("operations", &mut workload.operations, |raw| {
-        raw.draw(Off::Allowed, |raw| raw.integer(bounds::OPERATIONS))
-    })?;
-    table.read("clients", &mut workload.clients, |raw| {
-        raw.draw(Off::Impossible, |raw| raw.integer(bounds::CLIENTS))
-    })?;
-    table.read("every", &mut workload.every_ns, |raw| {
-        raw.draw(Off::Impossible, |raw| raw.duration(bounds::OPERATION_GAP))
-    })?;
-    table.read("burst", &mut workload.burst, |raw| {
-        raw.draw(Off::Allowed, |raw| raw.integer(bounds::OPERATIONS_BURST))
-    })?;
-    table.read("timeout", &mut workload.policy.timeout_ns, |raw| raw.duration(bounds::SOME_TIME))?;
-    table.read("attempts", &mut workload.policy.attempts_max, |raw| raw.integer(bounds::ATTEMPTS))?;
-    if workload.operations.most() > 0 && workload.clients.least() == 0 {
-        let culprit = table.get("clients").unwrap_or(raw);
-        return Err(culprit.complain("operations need at least one client"));
-    }
-    Ok(workload)
 }
 
 /// `[limits]`.

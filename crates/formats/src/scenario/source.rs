@@ -23,6 +23,11 @@ impl Place {
         Self { text: number as u32 + 1, start: 0, end: 0 }
     }
 
+    /// Whether it was given by a `--set`.
+    pub(super) const fn is_set(self) -> bool {
+        self.text > 0
+    }
+
     /// A part of a string's content. Strings with escapes are marked as a whole.
     pub(super) fn part(self, content: &str, range: std::ops::Range<usize>) -> Self {
         let plain = self.end - self.start == content.len() as u32 + 2;

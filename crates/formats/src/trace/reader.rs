@@ -24,7 +24,7 @@ impl Trace {
         let first = lines.next().expect("a file that is not empty has a line");
         let preamble: Preamble = first.read("this is no trace")?;
         match (preamble.quarrel, preamble.format) {
-            (Some(_), Some(1)) => read_format_1(&first, lines),
+            (Some(_), Some(1 | 2)) => read_lines(&first, lines),
             (Some(_), Some(newer)) if newer > u64::from(FORMAT) => {
                 let message = format!("this trace is format {newer}; this quarrel reads up to {FORMAT}");
                 let at = first.locate(&["format"]);
@@ -53,7 +53,7 @@ struct Kind {
     verdict: Option<IgnoredAny>,
 }
 
-fn read_format_1(first: &Line<'_>, lines: Lines<'_>) -> Result<Trace, InputError> {
+fn read_lines(first: &Line<'_>, lines: Lines<'_>) -> Result<Trace, InputError> {
     let header: Header = first.read("the header is damaged")?;
     check_header(&header).map_err(|flawed| first.flawed(flawed))?;
     let mut events: Vec<TraceEvent> = Vec::new();

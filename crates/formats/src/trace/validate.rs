@@ -1,13 +1,13 @@
 //! What must be true of a trace beyond its shape: whatever passes here can be run again without a panic.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quarrel_protocol::{NodeId, NodeSet};
 use quarrel_sim::decision::{DELAY_MAX_US, Decision, DecisionKind, Endpoint};
 use quarrel_sim::fault::{Action, Fault};
 use quarrel_sim::record::TraceEvent;
 use quarrel_sim::time::{SECOND, Span};
-use quarrel_sim::world::World;
+use quarrel_sim::world::{Arrival, World};
 
 use super::model::{Header, Verdict};
 use super::words::hexadecimal;
@@ -42,6 +42,8 @@ pub(super) fn check_header(header: &Header) -> Check {
     let world = &header.world;
     check_world(world)?;
     let mut names = BTreeSet::new();
+    // A client's later request has the higher number: what servers remember of it depends on that.
+    let mut latest: BTreeMap<u8, (u64, u32)> = BTreeMap::new();
     for (position, operation) in header.operations.iter().enumerate() {
         let path = |key: &str| format!("operations.{position}.{key}");
         within(operation.at_ns, 0..=LONGEST_NS, &path("at_ns"))?;
@@ -53,6 +55,11 @@ pub(super) fn check_header(header: &Header) -> Check {
         }
         demand(names.insert(operation.id.0), &path("id"), || {
             format!("{} is the name of two operations", operation.id)
+        })?;
+        let (at_ns, id) = (operation.at_ns, operation.id.0);
+        let before = latest.insert(operation.client.0, (at_ns, id));
+        demand(before.is_none_or(|(time, number)| (time <= at_ns) && number < id), &path("id"), || {
+            format!("the operations of {} are not in the order of time and number", operation.client)
         })?;
     }
     let mut keys = BTreeSet::new();
@@ -69,6 +76,7 @@ fn check_world(world: &World) -> Check {
     within(u64::from(world.clients), 0..=64, "world.clients")?;
     within(world.duration_ns, 0..=LONGEST_NS, "world.duration_ns")?;
     within(world.healing_ns, 0..=LONGEST_NS, "world.healing_ns")?;
+    check_liveness(world)?;
     let nodes = world.nodes as usize;
     let sizes = [
         ("world.latency_ns", world.latency_ns.len(), nodes * nodes),
@@ -96,7 +104,23 @@ fn check_world(world: &World) -> Check {
     })
 }
 
+fn check_liveness(world: &World) -> Check {
+    let Some(liveness) = world.liveness else { return Ok(()) };
+    let all = NodeSet::all(usize::from(world.nodes));
+    let is_core = !liveness.core.is_empty() && liveness.core.intersection(all) == liveness.core;
+    demand(is_core, "world.liveness.core", || {
+        format!("{} are not some of the {} nodes of the world", liveness.core, world.nodes)
+    })?;
+    // Many rounds of long ones may be longer than any run.
+    within(liveness.bound_ns, 1..=u64::MAX, "world.liveness.bound_ns")?;
+    within(liveness.latency_ns, 1..=LONGEST_NS, "world.liveness.latency_ns")
+}
+
 fn check_numbers(world: &World) -> Check {
+    if let Arrival::Closed { think_ns } = world.client.arrival {
+        within(think_ns, 0..=LONGEST_NS, "world.client.arrival")?;
+    }
+    within(u64::from(world.client.pending_max), 1..=1_000_000, "world.client.pending_max")?;
     within(world.client.timeout_ns, 1..=LONGEST_NS, "world.client.timeout_ns")?;
     within(u64::from(world.client.attempts_max), 1..=u64::from(u32::MAX), "world.client.attempts_max")?;
     let rates = &world.rates;

@@ -7,7 +7,7 @@ use quarrel_protocol::{ClientId, NodeId, NodeSet, RequestId, Violation};
 use quarrel_sim::decision::{Decision, DecisionKind, Endpoint, Fate, Key, Which};
 use quarrel_sim::fault::{Action, Fault};
 use quarrel_sim::record::{TraceEffect, TraceEvent};
-use quarrel_sim::world::{ClientPolicy, Limits, Operation, Rates, World};
+use quarrel_sim::world::{Arrival, ClientPolicy, Limits, Liveness, Operation, Rates, World};
 
 /// A run of two nodes and a client that violates agreement.
 pub(crate) fn trace() -> Trace {
@@ -35,13 +35,7 @@ fn header(expect: Judgement) -> Header {
         oracle: Oracle::All,
         config: serde_json::json!({"nodes": 2, "timeout": {"max_ns": 9, "min_ns": 3}}),
         world: world(),
-        operations: vec![Operation {
-            at_ns: 1,
-            client: ClientId(0),
-            asks: None,
-            id: RequestId(0),
-            request: serde_json::json!({"propose": "a"}),
-        }],
+        operations: vec![operation(1, 0, None), operation(1, 2, Some(NodeId(1)))],
         decisions: vec![Decision {
             key: Key {
                 kind: DecisionKind::Fate,
@@ -59,6 +53,11 @@ fn header(expect: Judgement) -> Header {
     }
 }
 
+fn operation(at_ns: u64, id: u32, asks: Option<NodeId>) -> Operation<serde_json::Value> {
+    let request = serde_json::json!({"propose": "a"});
+    Operation { at_ns, client: ClientId(0), asks, id: RequestId(id), request }
+}
+
 fn world() -> World {
     let crash = Action::Crash { nodes: NodeSet::only(NodeId(1)) };
     World {
@@ -66,14 +65,22 @@ fn world() -> World {
         clients: 1,
         duration_ns: 1_000,
         healing_ns: 0,
+        liveness: Some(Liveness { core: NodeSet::only(NodeId(0)), bound_ns: 700, latency_ns: 3 }),
         latency_ns: vec![1, 2, 3, 4],
         client_latency_ns: 1,
         sync_ns: vec![0, 5],
         clock_ppm: vec![0, -7],
-        client: ClientPolicy::default(),
+        client: ClientPolicy {
+            arrival: Arrival::Closed { think_ns: 9 },
+            pending_max: 7,
+            ..ClientPolicy::default()
+        },
         rates: Rates::default(),
         limits: Limits::default(),
-        faults: vec![Fault { at_ns: 4, lasting_ns: Some(2), action: crash }],
+        faults: vec![
+            Fault { at_ns: 4, lasting_ns: Some(2), action: crash.clone() },
+            Fault { at_ns: 1_001, lasting_ns: None, action: crash },
+        ],
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quarrel_formats::trace::{Judgement, Trace};
-use quarrel_protocol::NodeId;
+use quarrel_protocol::{NodeId, PropertyKind};
 use quarrel_sim::decision::Endpoint;
 use quarrel_sim::fault::{Action, Fault};
 use quarrel_sim::record::{TraceEffect, TraceEvent};
@@ -160,6 +160,7 @@ impl Teller<'_> {
                 let from = event.from.map_or(String::new(), |from| format!(" from {from}"));
                 self.push(position, Class::Answer, event.who, format!("hears{from}: {what}"));
             }
+            "give-up" => self.push(position, Class::Answer, event.who, what),
             _ => {}
         }
     }
@@ -290,11 +291,24 @@ impl Teller<'_> {
         else {
             return;
         };
+        if judges_the_whole(self.trace) {
+            return;
+        }
         let last = self.trace.events.len() - 1;
         let told = self.beats.iter().any(|beat| beat.event == last && beat.class != Class::Detail);
         if !told {
             let from = event.from.map_or(String::new(), |from| format!(" from {from}"));
             self.push(last, Class::Last, event.who, format!("handles {}{from}: {}", event.kind, event.what));
+        }
+    }
+}
+
+/// Whether the verdict is about the run as a whole, and about what clients were told, and not about its last event.
+pub(super) fn judges_the_whole(trace: &Trace) -> bool {
+    match &trace.verdict.judgement {
+        Judgement::Held => false,
+        Judgement::Violated(violation) => {
+            matches!(violation.kind, PropertyKind::Client | PropertyKind::Liveness)
         }
     }
 }

@@ -18,3 +18,4 @@ mod words;
 pub use diagram::diagram;
 pub use full::{full, write_full};
 pub use short::{short, summary};
+pub use words::tidy;

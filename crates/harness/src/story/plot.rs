@@ -6,7 +6,7 @@ use quarrel_formats::trace::Trace;
 use quarrel_sim::decision::Endpoint;
 use quarrel_sim::time::MILLISECOND;
 
-use super::beat::{Arrow, Beat, Class, beats};
+use super::beat::{Arrow, Beat, Class, beats, judges_the_whole};
 use super::lanes::crashed;
 use super::relevance::{Relevance, weigh};
 use super::words::{Clock, sentence, shape, span_of, thousands};
@@ -71,6 +71,8 @@ pub(super) struct Plot {
     ranks: Vec<usize>,
     /// Decisions and faults are few: then each one is needed, and told.
     is_small: bool,
+    /// It is about what clients were told.
+    is_clients: bool,
 }
 
 /// What is not further apart happens at once, to a reader.
@@ -110,7 +112,7 @@ impl Plot {
             scene
         });
         let scenes = join_runs(join_voices(scenes, window), is_small);
-        let mut plot = Self { scenes, ranks: Vec::new(), is_small };
+        let mut plot = Self { scenes, ranks: Vec::new(), is_small, is_clients: judges_the_whole(trace) };
         plot.ranks = plot.rank();
         plot
     }
@@ -172,6 +174,8 @@ impl Plot {
             Class::Fault | Class::Crash if scene.is_named => (1, Class::Fault),
             Class::Fault | Class::Crash => (3, Class::Fault),
             Class::Fate if self.is_small => (1, Class::Fate),
+            Class::Answer | Class::Heal if self.is_clients => (1, Class::Answer),
+            Class::Ask if self.is_clients => (2, Class::Ask),
             Class::Milestone if scene.is_akin => (1, Class::Milestone),
             Class::Milestone | Class::Aside if scene.is_telling => (1, Class::Aside),
             Class::Milestone if scene.is_named => (2, Class::Milestone),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use quarrel_formats::trace::{Judgement, Trace};
 use quarrel_sim::decision::Endpoint;
 
-use super::beat::{Beat, Class};
+use super::beat::{Beat, Class, judges_the_whole};
 use super::words::{is_telling, shape, tokens};
 
 /// What matters how much.
@@ -158,7 +158,7 @@ fn facts(
     }
     let last = trace.events.len().wrapping_sub(1);
     // What happens last is what showed it, whatever the words.
-    if !facts.iter().any(|&fact| beats[fact].event == last) {
+    if !judges_the_whole(trace) && !facts.iter().any(|&fact| beats[fact].event == last) {
         let tells = |beat: &Beat| matches!(beat.class, Class::Milestone | Class::Last) && beat.event == last;
         facts.extend(beats.iter().enumerate().filter(|(_, beat)| tells(beat)).map(|(position, _)| position));
     }

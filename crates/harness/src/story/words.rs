@@ -52,7 +52,8 @@ pub(super) fn time(ns: u64) -> String {
 }
 
 /// The text with every span of time cut to three decimals, and nothing in it that moves a cursor.
-pub(super) fn tidy(text: &str) -> String {
+#[must_use]
+pub fn tidy(text: &str) -> String {
     let plain: String = text.chars().map(|letter| if is_unseen(letter) { ' ' } else { letter }).collect();
     let (mut tidied, mut rest) = (String::with_capacity(plain.len()), plain.as_str());
     while let Some(dot) = rest.find('.') {
@@ -233,11 +234,14 @@ pub(super) fn tokens(text: &str) -> BTreeSet<String> {
     tokens
 }
 
-/// Whether a token names one thing of a protocol, as `103@2`, `v17` and `1.n1` do; `n1` and `7` are everywhere.
+/// Whether a token names one thing of a protocol, as `103@2`, `v17` and `1.n1` do; `n1` and `7` are everywhere, and `op5`
+/// is the client's name for what has another one.
 pub(super) fn is_telling(token: &str) -> bool {
     let is_number = token.bytes().all(|byte| byte.is_ascii_digit());
     let digits = token.contains(|letter: char| letter.is_ascii_digit());
-    digits && !is_number && token.parse::<Endpoint>().is_err()
+    let of_client =
+        token.strip_prefix("op").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+    digits && !is_number && !of_client && token.parse::<Endpoint>().is_err()
 }
 
 /// The text without its names and numbers: sentences of one shape say the same about different things.

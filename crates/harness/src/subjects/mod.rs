@@ -64,3 +64,8 @@ fn fits_timeout(after: After) -> Result<(), String> {
         Span(*TIMEOUTS_NS.end())
     ))
 }
+
+/// Before clients could ask for anything but a command of a log, a request was a number: what a write now writes.
+fn upgrade_append(format: u32, request: serde_json::Value) -> serde_json::Value {
+    if format > 1 { request } else { serde_json::json!({ "register": { "write": request } }) }
+}

@@ -1,14 +1,15 @@
 //! Paxos on trial.
 
 use quarrel_formats::scenario::{Complaint, Draw};
-use quarrel_paxos::{Config, FLAWS, FlawSet, Invariants, Paxos};
-use quarrel_protocol::{After, Flaw, Quorum};
-use quarrel_spec::Value;
-use quarrel_spec::consensus::{Properties, Propose};
+use quarrel_paxos::{Config, FLAWS, FlawSet, Invariants, LIVES_WITH, Paxos};
+use quarrel_protocol::{After, Flaw, Lasting, NodeId, NodeSet, Quorum};
+use quarrel_spec::consensus::{self, Consensus, Decided, Properties, Propose};
+use quarrel_spec::workload::Workload;
 
 use super::{read_draw, read_timeout};
 use crate::dice::Dice;
-use crate::subject::{RawOptions, Subject};
+use crate::history::Spelled;
+use crate::subject::{Asker, RawOptions, Setting, Subject};
 
 /// The options of Paxos, as a scenario gives them.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub struct Options {
 impl Subject for Paxos {
     type Invariants = Invariants;
     type Properties = Properties;
+    type Service = Consensus;
     type Options = Options;
 
     const FLAWS: &'static [Flaw] = FLAWS;
@@ -46,7 +48,10 @@ impl Subject for Paxos {
         Ok(options)
     }
 
-    fn configure(options: &Options, nodes: u8, flaws: &[&str], dice: &mut Dice) -> Config {
+    const LASTING: &'static [Lasting] = LIVES_WITH;
+
+    fn configure(options: &Options, setting: Setting<'_>, dice: &mut Dice) -> Config {
+        let Setting { nodes, flaws, .. } = setting;
         let names: Vec<String> = flaws.iter().map(ToString::to_string).collect();
         let flexible = dice.flag(&options.flexible);
         Config {
@@ -71,8 +76,34 @@ impl Subject for Paxos {
             .try_for_each(super::fits_timeout)
     }
 
-    fn request(number: u32) -> Propose {
-        Propose(Value(u64::from(number)))
+    fn spell(call: &Propose, answer: Option<&Decided>) -> Option<Spelled> {
+        Some(Spelled::of_proposal(call, answer))
+    }
+
+    fn core_min(config: &Config, _: u8) -> u8 {
+        config.quorum.first().max(config.quorum.second()) as u8
+    }
+
+    fn round_ns(config: &Config) -> u64 {
+        config.round_ns()
+    }
+
+    fn request(asker: &mut Asker<'_>) -> Propose {
+        consensus::ask(asker.workload, asker.number, asker.client, asker.dice)
+    }
+
+    fn scan(workload: &Workload, core: NodeSet, number: u32) -> Vec<(Option<NodeId>, Propose)> {
+        consensus::scan(workload, core, number)
+    }
+
+    fn parse_request(words: &str) -> Result<Propose, String> {
+        let value = match words.split_whitespace().collect::<Vec<_>>()[..] {
+            ["propose", value] => value.parse().ok(),
+            _ => None,
+        };
+        value
+            .map(Propose)
+            .ok_or_else(|| format!("`{words}` is no proposal: expected something like `propose v3`"))
     }
 }
 

@@ -1,15 +1,18 @@
 //! Raft on trial.
 
 use quarrel_formats::scenario::{Complaint, Draw, Raw, RawValue};
-use quarrel_protocol::{After, Flaw};
-use quarrel_raft::{Config, FLAWS, FlawSet, Invariants, Raft};
+use quarrel_protocol::{After, Flaw, Lasting, NodeId, NodeSet};
+use quarrel_raft::{Config, FLAWS, FlawSet, Invariants, LIVES_WITH, Raft};
 use quarrel_sim::time::MILLISECOND;
-use quarrel_spec::Value;
-use quarrel_spec::replicated_log::{Append, Properties};
+use quarrel_spec::machine::{Call, Kind, Outcome};
+use quarrel_spec::replicated_log::{self, Properties, StateMachine};
+use quarrel_spec::workload::Workload;
+use serde_json::Value;
 
 use super::{read_draw, read_duration, read_timeout};
 use crate::dice::Dice;
-use crate::subject::{RawOptions, Subject};
+use crate::history::Spelled;
+use crate::subject::{Asker, RawOptions, Setting, Subject};
 
 /// The options of Raft, as a scenario gives them.
 #[derive(Clone)]
@@ -24,6 +27,7 @@ pub struct Options {
 impl Subject for Raft {
     type Invariants = Invariants;
     type Properties = Properties;
+    type Service = StateMachine;
     type Options = Options;
 
     const FLAWS: &'static [Flaw] = FLAWS;
@@ -52,7 +56,10 @@ impl Subject for Raft {
         Ok(options)
     }
 
-    fn configure(options: &Options, nodes: u8, flaws: &[&str], dice: &mut Dice) -> Config {
+    const LASTING: &'static [Lasting] = LIVES_WITH;
+
+    fn configure(options: &Options, setting: Setting<'_>, dice: &mut Dice) -> Config {
+        let Setting { nodes, flaws, machine } = setting;
         let names: Vec<String> = flaws.iter().map(ToString::to_string).collect();
         let least = Draw::least;
         Config {
@@ -64,6 +71,7 @@ impl Subject for Raft {
                 .count(&options.entries_in_flight)
                 .unwrap_or(least(&options.entries_in_flight)),
             noop_on_election: dice.flag(&options.no_op),
+            machine,
             flaws: FlawSet::from_names(&names).expect("a trial checks the names of flaws"),
         }
     }
@@ -85,8 +93,40 @@ impl Subject for Raft {
         Ok(())
     }
 
-    fn request(number: u32) -> Append {
-        Append(Value(u64::from(number)))
+    fn core_min(config: &Config, _: u8) -> u8 {
+        config.quorum().first().max(config.quorum().second()) as u8
+    }
+
+    fn round_ns(config: &Config) -> u64 {
+        config.round_ns()
+    }
+
+    fn request(asker: &mut Asker<'_>) -> Call {
+        replicated_log::ask(asker.workload, asker.number, asker.client, asker.dice)
+    }
+
+    fn scan(workload: &Workload, core: NodeSet, number: u32) -> Vec<(Option<NodeId>, Call)> {
+        replicated_log::scan(workload, core, number)
+    }
+
+    fn parse_request(words: &str) -> Result<Call, String> {
+        words.parse()
+    }
+
+    fn misfit(call: &Call, machines: &[Kind]) -> Option<String> {
+        let stranger = machines.iter().find(|machine| machine.name() != call.kind_name())?;
+        Some(format!(
+            "this is asked of a {}, and the machine of [workload] is a {stranger}",
+            call.kind_name()
+        ))
+    }
+
+    fn spell(call: &Call, answer: Option<&Outcome>) -> Option<Spelled> {
+        Spelled::of_call(call, answer)
+    }
+
+    fn upgrade(format: u32, request: Value) -> Value {
+        super::upgrade_append(format, request)
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use quarrel_formats::Scenario;
 use quarrel_formats::trace::Trace;
 use quarrel_harness::case::Case;
+use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::{Registry, Trial};
 
 /// The scenarios that are written by hand: every seed is the same run.
@@ -35,7 +36,7 @@ pub(crate) fn parse(name: &str, text: &str) -> Scenario {
 
 pub(crate) fn trial_of(scenario: Scenario, flaws: &[&str]) -> Box<dyn Trial> {
     let flaws: Vec<String> = flaws.iter().map(ToString::to_string).collect();
-    Registry::standard().trial(scenario, &flaws).unwrap_or_else(|error| panic!("{error}"))
+    Registry::standard().trial(scenario, &flaws, Judges::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A scenario of the repository, ready to run with these flaws.

@@ -82,7 +82,7 @@ impl Cluster {
         self.requests += 1;
         let request = Propose(Value(value));
         Monitor::<Paxos>::on_request(&mut self.consensus, client, id, &request, &mut self.consensus_report);
-        self.step(node, Input::Request { client, id, request });
+        self.step(node, Input::Request { client, id, oldest: id, request });
     }
 
     /// Delivers the messages on the wire that match, in order; not those they cause.

@@ -2,13 +2,17 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 
-use quarrel_protocol::{ClientId, Effect, Effects, Input, Monitor, NodeId, Protocol, Report, RequestId};
+use quarrel_protocol::{
+    After, ClientId, Effect, Effects, Input, Monitor, NodeId, Protocol, Report, RequestId,
+};
 use quarrel_raft::{
     AppendEntries, AppendEntriesResponse, Config, Entry, Event, Index, Invariants, Message, Outcome, Raft,
     Record, RequestVote, RequestVoteResponse, Term, Timer,
 };
 use quarrel_spec::Value;
-use quarrel_spec::replicated_log::{Append, Applied, PROPERTIES, Properties, Reply};
+use quarrel_spec::machine::{Call, Outcome as Answer, RegisterCall, RegisterOutcome};
+use quarrel_spec::replicated_log::{Applied, PROPERTIES, Properties, Reply};
+use quarrel_spec::session::{Command, Session};
 
 pub(crate) const N1: NodeId = NodeId(0);
 pub(crate) const N2: NodeId = NodeId(1);
@@ -20,6 +24,8 @@ pub(crate) const N5: NodeId = NodeId(4);
 pub(crate) struct Node {
     pub(crate) raft: Raft,
     pub(crate) disk: Vec<Record>,
+    /// For when the election timer was set last, if it is not taken out.
+    pub(crate) election: Option<After>,
     id: NodeId,
     config: Config,
     effects: Effects<Raft>,
@@ -35,6 +41,8 @@ pub(crate) struct Done {
     pub(crate) outputs: Vec<Applied>,
     pub(crate) events: Vec<Event>,
     pub(crate) set: Vec<Timer>,
+    /// What leaves the node though the step's writes are lost.
+    pub(crate) early: Vec<(NodeId, Message)>,
     pub(crate) cancelled: Vec<Timer>,
 }
 
@@ -60,7 +68,7 @@ impl Node {
         let raft = Raft::recover(config, id, &disk, &mut effects);
         raft.assert_invariants();
         effects.clear();
-        Self { raft, disk, id, config: config.clone(), effects }
+        Self { raft, disk, election: None, id, config: config.clone(), effects }
     }
 
     /// The process dies; another starts from the disk.
@@ -75,6 +83,9 @@ impl Node {
         self.raft.step(input, &mut self.effects);
         self.raft.assert_invariants();
         for effect in self.effects.drain() {
+            if let Effect::SetTimer { timer: Timer::Election, after } = effect {
+                self.election = Some(after);
+            }
             done.take(effect, &mut self.disk);
         }
         done
@@ -105,8 +116,7 @@ impl Node {
     }
 
     pub(crate) fn ask(&mut self, value: u64) -> Done {
-        let id = RequestId(value as u32);
-        self.run(Input::Request { client: ClientId(0), id, request: Append(Value(value)) })
+        self.run(request(value))
     }
 
     /// Campaigns and wins, with the votes of these.
@@ -134,6 +144,9 @@ impl Done {
             }
             Effect::Compact(_) => unreachable!("nothing is compacted yet"),
             Effect::Send { to, message, unsynced } => {
+                if unsynced || self.persisted.is_empty() {
+                    self.early.push((to, message.clone()));
+                }
                 self.sent.push((to, message));
                 if unsynced { "send-unsynced" } else { "send" }
             }
@@ -168,6 +181,7 @@ impl Done {
         self.outputs.append(&mut more.outputs);
         self.events.append(&mut more.events);
         self.set.append(&mut more.set);
+        self.early.append(&mut more.early);
         self.cancelled.append(&mut more.cancelled);
     }
 
@@ -181,7 +195,7 @@ impl Done {
 
     /// What the client was told.
     pub(crate) fn told(&self) -> Vec<Reply> {
-        self.replies.iter().map(|&(.., reply)| reply).collect()
+        self.replies.iter().map(|(.., reply)| reply.clone()).collect()
     }
 
     /// What was sent to this node, as it is printed.
@@ -192,6 +206,41 @@ impl Done {
     pub(crate) fn applied(&self) -> Vec<u64> {
         self.outputs.iter().map(|output| output.index).collect()
     }
+}
+
+pub(crate) const C1: ClientId = ClientId(0);
+pub(crate) const C2: ClientId = ClientId(1);
+
+/// A client's request number `id`; it waits for no earlier one.
+pub(crate) fn call(client: ClientId, id: u32, request: Call) -> Input<Raft> {
+    Input::Request { client, id: RequestId(id), oldest: RequestId(id), request }
+}
+
+/// The first client writes a value; the request's number is the value.
+pub(crate) fn request(value: u64) -> Input<Raft> {
+    call(C1, value as u32, write(value))
+}
+
+pub(crate) fn write(value: u64) -> Call {
+    Call::Register(RegisterCall::Write(Value(value)))
+}
+
+pub(crate) fn read() -> Call {
+    Call::Register(RegisterCall::Read)
+}
+
+/// What [`request`] puts into the log.
+pub(crate) fn command(value: u64) -> Command {
+    let serial = RequestId(value as u32);
+    Command { session: Session { client: ClientId(0), serial, oldest: serial }, call: write(value) }
+}
+
+pub(crate) fn written(index: u64) -> Reply {
+    Reply::Applied { index, outcome: Answer::Register(RegisterOutcome::Written) }
+}
+
+pub(crate) fn found(index: u64, value: Option<u64>) -> Reply {
+    Reply::Applied { index, outcome: Answer::Register(RegisterOutcome::Found(value.map(Value))) }
 }
 
 pub(crate) fn entries(terms: &[u64]) -> Vec<Entry> {
@@ -240,6 +289,8 @@ pub(crate) struct Cluster {
     pub(crate) network: Vec<(NodeId, NodeId, Message)>,
     pub(crate) report: Report,
     pub(crate) story: Vec<String>,
+    /// What clients were told, and by whom.
+    pub(crate) replies: Vec<(NodeId, RequestId, Reply)>,
     /// The verdict of those who know no Raft.
     pub(crate) outside: Report,
     monitor: Invariants,
@@ -254,6 +305,7 @@ impl Cluster {
             network: Vec::new(),
             report: Report::new(<Invariants as Monitor<Raft>>::properties(), Invariants::cells()),
             story: Vec::new(),
+            replies: Vec::new(),
             outside: Report::new(PROPERTIES, &[]),
             monitor: <Invariants as Monitor<Raft>>::new(config, count),
             clients: <Properties as Monitor<Raft>>::new(config, count),
@@ -269,9 +321,10 @@ impl Cluster {
         for output in &done.outputs {
             Monitor::<Raft>::on_output(&mut self.clients, node, output, &mut self.outside);
         }
-        for &(client, id, reply) in &done.replies {
+        for (client, id, reply) in done.replies {
             self.monitor.on_reply(node, client, id, &reply, &mut self.report);
             Monitor::<Raft>::on_reply(&mut self.clients, node, client, id, &reply, &mut self.outside);
+            self.replies.push((node, id, reply));
         }
         self.network.extend(done.sent.into_iter().map(|(to, message)| (node, to, message)));
     }
@@ -281,9 +334,40 @@ impl Cluster {
     }
 
     pub(crate) fn ask(&mut self, node: NodeId, value: u64) {
-        let (client, id, request) = (ClientId(0), RequestId(value as u32), Append(Value(value)));
+        self.call(node, C1, value as u32, write(value));
+    }
+
+    /// A client asks, and waits for no earlier answer; a request with a number that was there before is a retry.
+    pub(crate) fn call(&mut self, node: NodeId, client: ClientId, id: u32, request: Call) {
+        let id = RequestId(id);
+        self.submit(node, Session { client, serial: id, oldest: id }, request);
+    }
+
+    /// A client asks.
+    pub(crate) fn submit(&mut self, node: NodeId, session: Session, request: Call) {
+        let Session { client, serial: id, oldest } = session;
         Monitor::<Raft>::on_request(&mut self.clients, client, id, &request, &mut self.outside);
-        self.run(node, Input::Request { client, id, request });
+        self.run(node, Input::Request { client, id, oldest, request });
+    }
+
+    /// Hands a node what is on its way to it, and cuts its power before its disk has done anything.
+    pub(crate) fn deliver_and_lose_power(&mut self, node: NodeId) {
+        let (arriving, rest) =
+            std::mem::take(&mut self.network).into_iter().partition(|&(_, to, _)| to == node);
+        self.network = rest;
+        let arriving: Vec<_> = arriving;
+        let durable = self.nodes[node.index()].disk.len();
+        for (from, _, message) in arriving {
+            let done = self.nodes[node.index()].step(Input::Message { from, message });
+            self.network.extend(done.early.into_iter().map(|(to, message)| (node, to, message)));
+        }
+        self.nodes[node.index()].disk.truncate(durable);
+        self.restart(node);
+    }
+
+    /// What clients were told, in order: who said what to which request.
+    pub(crate) fn told(&self) -> Vec<(NodeId, u32, Reply)> {
+        self.replies.iter().map(|(node, id, reply)| (*node, id.0, reply.clone())).collect()
     }
 
     /// Delivers among these nodes, both ways, until nothing is left, and loses all other messages.

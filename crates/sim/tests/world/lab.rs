@@ -4,8 +4,10 @@ use quarrel_protocol::{ClientId, NodeId, NodeSet, RequestId, Violation};
 use quarrel_sim::decision::{Decision, DecisionKind, Endpoint, Fate, Key, Which};
 use quarrel_sim::fault::{Action, Fault, FaultClass, Shape};
 use quarrel_sim::record::TraceEvent;
-use quarrel_sim::world::{ClientPolicy, Limits, Operation, Rates, Reaction, Rule, When, World};
-use quarrel_sim::{Chooser, Cluster, Observer, Plan, Tally};
+use quarrel_sim::world::{
+    Arrival, ClientPolicy, Limits, Liveness, Operation, Rates, Reaction, Rule, When, World,
+};
+use quarrel_sim::{Chooser, Cluster, End, Observer, Plan, Tally};
 
 use crate::toy::{Config, Event, Kind, Number, Op, Reply, Script, Timer, TimerKind, Toy};
 
@@ -44,11 +46,12 @@ impl Lab {
             clients: 4,
             duration_ns: 1000 * MS,
             healing_ns: 0,
+            liveness: None,
             latency_ns: vec![MS; count * count],
             client_latency_ns: 1,
             sync_ns: vec![0; count],
             clock_ppm: vec![0; count],
-            client: ClientPolicy { timeout_ns: 100 * MS, attempts_max: 1 },
+            client: ClientPolicy { timeout_ns: 100 * MS, attempts_max: 1, ..ClientPolicy::default() },
             rates: Rates::default(),
             limits: Limits::default(),
             faults: Vec::new(),
@@ -97,7 +100,20 @@ impl Lab {
     }
 
     pub(crate) fn patience(mut self, timeout_ms: u64, attempts_max: u32) -> Self {
-        self.world.client = ClientPolicy { timeout_ns: timeout_ms * MS, attempts_max };
+        self.world.client = ClientPolicy { timeout_ns: timeout_ms * MS, attempts_max, ..self.world.client };
+        self
+    }
+
+    /// Each client asks one after the other, and thinks so long between.
+    pub(crate) fn closed(mut self, think_ms: u64) -> Self {
+        self.world.client.arrival = Arrival::Closed { think_ns: think_ms * MS };
+        self
+    }
+
+    /// The world heals then; that core must come back, and may go so long without progress.
+    pub(crate) fn liveness(mut self, duration_ms: u64, core: NodeSet, bound_ms: u64) -> Self {
+        self.world.duration_ns = duration_ms * MS;
+        self.world.liveness = Some(Liveness { core, bound_ns: bound_ms * MS, latency_ns: MS });
         self
     }
 
@@ -172,6 +188,11 @@ impl Lab {
 }
 
 impl Run {
+    /// How many operations were started, and how many were answered.
+    pub(crate) fn operations(&self) -> (u64, u64) {
+        (self.tally.asked.started, self.tally.asked.answered)
+    }
+
     /// When what happened to that node or client, in milliseconds and microseconds after them: `11 tell 1`.
     pub(crate) fn at(&self, who: &str, kind: &str) -> Vec<String> {
         let who: Endpoint = who.parse().unwrap();
@@ -217,12 +238,16 @@ const ENOUGH: &str = "puts out 999";
 pub(crate) struct Log(Vec<String>);
 
 impl<const V: u8> Observer<Toy<V>> for Log {
-    fn on_request(&mut self, client: ClientId, id: RequestId, _: &Script) {
+    fn on_request(&mut self, _: u64, client: ClientId, id: RequestId, _: &Script) {
         self.0.push(format!("{client} asks {id}"));
     }
 
-    fn on_answer(&mut self, client: ClientId, id: RequestId, reply: &Reply) {
-        self.0.push(format!("{client} has {id}: {reply}"));
+    fn on_end(&mut self, _: u64, client: ClientId, id: RequestId, end: End<'_, Toy<V>>) {
+        self.0.push(match end {
+            End::Ok(reply) => format!("{client} has {id}: {reply}"),
+            End::Failed => format!("{client}'s {id} has failed"),
+            End::Unknown => format!("{client} gives {id} up"),
+        });
     }
 
     fn on_announce(&mut self, node: NodeId, event: &Event) {
@@ -249,6 +274,14 @@ impl<const V: u8> Observer<Toy<V>> for Log {
 
     fn is_over(&self) -> bool {
         self.0.last().is_some_and(|line| line.ends_with(ENOUGH))
+    }
+
+    /// A node that has put out the most has got furthest.
+    fn lag(&self, core: NodeSet) -> Option<String> {
+        let outputs =
+            |node: NodeId| self.0.iter().filter(|line| line.starts_with(&format!("{node} puts out"))).count();
+        let counts: Vec<usize> = core.iter().map(outputs).collect();
+        (counts.iter().min() != counts.iter().max()).then(|| format!("outputs differ: {counts:?}"))
     }
 }
 

@@ -1,9 +1,13 @@
 //! Attacks on the world: a protocol that does what it is told, and what must come of each order.
 
 mod clients;
+mod closed_loop;
 mod crash;
 mod healing;
+mod lasting;
 mod limits;
+mod liveness;
+mod liveness_attacks;
 mod nemesis;
 mod network;
 mod order;

@@ -166,5 +166,5 @@ fn what_clients_and_nodes_tell_each_other_has_a_fate_too() {
     assert_eq!(run.at("c1", "answer"), ["60+2ns op0: done 1"]);
     assert_eq!(run.at("n1", "request").len() + run.at("n2", "request").len(), 2);
     let run = lab.decide(fate("request", "c1", "n1", 1, Fate::Twice(1, 2))).run();
-    assert_eq!((run.at("n1", "request").len(), run.tally.operations), (2, (1, 1)));
+    assert_eq!((run.at("n1", "request").len(), run.operations()), (2, (1, 1)));
 }

@@ -111,7 +111,7 @@ pub(crate) fn random_lab(seed: u64) -> Lab {
     if stream.one_in(3) {
         lab.world.clock_ppm.iter_mut().for_each(|ppm| *ppm = stream.below(100_000) as i32 - 50_000);
     }
-    lab.world.client = ClientPolicy { timeout_ns: 40 * MS, attempts_max: 4 };
+    lab.world.client = ClientPolicy { timeout_ns: 40 * MS, attempts_max: 4, ..ClientPolicy::default() };
     let rates = Rates {
         loss_ppm: rate(&mut stream),
         duplication_ppm: rate(&mut stream),

@@ -6,7 +6,7 @@ use std::fmt::{self, Display};
 
 use quarrel_protocol::{
     After, Announcement, Answer, ClientId, ClientReply, Effects, Fingerprint, Fingerprinter, Input, Kinded,
-    NodeId, Nothing, Protocol, RequestId, Summary,
+    NodeId, Nothing, Protocol, RequestId, Summary, Wait,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,12 @@ pub(crate) enum Op {
     Panic(String),
     /// From now on the node's invariants do not hold.
     Break,
+    /// Puts out the least request that the client still waits for, as the request says.
+    Oldest,
+    /// From now on the node waits for these nodes; for nobody if there are none.
+    WaitFor(Vec<u8>),
+    /// From now on this is all that the node's summary says.
+    Sum(u64),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -87,6 +93,7 @@ pub(crate) struct Number(pub(crate) u64);
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
     Done(u64),
+    Failed,
     Redirect(Option<u8>),
 }
 
@@ -105,6 +112,8 @@ pub(crate) struct Toy<const V: u8> {
     /// The numbers of the messages that it has got since.
     pub(crate) heard: Vec<u64>,
     broken: bool,
+    waits: Vec<Wait>,
+    sum: u64,
 }
 
 // What a script will do is not part of what is said: digests must notice the effects themselves.
@@ -145,6 +154,7 @@ impl Fingerprint for Reply {
     fn fingerprint(&self, into: &mut Fingerprinter) {
         match self {
             Reply::Done(number) => into.pair(*number, 1),
+            Reply::Failed => into.mark(2),
             Reply::Redirect(hint) => hint.fingerprint(into),
         }
     }
@@ -184,6 +194,7 @@ impl Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reply::Done(number) => write!(f, "done {number}"),
+            Reply::Failed => f.write_str("failed"),
             Reply::Redirect(Some(node)) => write!(f, "ask {}", NodeId(*node)),
             Reply::Redirect(None) => f.write_str("ask elsewhere"),
         }
@@ -240,14 +251,17 @@ impl ClientReply for Reply {
     fn answer(&self) -> Answer {
         match self {
             Reply::Done(_) => Answer::Done,
+            Reply::Failed => Answer::Failed,
             Reply::Redirect(hint) => Answer::Redirect(hint.map(NodeId)),
         }
     }
 }
 
 /// What a script is part of.
+#[derive(Default)]
 struct Occasion<'a, const V: u8> {
     request: Option<(ClientId, RequestId)>,
+    oldest: RequestId,
     message: Option<&'a Message<V>>,
 }
 
@@ -296,6 +310,12 @@ impl<const V: u8> Toy<V> {
             }
             Op::Panic(words) => panic!("{words}"),
             Op::Break => self.broken = true,
+            Op::Oldest => effects.output(Number(u64::from(occasion.oldest.0))),
+            Op::WaitFor(nodes) => {
+                let on = nodes.iter().copied().map(NodeId).collect();
+                self.waits = vec![Wait { on, what: "an answer".to_string() }];
+            }
+            Op::Sum(number) => self.sum = *number,
         }
     }
 }
@@ -320,23 +340,34 @@ impl<const V: u8> Protocol for Toy<V> {
         effects: &mut Effects<Self>,
     ) -> Self {
         let recovered = disk.iter().map(|record| record.0).collect();
-        let mut node = Self { id, nodes_seen: *nodes, recovered, heard: Vec::new(), broken: false };
-        node.obey(&config.boot, &Occasion { request: None, message: None }, effects);
+        let mut node = Self {
+            id,
+            nodes_seen: *nodes,
+            recovered,
+            heard: Vec::new(),
+            broken: false,
+            waits: Vec::new(),
+            sum: 0,
+        };
+        node.obey(&config.boot, &Occasion::default(), effects);
         node
     }
 
     fn step(&mut self, input: Input<Self>, effects: &mut Effects<Self>) {
         match input {
-            Input::Request { client, id, request } => {
-                self.obey(&request.0, &Occasion { request: Some((client, id)), message: None }, effects);
+            Input::Request { client, id, oldest, request } => {
+                let occasion = Occasion { request: Some((client, id)), oldest, message: None };
+                self.obey(&request.0, &occasion, effects);
             }
             Input::Message { message, .. } => {
                 self.heard.push(message.number);
-                self.obey(&message.then, &Occasion { request: None, message: Some(&message) }, effects);
+                self.obey(
+                    &message.then,
+                    &Occasion { message: Some(&message), ..Occasion::default() },
+                    effects,
+                );
             }
-            Input::Timer(timer) => {
-                self.obey(&timer.then, &Occasion { request: None, message: None }, effects)
-            }
+            Input::Timer(timer) => self.obey(&timer.then, &Occasion::default(), effects),
             Input::Admin(nothing) => match nothing {},
         }
     }
@@ -346,6 +377,10 @@ impl<const V: u8> Protocol for Toy<V> {
     }
 
     fn summary(&self) -> Summary {
-        Summary { role: "toy", facts: vec![("heard", self.heard.len() as u64)] }
+        Summary { role: "toy", facts: vec![("sum", self.sum)] }
+    }
+
+    fn waits(&self) -> Vec<Wait> {
+        self.waits.clone()
     }
 }

@@ -1,0 +1,72 @@
+//! The core that heals, what ails the others for good, and how long the core may take.
+
+use quarrel_formats::Scenario;
+use quarrel_formats::scenario::Recovery;
+use quarrel_protocol::{Lasting, NodeId, NodeSet};
+use quarrel_sim::fault::{Action, Fault, Shape};
+use quarrel_sim::world::{Liveness, World};
+
+use crate::dice::Dice;
+use crate::subject::Subject;
+
+/// Draws who must come back after the faults, if the scenario says that anybody must.
+pub(crate) fn draw<P: Subject>(scenario: &Scenario, seed: u64, config: &P::Config, world: &mut World) {
+    let Some(recovery) = &scenario.recovery else { return };
+    let mut dice = Dice::new(seed, "core");
+    let all = NodeSet::all(usize::from(world.nodes));
+    let core = recovery.core.unwrap_or_else(|| draw_core::<P>(recovery, config, world.nodes, &mut dice));
+    let core = core.intersection(all);
+    let latency_ns = world.latency_ns.iter().min().copied().unwrap_or(1);
+    let bound_ns = bound_ns::<P>(recovery.rounds, config, world, latency_ns);
+    world.liveness = Some(Liveness { core, bound_ns, latency_ns });
+    let ails: Vec<Lasting> =
+        if recovery.stay.is_empty() { P::LASTING.to_vec() } else { recovery.stay.clone() };
+    for node in all.iter().filter(|&node| !core.contains(node) && !ails.is_empty()) {
+        let action = action(*dice.pick(&ails), node, all, &mut dice);
+        // The world heals at the end of its time; what strikes after that stays.
+        world.faults.push(Fault { at_ns: world.duration_ns + 1, lasting_ns: None, action });
+    }
+}
+
+/// Everybody, or as many as the protocol needs at least, or anything between.
+fn draw_core<P: Subject>(recovery: &Recovery, config: &P::Config, nodes: u8, dice: &mut Dice) -> NodeSet {
+    let has_outsiders = dice.chance(recovery.outsiders_ppm);
+    let least = P::core_min(config, nodes).clamp(1, nodes);
+    if !has_outsiders || least == nodes || P::LASTING.is_empty() {
+        return NodeSet::all(usize::from(nodes));
+    }
+    let size = dice.between(u64::from(least), u64::from(nodes) - 1);
+    let mut drawn: Vec<NodeId> = NodeId::all(usize::from(nodes)).collect();
+    dice.shuffle(&mut drawn);
+    drawn.into_iter().take(size as usize).collect()
+}
+
+/// The bound: so many rounds, in each of which the protocol's own timers run out once, a client waits once in vain,
+/// and messages go back and forth twice and are written twice; on the slowest clock.
+fn bound_ns<P: Subject>(rounds: u32, config: &P::Config, world: &World, latency_ns: u64) -> u64 {
+    let sync_ns = world.sync_ns.iter().max().copied().unwrap_or(0);
+    let links_ns = latency_ns.saturating_add(world.client_latency_ns).saturating_mul(4);
+    let own_ns = P::round_ns(config).saturating_add(world.client.timeout_ns);
+    let round_ns = own_ns.saturating_add(links_ns).saturating_add(sync_ns.saturating_mul(2));
+    let slowest = world.clock_ppm.iter().map(|ppm| ppm.unsigned_abs()).max().unwrap_or(0);
+    let bound =
+        u128::from(round_ns) * u128::from(rounds) * 1_000_000 / u128::from(1_000_000 - slowest.min(999_999));
+    u64::try_from(bound).unwrap_or(u64::MAX)
+}
+
+/// What ails a node for good, as a fault.
+fn action(ails: Lasting, node: NodeId, all: NodeSet, dice: &mut Dice) -> Action {
+    let it = NodeSet::only(node);
+    let others = it.complement(all.len());
+    match ails {
+        Lasting::Crashed => Action::Crash { nodes: it },
+        Lasting::Paused => Action::Pause { nodes: it },
+        Lasting::Isolated => Action::isolate(node, all.len()),
+        Lasting::Mute => Action::Partition { shape: Shape::OneWay, cuts: vec![(it, others)] },
+        Lasting::Deaf => Action::Partition { shape: Shape::OneWay, cuts: vec![(others, it)] },
+        Lasting::Partial => {
+            let lost: NodeSet = others.iter().filter(|_| dice.chance(500_000)).collect();
+            Action::Partition { shape: Shape::Bridge, cuts: vec![(it, lost), (lost, it)] }
+        }
+    }
+}

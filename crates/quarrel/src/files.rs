@@ -89,10 +89,10 @@ pub fn create_folder(path: &Path) -> Result<(), InputError> {
         .map_err(|error| about(path, format!("this folder cannot be created: {error}")))
 }
 
-/// Writes a trace whole: see [`write`].
+/// Writes a trace whole: see [`write()`].
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_trace(path: &Path, trace: &Trace) -> Result<(), InputError> {
     write(path, |buffer| trace.write(buffer))
 }

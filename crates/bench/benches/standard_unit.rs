@@ -9,7 +9,9 @@
 
 use std::process::Command;
 
-use quarrel_bench::{Figure, Sample, peak_memory_mib, readable, standard_unit};
+use quarrel_bench::{
+    Figure, Sample, peak_memory_mib, readable, standard_unit, standard_unit_without_histories,
+};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -20,17 +22,18 @@ fn main() {
     let repetitions = number(&arguments, "--repetitions").unwrap_or(7).max(5);
     let long = number(&arguments, "--long").unwrap_or(10_000);
 
-    let trial = standard_unit(5);
+    let (trial, unchecked) = (standard_unit(5), standard_unit_without_histories(5));
     let few = seeds.div_ceil(20);
     // Once for nothing: pages are touched, the processor wakes up.
     let _warmed = Sample::of_campaign(&*trial, few);
-    let (mut plain, mut recording) = (Vec::new(), Vec::new());
+    let (mut plain, mut blind, mut recording) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..repetitions {
         plain.push(Sample::of_campaign(&*trial, seeds));
+        blind.push(Sample::of_campaign(&*unchecked, seeds));
         recording.push(Sample::of_recording(&*trial, few));
     }
 
-    println!("raft/standard-unit: one core, digest, properties and invariants on");
+    println!("raft/standard-unit: one core; digest, properties, invariants and linearizability on");
     println!("{repetitions} repetitions of {seeds} seeds of 5 simulated seconds\n");
     println!("{:<38}{:>12}{:>12}{:>12}", "", "median", "min", "max");
     let row = |name: &str, samples: &[Sample], figure: &dyn Fn(&Sample) -> f64| {
@@ -44,6 +47,8 @@ fn main() {
     row("nanoseconds per event", &plain, &|sample| sample.seconds * 1e9 / sample.events as f64);
     let per_second = |sample: &Sample| sample.runs as f64 / sample.seconds;
     let off = row("5-second seeds per second", &plain, &per_second);
+    let without = row("  the same, histories unchecked", &blind, &per_second);
+    println!("{:<38}{:>12}", "  times faster for that", hundredths(without / off));
     let on = row("  the same, keeping every event", &recording, &per_second);
     println!("{:<38}{:>12}", "  times slower for that", readable(off / on));
 
@@ -58,6 +63,11 @@ fn main() {
     );
     println!("restart applies all of it again, so long runs are slower too. What clients will ask is drawn");
     println!("before a run begins.");
+}
+
+/// A ratio near one.
+fn hundredths(ratio: f64) -> String {
+    format!("{ratio:.2}")
 }
 
 /// The number behind an option. Whatever cargo adds of its own (`--bench`) is not ours.

@@ -23,12 +23,25 @@ const DURATION: &str = "duration = \"5s\"";
 /// When the scenario is not what it was: it is part of this checkout.
 #[must_use]
 pub fn standard_unit(seconds: u64) -> Box<dyn Trial> {
+    standard_unit_judged(seconds, Judges::default())
+}
+
+/// The same, but what clients see is neither kept nor checked.
+///
+/// # Panics
+/// As [`standard_unit`].
+#[must_use]
+pub fn standard_unit_without_histories(seconds: u64) -> Box<dyn Trial> {
+    standard_unit_judged(seconds, Judges { skips_histories: true, ..Judges::default() })
+}
+
+fn standard_unit_judged(seconds: u64, judges: Judges) -> Box<dyn Trial> {
     assert!(STANDARD_UNIT.contains(DURATION), "the standard unit lasts five seconds");
     let text = STANDARD_UNIT.replacen(DURATION, &format!("duration = \"{seconds}s\""), 1);
     let file = "scenarios/raft/standard-unit.toml";
     let scenario = Scenario::parse("raft/standard-unit", file, text.as_bytes());
     let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
-    Registry::standard().trial(scenario, &[], Judges::default()).unwrap_or_else(|error| panic!("{error}"))
+    Registry::standard().trial(scenario, &[], judges).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What one repetition did, and how long it took.
@@ -120,6 +133,8 @@ pub fn readable(number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use quarrel_harness::truth::Judged;
+
     use super::*;
 
     #[test]
@@ -141,5 +156,9 @@ mod tests {
     fn the_standard_unit_runs() {
         let sample = Sample::of_campaign(&*standard_unit(1), 1);
         assert!(sample.events > 500 && sample.messages > 100);
+        let unchecked = standard_unit_without_histories(1);
+        assert_eq!(Sample::of_campaign(&*unchecked, 1).events, sample.events, "who watches changes nothing");
+        assert_eq!(unchecked.run(0).judged, Judged::Not);
+        assert_eq!(standard_unit(1).run(0).judged, Judged::ByWitness);
     }
 }

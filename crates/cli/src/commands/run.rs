@@ -5,6 +5,7 @@ use std::io::Write;
 use quarrel::files;
 use quarrel::judgement::is_expected;
 use quarrel::panics::in_run;
+use quarrel_formats::history::Line;
 use quarrel_formats::scenario::Expected;
 use quarrel_formats::trace::Oracle;
 use quarrel_harness::run::Outcome;
@@ -38,8 +39,10 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         let trace = trace.unwrap_or_else(|| in_run(|| trial.record(seed)));
         files::write_trace(path, &trace)?;
     }
+    let mut history = None;
     if let Some(path) = &arguments.history {
         let lines = in_run(|| trial.history(seed));
+        history = Some((path.as_path(), model_of(&lines)));
         files::write(path, |file| {
             lines.iter().try_for_each(|line| file.write_all(line.to_text().as_bytes()))
         })?;
@@ -56,6 +59,7 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         met,
         plan: arguments.plan.as_deref(),
         trace: arguments.trace.as_deref(),
+        history,
         program: &session.program,
     };
     session.output.answer(&report.json(), || report.human())?;
@@ -64,6 +68,18 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         (true, _) => MET,
         (false, _) => NOT_MET,
     })
+}
+
+/// The model of `check` that the words of a history belong to.
+fn model_of(lines: &[Line]) -> Option<&'static str> {
+    let says = |words: &[&str]| lines.iter().any(|line| words.contains(&line.f.as_str()));
+    let models: [(&'static str, &[&str]); 4] = [
+        ("kv", &["get", "put", "append"]),
+        ("queue", &["enqueue", "dequeue"]),
+        ("bank", &["transfer"]),
+        ("register", &["read", "write", "cas"]),
+    ];
+    models.into_iter().find(|(_, words)| says(words)).map(|(model, _)| model)
 }
 
 /// Whether one run is what the scenario expects of a campaign.

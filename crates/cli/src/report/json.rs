@@ -43,7 +43,7 @@ With --format json, one object:
   settled_seconds                 when a healed core had answered everything and agreed, or null
   events, messages, simulated_seconds, faults {class: how often}
   digest, campaign_digest         of this run; of a campaign over this one seed
-  plan, trace                     the files of --plan and --trace
+  plan, trace, history_file       the files of --plan, --trace and --history
 Seeds and digests are strings, since JSON numbers lose digits.";
 
 /// Below the help of `campaign`.
@@ -56,8 +56,8 @@ Exit codes; of several scenarios the worst decides:
    1  it is not
    2  usage, bad input, or a place that cannot be written to
    3  an internal error
-   4  vacuous or incomplete: nothing was violated, but something that was due never happened, or
-      no run was done
+   4  vacuous or incomplete: nothing was violated, but something that was due never happened, what
+      clients saw in some run could not be decided, or no run was done
   75  interrupted; what was done is reported
 
 With --format json, one object; of several scenarios, one object with the list `campaigns`:

@@ -28,6 +28,8 @@ pub(crate) struct RunReport<'a> {
     pub(crate) plan: Option<&'a Path>,
     /// Where the trace went.
     pub(crate) trace: Option<&'a Path>,
+    /// Where the history went, and the model that fits it, if `check` has one.
+    pub(crate) history: Option<(&'a Path, Option<&'static str>)>,
     pub(crate) program: &'a str,
 }
 
@@ -83,6 +85,7 @@ impl RunReport<'_> {
             "faults": faults,
             "plan": self.plan.map(|path| path.display().to_string()),
             "trace": self.trace.map(|path| path.display().to_string()),
+            "history_file": self.history.map(|(path, _)| path.display().to_string()),
         })
     }
 
@@ -111,13 +114,20 @@ impl RunReport<'_> {
             grouped(tally.asked.answered),
             digest_text(tally.digest),
         ));
-        text.push_str(&self.history());
+        text.push_str(&self.judged());
         text.push_str(&self.next_steps());
+        if let Some((path, model)) = self.history {
+            let (path, program) = (shell_word(path.display()), self.program);
+            text.push_str(&match model {
+                Some(model) => format!("  check   {program} check {path} --model {model}\n"),
+                None => format!("  history {path} (`check` has no model of what was asked)\n"),
+            });
+        }
         text
     }
 
     /// What clients saw, in a line.
-    fn history(&self) -> String {
+    fn judged(&self) -> String {
         let asked = &self.outcome.tally.asked;
         let by = match self.outcome.judged {
             Judged::Not => return String::new(),

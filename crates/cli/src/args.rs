@@ -180,7 +180,7 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_enum, value_name = "MODEL")]
     pub(crate) model: Model,
     /// How many steps the search may take. [default: 100000000, for a queue 10000000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: Option<u64>,
     /// Accept processes that ask again after an `info`; what they lost stays unknown.
     #[arg(long)]

@@ -189,6 +189,11 @@ pub fn lines<P: Subject>(seen: &[Seen<P>]) -> Vec<Line> {
     lines
 }
 
+/// How many operations a history on file has no word for.
+pub fn left_out<P: Subject>(seen: &[Seen<P>]) -> usize {
+    seen.iter().filter(|one| P::spell(&one.call, None).is_none()).count()
+}
+
 /// How an operation ended. One that changed nothing and whose answer has no word has failed, as files have it.
 fn end_of<P: Subject>(one: &Seen<P>, spelled: &Spelled) -> Kind {
     match &one.ended {

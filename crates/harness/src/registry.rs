@@ -75,8 +75,9 @@ pub trait Trial: Send + Sync {
     fn batch(&self, seeds: Range<u64>, stop: &dyn Fn() -> bool) -> Tallies;
     /// The events of one seed, as the seed's own run has them and not as a replay repeats them.
     fn events(&self, seed: u64) -> Vec<TraceEvent>;
-    /// Runs one seed again and writes down what its clients saw, in the format of `quarrel check`.
-    fn history(&self, seed: u64) -> Vec<Line>;
+    /// Runs one seed again and writes down what its clients saw, in the format of `quarrel check`; and how many operations
+    /// it has no word for.
+    fn history(&self, seed: u64) -> (Vec<Line>, usize);
     /// Runs one seed again and files it: the replay of its schedule, with every event.
     fn record(&self, seed: u64) -> Trace;
     /// Runs this scenario's protocol, as the seed configures it, under the plan of a trace: its world with all faults,
@@ -290,9 +291,9 @@ impl<P: Subject> Trial for Prepared<P> {
         run::seed_events(self.charge(&self.bare_flaws()), seed)
     }
 
-    fn history(&self, seed: u64) -> Vec<Line> {
+    fn history(&self, seed: u64) -> (Vec<Line>, usize) {
         let (_, seen) = run::history(self.charge(&self.bare_flaws()), seed);
-        history::lines(&seen)
+        (history::lines(&seen), history::left_out(&seen))
     }
 
     fn record(&self, seed: u64) -> Trace {

@@ -26,6 +26,9 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
     if let Some(path) = &arguments.history {
         files::check_output(path, file.as_deref().into_iter().chain(arguments.trace.as_deref()))?;
     }
+    if arguments.history.is_some() && arguments.history == arguments.trace {
+        return Err(Failure::input("--trace and --history name the same file"));
+    }
     let seed = arguments.seed;
     let (outcome, trace) = match &arguments.plan {
         None => (in_run(|| trial.run(seed)), None),
@@ -41,8 +44,8 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
     }
     let mut history = None;
     if let Some(path) = &arguments.history {
-        let lines = in_run(|| trial.history(seed));
-        history = Some((path.as_path(), model_of(&lines)));
+        let (lines, left_out) = in_run(|| trial.history(seed));
+        history = Some((path.as_path(), model_of(&lines), left_out));
         files::write(path, |file| {
             lines.iter().try_for_each(|line| file.write_all(line.to_text().as_bytes()))
         })?;

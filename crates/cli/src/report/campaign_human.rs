@@ -4,6 +4,7 @@ use quarrel::engine::{End, Failure};
 use quarrel::files::shell_word;
 use quarrel::judgement::Judgement;
 use quarrel_formats::scenario::Expected;
+use quarrel_formats::trace::Oracle;
 use quarrel_harness::case::items;
 use quarrel_harness::tallies::{Judgements, Tallies};
 
@@ -43,6 +44,9 @@ impl CampaignReport<'_> {
         let subject = format!("{name}, seeds {}..{}: ", seeds.start, seeds.end);
         let failed = grouped(self.findings.tallies.failed.len() as u64);
         let verdict = match (self.judgement, trial.scenario().expected(trial.flaws())) {
+            (Judgement::Met, Expected::Holds) if trial.jury() == Oracle::Clients => {
+                format!("clients noticed nothing in {}", counted(runs, "run"))
+            }
             (Judgement::Met, Expected::Holds) => format!("every property held in {}", counted(runs, "run")),
             (Judgement::Met, Expected::Violates(property)) => {
                 format!("{property} was violated, as expected; {failed} of {} failed", counted(runs, "run"))

@@ -27,7 +27,7 @@ which they happened:
 
 A process must not ask again while an operation of its own is unknown, unless --reuse-processes is
 given. crates/formats/README.md has the details. The default budget lasts about a minute at most; a
-search that needs all of it for a queue may take a GiB of memory, others take little.
+search that needs all of it for a queue may take some GiB of memory, a bank up to two.
 
 Exit codes:
   0  the history is linearizable

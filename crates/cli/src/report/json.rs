@@ -44,6 +44,7 @@ With --format json, one object:
   events, messages, simulated_seconds, faults {class: how often}
   digest, campaign_digest         of this run; of a campaign over this one seed
   plan, trace, history_file       the files of --plan, --trace and --history
+  history_left_out                how many reads that file has no word for
 Seeds and digests are strings, since JSON numbers lose digits.";
 
 /// Below the help of `campaign`.

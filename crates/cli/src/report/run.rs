@@ -28,8 +28,8 @@ pub(crate) struct RunReport<'a> {
     pub(crate) plan: Option<&'a Path>,
     /// Where the trace went.
     pub(crate) trace: Option<&'a Path>,
-    /// Where the history went, and the model that fits it, if `check` has one.
-    pub(crate) history: Option<(&'a Path, Option<&'static str>)>,
+    /// Where the history went, the model that fits it, if `check` has one, and how many operations it leaves out.
+    pub(crate) history: Option<(&'a Path, Option<&'static str>, usize)>,
     pub(crate) program: &'a str,
 }
 
@@ -85,7 +85,8 @@ impl RunReport<'_> {
             "faults": faults,
             "plan": self.plan.map(|path| path.display().to_string()),
             "trace": self.trace.map(|path| path.display().to_string()),
-            "history_file": self.history.map(|(path, _)| path.display().to_string()),
+            "history_left_out": self.history.map(|(.., left_out)| left_out),
+            "history_file": self.history.map(|(path, ..)| path.display().to_string()),
         })
     }
 
@@ -116,12 +117,18 @@ impl RunReport<'_> {
         ));
         text.push_str(&self.judged());
         text.push_str(&self.next_steps());
-        if let Some((path, model)) = self.history {
+        if let Some((path, model, left_out)) = self.history {
             let (path, program) = (shell_word(path.display()), self.program);
             text.push_str(&match model {
                 Some(model) => format!("  check   {program} check {path} --model {model}\n"),
                 None => format!("  history {path} (`check` has no model of what was asked)\n"),
             });
+            if left_out > 0 {
+                text.push_str(&format!(
+                    "          without {}, which the format has no word for: it says less than the run\n",
+                    counted(left_out as u64, "read")
+                ));
+            }
         }
         text
     }
@@ -165,6 +172,7 @@ impl RunReport<'_> {
                 format!("{} violated", violation.property)
             }
             Some(violation) => format!("{} violated ({})", violation.property, violation.kind),
+            None if self.oracle == Oracle::Clients => "clients noticed nothing".to_string(),
             None => "every property held".to_string(),
         };
         match (self.expected, self.met) {

@@ -82,6 +82,11 @@ fn find_function(object: Object, event: &Event<'_>) -> Result<Function, Flaw> {
     }
     let message = format!("a {object} has no operation {}", quoted(&event.function));
     let flaw = Flaw::new(event.function_range.clone(), message);
+    if event.function.contains('/') {
+        return Err(
+            flaw.with_help("a run of ours wrote this for people: `check` has no model of that machine")
+        );
+    }
     let has = |object: &Object| object.functions().iter().any(|(name, _)| *name == event.function);
     let names = functions.iter().map(|(name, _)| *name);
     Err(if let Some(other) = Object::ALL.iter().find(|object| has(object)) {

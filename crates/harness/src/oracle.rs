@@ -5,6 +5,7 @@ use quarrel_protocol::{
     ClientId, Monitor, NodeId, NodeSet, Property, PropertyKind, Protocol, Report, RequestId, Violation,
 };
 use quarrel_sim::{End, Observer};
+use quarrel_spec::Service;
 
 use crate::story;
 use crate::subject::Subject;
@@ -92,7 +93,7 @@ impl<P: Subject> Oracle<P> {
             .chain(&halted)
             .any(|broken| !matches!(broken.kind, PropertyKind::Invariant | PropertyKind::Liveness));
         let mut judged = Judged::Not;
-        if !is_cut && !self.judges.skips_histories {
+        if !is_cut && !self.judges.skips_histories && P::Service::IS_CHECKED {
             let broken;
             (judged, broken) = self.truth.judge(healed_ns);
             violations.extend(broken);
@@ -101,7 +102,8 @@ impl<P: Subject> Oracle<P> {
         violations.extend(halted);
         violations.sort_by_key(|violation| violation.kind == PropertyKind::Invariant);
         violations.iter_mut().for_each(|violation| violation.detail = story::tidy(&violation.detail));
-        let clients = [judged != Judged::Not, judged != Judged::Not && settled, is_live];
+        let is_judged = judged != Judged::Not;
+        let clients = [is_judged, is_judged && settled && self.truth.reads_back(healed_ns), is_live];
         let counts = |count: u64| if self.looks_inside() { count } else { 0 };
         let evaluated =
             reports.iter().flat_map(|report| report.evaluated().iter().map(|&count| counts(count)));

@@ -156,6 +156,11 @@ impl<P: Subject> Truth<P> {
         self.seen
     }
 
+    /// Whether anything that was asked after `healed_ns` was answered: only then something was read back.
+    pub(crate) fn reads_back(&self, healed_ns: u64) -> bool {
+        self.seen.iter().any(|seen| seen.called.1 > healed_ns && seen.answer().is_some())
+    }
+
     /// Judges what clients saw. What was asked after `healed_ns` reads back what was acknowledged before.
     pub(crate) fn judge(&self, healed_ns: u64) -> (Judged, Option<Violation>) {
         let known: Vec<&Seen<P>> = self.seen.iter().filter(|seen| !seen.has_failed()).collect();

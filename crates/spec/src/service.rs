@@ -12,6 +12,9 @@ pub trait Service<P: Protocol> {
     /// The object that histories are checked against.
     type Model: Model;
 
+    /// Whether there is anything to check: a history of nothing is not called linearizable.
+    const IS_CHECKED: bool = true;
+
     /// The service of a fresh cluster of `nodes` nodes.
     fn new(config: &P::Config, nodes: usize) -> Self;
 
@@ -68,6 +71,8 @@ impl Model for NoObject {
 impl<P: Protocol> Service<P> for NoService {
     type Model = NoObject;
 
+    const IS_CHECKED: bool = false;
+
     fn new(_: &P::Config, _: usize) -> Self {
         Self
     }
@@ -82,10 +87,5 @@ impl<P: Protocol> Service<P> for NoService {
 
     fn answer(&self, _: &P::Reply) -> u8 {
         0
-    }
-
-    /// Every operation is as good anywhere: the order of their numbers will do if it can.
-    fn position(&self, _: ClientId, _: RequestId, reply: Option<&P::Reply>) -> Option<u64> {
-        reply.map(|_| 1)
     }
 }

@@ -1,15 +1,25 @@
-//! `cargo xtask bench`: the standard unit, measured.
+//! `cargo xtask bench`: the standard unit, measured, and what the harness costs above a bare loop.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::command;
 
-/// Runs the benchmark; `rest` goes to it as its own arguments.
+/// Runs both benchmarks, one after the other; `rest` goes to each as its own arguments.
 pub(crate) fn run(root: &Path, rest: &[&str]) -> ExitCode {
     let mut cargo = command::cargo(
         root,
-        &["bench", "--locked", "--package", "quarrel-bench", "--bench", "standard_unit", "--"],
+        &[
+            "bench",
+            "--locked",
+            "--package",
+            "quarrel-bench",
+            "--bench",
+            "standard_unit",
+            "--bench",
+            "harness_cost",
+            "--",
+        ],
     );
     cargo.args(rest);
     match command::run(cargo) {

@@ -15,17 +15,32 @@ use crate::{tests, tidy};
 /// A step: its name, and what it does. Only the step that runs the tests touches the count.
 type Step = (&'static str, fn(&Path, &mut Count) -> Result<()>);
 
+/// What is off unless somebody asks for it, and is checked all the same. Not `--all-features`: releases of one crate
+/// exclude each other.
+pub(crate) const FEATURES: &str = "quarrel/proptest";
+
 const STEPS: &[Step] = &[
     ("format", |root, _| run_command(cargo(root, &["fmt", "--all", "--", "--check"]))),
     ("tidy", |root, _| tidy::check(root)),
     ("clippy", |root, _| {
         run_command(cargo(
             root,
-            &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+            &[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--features",
+                FEATURES,
+                "--locked",
+                "--",
+                "-D",
+                "warnings",
+            ],
         ))
     }),
     ("documentation", |root, _| {
-        let mut command = cargo(root, &["doc", "--workspace", "--no-deps", "--locked"]);
+        let mut command =
+            cargo(root, &["doc", "--workspace", "--features", FEATURES, "--no-deps", "--locked"]);
         command.env("RUSTDOCFLAGS", "-D warnings");
         run_command(command)
     }),

@@ -23,7 +23,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   ci      everything that must pass before a commit is shared; the last line counts the tests
   tidy    layers, bans, unused scenarios and traces, and other rules of the checkout
   bless   runs the tests so that they rewrite their golden files; review the difference like code
-  bench   measures the standard unit; further arguments go to the benchmark";
+  bench   measures the standard unit and what the harness costs above a bare loop; further arguments go to the benchmark";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

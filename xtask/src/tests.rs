@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
+use crate::ci::FEATURES;
 use crate::command;
 
 /// How many tests there were, over all binaries and documentation.
@@ -49,7 +50,8 @@ impl fmt::Display for Count {
 /// Runs every test of the workspace, adding to `count` while they run, and fails when one of them failed.
 pub(crate) fn run(root: &Path, count: &mut Count) -> Result<()> {
     // --no-fail-fast: the count speaks of all tests, whichever binary fails first.
-    let mut cargo = command::cargo(root, &["test", "--workspace", "--locked", "--no-fail-fast"]);
+    let mut cargo =
+        command::cargo(root, &["test", "--workspace", "--features", FEATURES, "--locked", "--no-fail-fast"]);
     let line = command::spell(&cargo);
     let mut child =
         cargo.stdout(Stdio::piped()).spawn().with_context(|| format!("`{line}` could not be started"))?;

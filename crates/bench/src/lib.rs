@@ -6,6 +6,9 @@
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![allow(clippy::float_arithmetic, reason = "a benchmark divides by seconds; nothing here decides anything")]
 
+pub mod bare_raft;
+pub mod raft_unit;
+
 use std::time::Instant;
 
 use quarrel_formats::Scenario;
@@ -81,6 +84,34 @@ impl Sample {
         (0..seeds).for_each(|seed| drop(std::hint::black_box(trial.events(seed))));
         Self { runs: seeds, seconds: start.elapsed().as_secs_f64(), ..Self::default() }
     }
+}
+
+/// Measures how long this process has worked: on a machine that others use too, not how long it has waited for them.
+pub struct Stopwatch {
+    start: Instant,
+    worked_ns: Option<u64>,
+}
+
+impl Stopwatch {
+    /// Starts to measure.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { worked_ns: worked_ns(), start: Instant::now() }
+    }
+
+    /// How long that was, in seconds: time on a processor where the system tells, and passed time where not.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        match (self.worked_ns, worked_ns()) {
+            (Some(before), Some(now)) => (now - before) as f64 / 1e9,
+            _ => self.start.elapsed().as_secs_f64(),
+        }
+    }
+}
+
+/// How long the first thread of this process has been on a processor: the first number of Linux's `schedstat`.
+fn worked_ns() -> Option<u64> {
+    std::fs::read_to_string("/proc/self/schedstat").ok()?.split(' ').next()?.parse().ok()
 }
 
 /// The median, least and most of a figure over all samples.

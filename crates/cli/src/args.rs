@@ -4,8 +4,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use quarrel::environment::read_range;
 use quarrel_formats::scenario::parse_duration;
+use quarrel_harness::registry::Registry;
 
 /// Deterministic simulation testing for consensus protocols.
 #[derive(Parser, Debug)]
@@ -47,6 +49,9 @@ pub(crate) enum Command {
     /// Say whether a client history, from anywhere, is linearizable.
     #[command(after_long_help = crate::report::check_help::CHECK_HELP)]
     Check(CheckArguments),
+    /// Write the skeleton of a crate with a protocol of your own: it compiles, and its tests pass.
+    #[command(after_long_help = crate::report::json::NEW_HELP)]
+    New(NewArguments),
     /// List what there is.
     #[command(after_long_help = crate::report::json::LIST_HELP)]
     List(ListArguments),
@@ -88,12 +93,12 @@ impl From<Oracle> for quarrel_formats::trace::Oracle {
 pub(crate) struct RunArguments {
     /// A scenario: a file, or a name such as `raft/chaos`; see `list scenarios`.
     pub(crate) scenario: String,
-    /// The seed.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
+    /// The seed. [default: that of QUARREL_SEED, or 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
     #[command(flatten)]
     pub(crate) on_trial: TrialArguments,
-    /// Obey the plan of this trace: its cluster, faults, operations and decisions.
+    /// Obey the plan of this trace: its cluster, faults, operations, orders and decisions.
     #[arg(long, value_name = "TRACE")]
     pub(crate) plan: Option<PathBuf>,
     /// Write the run as a trace to this file.
@@ -110,7 +115,7 @@ pub(crate) struct CampaignArguments {
     #[arg(required = true, value_name = "SCENARIO")]
     pub(crate) scenarios: Vec<String>,
     /// The seeds, from A up to but not including B. [default: 0..1000, without end under --for]
-    #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
+    #[arg(long, value_name = "A..B", value_parser = read_range)]
     pub(crate) seeds: Option<Range<u64>>,
     /// End after this time, such as `10m`; several scenarios share it.
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_time_limit)]
@@ -129,6 +134,9 @@ pub(crate) struct CampaignArguments {
     /// The folder for traces of failing runs, created if need be. [default: quarrel-out]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Write what came of it to this file as JUnit XML, for the pages of CI servers.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -212,6 +220,18 @@ impl CheckArguments {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct NewArguments {
+    /// What the crate and its protocol are called, such as `my-protocol`.
+    pub(crate) name: String,
+    /// The folder to write, which must not be there yet. [default: NAME]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// The checkout of Quarrel to depend on. [default: the one that this program was built from]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) quarrel: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct ListArguments {
     /// What to list.
     #[arg(value_enum)]
@@ -229,23 +249,31 @@ pub(crate) enum Listed {
     Invariants,
     /// The classes of faults.
     Faults,
-    /// The built-in scenarios.
+    /// What an operator can ask of a protocol.
+    Orders,
+    /// The scenarios that have a name.
     Scenarios,
 }
 
-fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
-    let malformed = || format!("expected a range such as `0..1000`, found `{}`", text.escape_debug());
-    let (from, to) = text.split_once("..").ok_or_else(malformed)?;
-    let number = |digits: &str| match digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.is_empty() {
-        false => Err(malformed()),
-        true => digits.parse::<u64>().map_err(|_| format!("a seed is at most {}", u64::MAX)),
+/// The command line of a program of this name over these protocols: what its help gives as an example is there.
+pub(crate) fn command(program: &str, registry: &Registry) -> clap::Command {
+    let command = Arguments::command().name(program.to_string());
+    let Some(entry) = registry.entries().next().filter(|_| registry.find("raft").is_none()) else {
+        return command;
     };
-    let (from, to) = (number(from)?, number(to)?);
-    match from.cmp(&to) {
-        std::cmp::Ordering::Less => Ok(from..to),
-        std::cmp::Ordering::Equal => Err("the range is empty: the second seed is not included".to_string()),
-        std::cmp::Ordering::Greater => Err("the range is reversed".to_string()),
-    }
+    let name = entry.name();
+    let flaw = entry.flaws().first().map_or("a-flaw", |flaw| flaw.name);
+    let told = |text: &clap::builder::StyledStr| {
+        let text = text.to_string().replace("raft/commit-old-term", &format!("{name}/{flaw}"));
+        text.replace("raft/", &format!("{name}/"))
+    };
+    let version = format!("with quarrel {}", env!("CARGO_PKG_VERSION"));
+    command.version(version).mut_subcommands(|command| {
+        command.mut_args(|argument| match argument.get_help().map(told) {
+            Some(help) => argument.help(help),
+            None => argument,
+        })
+    })
 }
 
 fn parse_set(text: &str) -> Result<(String, String), String> {
@@ -266,35 +294,11 @@ fn parse_time_limit(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_arguments_are_well_formed() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn ranges_of_seeds_are_strict() {
-        assert_eq!(parse_seeds("0..1000"), Ok(0..1000));
-        assert_eq!(parse_seeds("7..18446744073709551615"), Ok(7..u64::MAX));
-        for wrong in [
-            "",
-            "5",
-            "..",
-            "1..",
-            "..5",
-            "5..5",
-            "9..2",
-            "-1..5",
-            "0..=5",
-            "0..+5",
-            "a..b",
-            "0..18446744073709551616",
-        ] {
-            assert!(parse_seeds(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

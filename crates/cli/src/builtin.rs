@@ -43,6 +43,12 @@ pub(crate) const ALL: &[Builtin] = table![
     "raft/bank",
     "raft/tickets",
     "raft/lock",
+    "raft-rs/calm",
+    "raft-rs/chaos",
+    "raft-rs/membership",
+    "raft-rs/crash-restart",
+    "raft-rs/lease",
+    "raft-rs/standard-unit",
     "paxos/calm",
     "paxos/chaos",
     "paxos/duelling-proposers",
@@ -50,12 +56,16 @@ pub(crate) const ALL: &[Builtin] = table![
     "paxos/minority",
     "paxos/duelling-proposers-livelock",
     "paxos/back-off-ends-the-duel",
+    "omnipaxos/calm",
+    "omnipaxos/chaos",
+    "omnipaxos/uncompacted",
+    "omnipaxos/lossy-fifo",
+    "omnipaxos/reorder",
+    "omnipaxos/crash-restart",
+    "omnipaxos/trim",
+    "omnipaxos/snapshot",
+    "omnipaxos/reconfigure",
 ];
-
-/// The built-in scenario of that name.
-pub(crate) fn find(name: &str) -> Option<Builtin> {
-    ALL.iter().copied().find(|builtin| builtin.name == name)
-}
 
 #[cfg(test)]
 mod tests {

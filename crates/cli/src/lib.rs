@@ -1,10 +1,12 @@
 //! The command line: arguments in, reports and exit codes out.
 //!
-//! [`main`] is the binary `quarrel`; [`main_with`] is the same command line over a registry of one's own, so that a
-//! user's protocol gets campaigns, shrinking, traces and replay with three lines.
+//! [`main`] is the whole command line for one protocol of one's own, in one line; [`main_with`] is the same over any
+//! registry, and the binary `quarrel` is that over the [`standard`] one. A program with its own protocols speaks of no
+//! others; the files below `scenarios/` of the working folder have names (`scenarios/mine/storm.toml` is `mine/storm`),
+//! and every protocol has a `calm` and a `chaos` without a file.
 //!
 //! Reading order: `args` (what can be asked), `commands` (one file each), `report` (what is answered: for people in
-//! `human`, for tools in `json`, which documents the schema), then what they stand on: `scenarios` and `builtin`,
+//! `human`, for tools in `json`, which documents the schema), then what they stand on: `scenarios`, `catalogue` and `builtin`,
 //! `output`, `progress`, `interrupt`, `panics`.
 //!
 //! | exit | meaning |
@@ -19,6 +21,7 @@
 
 mod args;
 mod builtin;
+mod catalogue;
 mod commands;
 mod exit;
 mod interrupt;
@@ -33,15 +36,26 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
+use quarrel_harness::Subject;
 use quarrel_harness::registry::Registry;
 
 use crate::args::Arguments;
 use crate::output::Output;
 
-/// The binary `quarrel`: the protocols that come with it.
-pub fn main() -> ExitCode {
-    main_with(Registry::standard())
+/// The command line over one protocol, with the arguments of the process: scenarios, campaigns, flaws, traces,
+/// shrinking, views.
+pub fn main<P: Subject>() -> ExitCode {
+    main_with(Registry::default().with::<P>())
+}
+
+/// The protocols of the binary `quarrel`: those that come with it and, with the feature `adapters`, published crates.
+#[must_use]
+pub fn standard() -> Registry {
+    let registry = Registry::standard();
+    #[cfg(feature = "adapters")]
+    let registry = quarrel_adapters::register(registry);
+    registry
 }
 
 /// The command line over the protocols of this registry, with the arguments of the process.
@@ -65,7 +79,7 @@ struct Session<'a> {
 
 fn obey(registry: &Registry, words: &[OsString]) -> u8 {
     let program = program_name(words.first());
-    let matches = Arguments::command().name(program.clone()).try_get_matches_from(words);
+    let matches = args::command(&program, registry).try_get_matches_from(words);
     let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {

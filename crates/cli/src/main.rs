@@ -1,5 +1,5 @@
 //! The quarrel command line.
 
 fn main() -> std::process::ExitCode {
-    quarrel_cli::main()
+    quarrel_cli::main_with(quarrel_cli::standard())
 }

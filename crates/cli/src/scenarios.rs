@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use quarrel::files;
 use quarrel_formats::Scenario;
 use quarrel_harness::oracle::Judges;
-use quarrel_harness::registry::{Registry, Trial};
+use quarrel_harness::registry::Trial;
 
+use crate::Session;
 use crate::args::TrialArguments;
-use crate::builtin;
+use crate::catalogue::{self, Named, Source};
 use crate::exit::Failure;
 use crate::suggest::help;
 
 /// The largest scenario; the parser has the same bound.
-const SCENARIO_BYTES_MAX: u64 = 1 << 20;
+pub(crate) const SCENARIO_BYTES_MAX: u64 = 1 << 20;
 
 /// A scenario, ready to run.
 pub(crate) struct Prepared {
@@ -28,42 +29,53 @@ pub(crate) struct Prepared {
 ///
 /// # Errors
 /// When something does not exist or is wrong.
-pub(crate) fn prepare(registry: &Registry, given: &str, asked: &TrialArguments) -> Result<Prepared, Failure> {
-    let (scenario, file) = load(given, &asked.sets)?;
+pub(crate) fn prepare(
+    session: &Session<'_>,
+    given: &str,
+    asked: &TrialArguments,
+) -> Result<Prepared, Failure> {
+    let registry = session.registry;
+    let (scenario, file) = load(session, given, &asked.sets)?;
     // The protocol is checked before its flaws: without it, there are none.
     scenario.check(&registry.vocabulary())?;
-    let flaws = check_flaws(registry, &scenario, &asked.flaws)?;
+    let flaws = check_flaws(session, &scenario, &asked.flaws)?;
     let trial = registry.trial(scenario, &flaws, Judges::of(asked.oracle.into()))?;
     Ok(Prepared { given: given.to_string(), file, trial })
 }
 
-/// A file wins; then a built-in name; then a name under `scenarios/` of the working folder.
-fn load(given: &str, sets: &[(String, String)]) -> Result<(Scenario, Option<PathBuf>), Failure> {
+/// A file wins; then a name: built in, or under `scenarios/` of the working folder.
+fn load(
+    session: &Session<'_>,
+    given: &str,
+    sets: &[(String, String)],
+) -> Result<(Scenario, Option<PathBuf>), Failure> {
     let path = Path::new(given);
-    if path.exists() && (!path.is_dir() || builtin::find(given).is_none()) {
+    let named = catalogue::all(session.registry);
+    let by_name = named.iter().find(|named| named.name == given);
+    if path.exists() && (!path.is_dir() || by_name.is_none()) {
         return Ok((read(path, given, sets)?, Some(path.to_path_buf())));
     }
-    if let Some(builtin) = builtin::find(given) {
-        let text = builtin.text.as_bytes();
-        return Ok((Scenario::parse_with(builtin.name, builtin.file, text, sets)?, None));
+    match by_name.map(|named| &named.source) {
+        Some(Source::Within { text, file }) => {
+            Ok((Scenario::parse_with(given, file, text.as_bytes(), sets)?, None))
+        }
+        Some(Source::File(file)) => Ok((read(file, given, sets)?, Some(file.clone()))),
+        None => {
+            let is_file = given.ends_with(".toml");
+            let what = if is_file { "no such file" } else { "there is no such scenario, and no such file" };
+            let help = suggestion(given.trim_end_matches(".toml"), &named, &session.program);
+            Err(Failure::input(format!("{}: {what}{help}", given.escape_debug())))
+        }
     }
-    let below = Path::new("scenarios").join(format!("{given}.toml"));
-    if !given.ends_with(".toml") && below.is_file() {
-        return Ok((read(&below, given, sets)?, Some(below)));
-    }
-    let what =
-        if given.ends_with(".toml") { "no such file" } else { "there is no such scenario, and no such file" };
-    let help = suggestion(given.trim_end_matches(".toml"));
-    Err(Failure::input(format!("{}: {what}{help}", given.escape_debug())))
 }
 
-/// The built-in scenario that was meant: half of its name says as much as a misspelling of all of it.
-fn suggestion(given: &str) -> String {
-    let names = || builtin::ALL.iter().map(|builtin| builtin.name);
+/// The scenario that was meant: half of its name says as much as a misspelling of all of it.
+fn suggestion(given: &str, named: &[Named], program: &str) -> String {
+    let names = || named.iter().map(|named| named.name.as_str());
     let halves = |name: &&str| name.split('/').any(|half| half == given);
     let meant: Vec<String> = names().filter(halves).map(|name| format!("`{name}`")).collect();
     match meant.as_slice() {
-        [] => help(given, names(), "`quarrel list scenarios` lists the built-in ones"),
+        [] => help(given, names(), &format!("`{program} list scenarios` lists those that have a name")),
         meant => format!("\n  = help: did you mean {}?", meant.join(" or ")),
     }
 }
@@ -84,20 +96,20 @@ fn name_of(path: &Path) -> String {
 }
 
 /// Every flaw exists and is one of the scenario's protocol. One that is named twice is on once.
-fn check_flaws(registry: &Registry, scenario: &Scenario, names: &[String]) -> Result<Vec<String>, Failure> {
+fn check_flaws(session: &Session<'_>, scenario: &Scenario, names: &[String]) -> Result<Vec<String>, Failure> {
     let mut flaws: Vec<String> = Vec::new();
     for name in names {
-        let known: Vec<String> = (registry.entries())
+        let known: Vec<String> = (session.registry.entries())
             .flat_map(|entry| entry.flaws().iter().map(|flaw| format!("{}/{}", entry.name(), flaw.name)))
             .collect();
         if !known.contains(name) {
-            return Err(unknown_flaw(name, &known, &scenario.protocol));
+            return Err(unknown_flaw(name, &known, &scenario.protocol, &session.program));
         }
         let protocol = &scenario.protocol;
         if name.split_once('/').is_none_or(|(theirs, _)| theirs != protocol) {
             return Err(Failure::input(format!(
-                "the flaw `{name}` is not one of {protocol}, the protocol of {}\n  = help: `quarrel list flaws` lists them",
-                scenario.name
+                "the flaw `{name}` is not one of {protocol}, the protocol of {}\n  = help: `{} list flaws` lists them",
+                scenario.name, session.program
             )));
         }
         if !flaws.contains(name) {
@@ -107,19 +119,23 @@ fn check_flaws(registry: &Registry, scenario: &Scenario, names: &[String]) -> Re
     Ok(flaws)
 }
 
-fn unknown_flaw(name: &str, known: &[String], protocol: &str) -> Failure {
+fn unknown_flaw(name: &str, known: &[String], protocol: &str, program: &str) -> Failure {
     // Flaws are often named without their protocol.
     let full = if name.contains('/') { name.to_string() } else { format!("{protocol}/{name}") };
-    let help = help(&full, known.iter().map(String::as_str), "`quarrel list flaws` lists them");
+    let help = help(&full, known.iter().map(String::as_str), &format!("`{program} list flaws` lists them"));
     Failure::input(format!("there is no flaw `{}`{help}", name.escape_debug()))
 }
 
 #[cfg(test)]
 mod tests {
+    use quarrel_harness::registry::Registry;
+
     use super::*;
 
     #[test]
     fn halves_of_names_are_understood() {
+        let named = catalogue::all(&Registry::standard());
+        let suggestion = |given| suggestion(given, &named, "quarrel");
         assert!(suggestion("figure-8").contains("did you mean `raft/figure-8`?"));
         assert!(suggestion("chaos").contains("did you mean `raft/chaos` or `paxos/chaos`?"));
         assert!(suggestion("raft/caos").contains("did you mean `raft/chaos`?"));

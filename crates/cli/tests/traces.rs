@@ -141,7 +141,7 @@ const FLAWS: [Kept; 19] = [
 ];
 
 /// One golden trace of each format ever written.
-const FORMATS: [&str; 2] = ["format/1.jsonl", "format/2.jsonl"];
+const FORMATS: [&str; 3] = ["format/1.jsonl", "format/2.jsonl", "format/3.jsonl"];
 
 /// The most items of one trace, and of the median one.
 const ITEMS_MAX: usize = 24;

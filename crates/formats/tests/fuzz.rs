@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn anything_can_be_set(key in "[a-z.-]{0,20}|network\\.loss|nodes|fault|faults\\.crash\\.every|config\\.x|workload\\.(machine|keys|closed-loop|think|pending)|liveness(\\.(core|outsiders|stay|rounds))?", value in "\\PC{0,30}|[0-9.{}=\\[\\],\"a-z]{0,20}") {
+    fn anything_can_be_set(key in "[a-z.-]{0,20}|network\\.(loss|order)|nodes|operator(\\.(chance|every|asks))?|order|fault|faults\\.crash\\.every|config\\.x|workload\\.(machine|keys|closed-loop|think|pending)|liveness(\\.(core|outsiders|stay|rounds))?", value in "\\PC{0,30}|[0-9.{}=\\[\\],\"a-z]{0,20}") {
         for file in [FULL, LIVELY] {
             let read = Scenario::parse_with("x", "x.toml", file, &[(key.clone(), value.clone())]);
             read.map(|_| ()).unwrap_or_else(|error| is_short(&error));

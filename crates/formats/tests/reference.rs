@@ -20,7 +20,7 @@ fn the_example_is_a_scenario() {
 fn keys(source: &str) -> Vec<String> {
     let starts = [
         ".table(&[",
-        "const KEYS: [&str; 18] = [",
+        "const KEYS: [&str; 20] = [",
         "const ACTIONS: [&str; 12] = [",
         "&[(&str, &[&str]); 11] = [",
     ];

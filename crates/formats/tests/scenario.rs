@@ -5,7 +5,8 @@ mod words;
 use proptest::prelude::*;
 use quarrel_formats::Scenario;
 use quarrel_formats::scenario::{
-    Draw, Expected, Off, Owes, Raw, Reflex, Strikes, parse_duration, parse_probability, probability_text,
+    Draw, Expected, Off, Order, Owes, Raw, Reflex, Strikes, parse_duration, parse_probability,
+    probability_text,
 };
 use quarrel_protocol::{ClientId, Lasting, NodeId, NodeSet};
 use quarrel_sim::decision::{DecisionKind, Fate};
@@ -53,6 +54,7 @@ fn the_frame_and_the_world_are_read() {
     assert_eq!(scenario.disk.sync_ns, Draw::Between(0, 5 * MILLISECOND));
     assert_eq!(scenario.disk.lost_writes_ppm, Draw::Fixed(500_000));
     assert_eq!(scenario.clock.drift_ppm, Draw::Fixed(50_000));
+    assert_eq!(scenario.clock.offset_ns, Draw::Between(0, 5 * SECOND));
     assert_eq!(scenario.workload.operations.most(), 200);
     assert_eq!(scenario.limits.pending_max, 50_000);
     assert_eq!((scenario.floor.nodes_min, scenario.floor.medians["crash"]), (Some(3), 1));
@@ -131,8 +133,23 @@ fn decisions_operations_and_expectations_are_read() {
     let violates = Expected::Violates("leader-completeness".to_string());
     assert_eq!(scenario.expected(&flaw("raft/commit-old-term")), violates);
     assert_eq!(scenario.expected(&flaw("raft/vote-not-persisted")), Expected::Blocks);
+    let known = ["log-matching", "election-safety: two leaders: in one term"].map(str::to_string);
+    assert_eq!(scenario.expected(&flaw("raft/forget-sessions")), Expected::Known(known.to_vec()));
     assert_eq!(scenario.expected(&flaw("raft/unheard-of")), Expected::Holds, "silence means: holds");
     assert_eq!(scenario.expected(&[flaw("raft/commit-old-term"), flaw("raft/x")].concat()), Expected::Holds);
+}
+
+#[test]
+fn what_an_operator_asks_is_read() {
+    let scenario = parse(FULL);
+    let operator = scenario.operator.expect("there is one");
+    assert_eq!((operator.chance_ppm, operator.asks), (500_000, vec!["transfer".into(), "add-voter".into()]));
+    assert_eq!(operator.every_ns, Draw::Between(200 * MILLISECOND, 2 * SECOND));
+    let order = &scenario.orders[0];
+    assert_eq!((order.at_ns, order.node, order.words.as_str()), (14 * SECOND, NodeId(1), "transfer to n3"));
+    assert_eq!(scenario.network.order, Order::Fifo);
+    assert_eq!(pinned(&[("network.order", "any")]).network.order, Order::Any);
+    assert_eq!(pinned(&[("operator", "{ every = '1s' }")]).operator.map(|it| it.asks), Some(vec![]));
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn what_is_written_reads_back_and_is_written_again_byte_for_byte() {
 fn the_lines_are_what_tools_rely_on() {
     let lines = lines(&sample::trace());
     let header = concat!(
-        r#"{"quarrel":"trace","format":2,"tool":"0.1.0","digest-algorithm":"fold64-1","protocol":"paxos","#,
+        r#"{"quarrel":"trace","format":3,"tool":"0.1.0","digest-algorithm":"fold64-1","protocol":"paxos","#,
         r#""scenario":"paxos/chaos","seed":"18446744073709551615","flaws":["paxos/own-value"],"oracle":"all","#,
         r#""config":{"nodes":2,"timeout":{"max_ns":9,"min_ns":3}},"world":{"nodes":2,"clients":1,"#,
     );
@@ -50,6 +50,7 @@ fn the_lines_are_what_tools_rely_on() {
     let end = concat!(
         r#""operations":[{"at_ns":1,"client":0,"id":0,"request":{"propose":"a"}},"#,
         r#"{"at_ns":1,"client":0,"asks":1,"id":2,"request":{"propose":"a"}}],"#,
+        r#""orders":[{"at_ns":3,"node":1,"admin":{"transfer":0}}],"#,
         r#""decisions":[[{"kind":"fate","source":"n1","target":"n2","of":"prepare","nth":1},"lost"]],"#,
         r#""expect":{"verdict":"violated","property":"agreement","kind":"paper","signature":"agreement","#,
         r#""detail":"n1 decided \"a\", n2 decided \"b\""},"digest":"000000000000feed","events":3,"simulated_ns":10}"#,
@@ -57,7 +58,7 @@ fn the_lines_are_what_tools_rely_on() {
     assert!(lines[0].ends_with(end), "{}", lines[0]);
     let world = concat!(
         r#""duration_ns":1000,"healing_ns":0,"liveness":{"core":1,"bound_ns":700,"latency_ns":3},"#,
-        r#""latency_ns":[1,2,3,4],"client_latency_ns":1,"sync_ns":[0,5],"clock_ppm":[0,-7],"client":"#,
+        r#""latency_ns":[1,2,3,4],"fifo":true,"client_latency_ns":1,"sync_ns":[0,5],"clock_ppm":[0,-7],"clock_offset_ns":[11,0],"client":"#,
         r#"{"timeout_ns":500000000,"attempts_max":20,"arrival":{"closed":{"think_ns":9}},"pending_max":7},"#,
     );
     assert!(lines[0].contains(world), "{}", lines[0]);
@@ -77,8 +78,8 @@ fn the_lines_are_what_tools_rely_on() {
 fn every_damage_is_named_with_its_place() {
     let good = lines(&sample::trace()).join("\n");
     let cases = [
-        (r#""format":2"#, r#""format":3"#, "1:29: this trace is format 3; this quarrel reads up to 2"),
-        (r#""format":2"#, r#""format":0"#, "1:29: this trace has no format that ever was"),
+        (r#""format":3"#, r#""format":4"#, "1:29: this trace is format 4; this quarrel reads up to 3"),
+        (r#""format":3"#, r#""format":0"#, "1:29: this trace has no format that ever was"),
         (r#""quarrel":"trace","#, "", "1:1: this is no trace: it does not begin with {\"quarrel\":\"trace\""),
         (
             r#""quarrel":"trace""#,
@@ -113,9 +114,28 @@ fn every_damage_is_named_with_its_place() {
             r#""clock_ppm":[0,-1000000]"#,
             "-1000000 is out of bounds: from -899999 to 8999999",
         ),
+        (
+            r#""clock_offset_ns":[11,0]"#,
+            r#""clock_offset_ns":[11]"#,
+            "2 nodes need 2 values here or none, found 1",
+        ),
+        (
+            r#""clock_offset_ns":[11,0]"#,
+            r#""clock_offset_ns":[11,200000000000001]"#,
+            "200000000000001 is out of bounds",
+        ),
+        (r#""clock":4"#, r#""clock":-4"#, "the event is damaged: invalid value: integer `-4`"),
         (r#""crash":{"nodes":2}"#, r#""crash":{"nodes":4}"#, "n3 are not all among the 2 nodes of the world"),
         (r#""crash":{"nodes":2}"#, r#""crash":{"nodes":0}"#, "this strikes nobody"),
         (r#""client":0"#, r#""client":7"#, "there is no client c8: the world has 1"),
+        (r#""node":1,"admin""#, r#""node":2,"admin""#, "there is no n3: the world has 2 nodes and 1 clients"),
+        (r#""at_ns":3,"node""#, r#""at_ns":200000000000001,"node""#, "200000000000001 is out of bounds"),
+        (
+            r#""node":1,"admin""#,
+            r#""node":1,"when":2,"admin""#,
+            "the header is damaged: unknown field `when`",
+        ),
+        (r#""fifo":true"#, r#""fifo":1"#, "the header is damaged: invalid type"),
         (r#""target":"n2""#, r#""target":"n3""#, "there is no n3: the world has 2 nodes and 1 clients"),
         (r#""target":"n2""#, r#""target":"x3""#, "neither a node (n1 to n64) nor a client"),
         (r#""nth":1},"lost""#, r#""nth":1},"gone""#, "`gone` does not answer this kind of decision"),
@@ -186,10 +206,10 @@ fn every_damage_is_named_with_its_place() {
 #[test]
 fn the_caret_stands_under_what_is_wrong() {
     let good = lines(&sample::trace()).join("\n");
-    let error = error_of(good.replacen("\"format\":2", "\"format\":3", 1).as_bytes());
+    let error = error_of(good.replacen("\"format\":3", "\"format\":4", 1).as_bytes());
     let expected = format!(
-        "a.jsonl:1:29: this trace is format 3; this quarrel reads up to 2\n  |\n1 | {}...\n  | {}^\n  |\n  = help: use a newer quarrel",
-        &good.replacen("\"format\":2", "\"format\":3", 1)[..100],
+        "a.jsonl:1:29: this trace is format 4; this quarrel reads up to 3\n  |\n1 | {}...\n  | {}^\n  |\n  = help: use a newer quarrel",
+        &good.replacen("\"format\":3", "\"format\":4", 1)[..100],
         " ".repeat(28)
     );
     assert_eq!(error, expected);

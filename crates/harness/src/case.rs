@@ -4,7 +4,7 @@ use quarrel_formats::InputError;
 use quarrel_formats::trace::{FORMAT, Header, Judgement, Oracle, Trace, TraceMark, Verdict};
 use quarrel_protocol::Violation;
 use quarrel_sim::digest::ALGORITHM;
-use quarrel_sim::world::Operation;
+use quarrel_sim::world::{Operation, Order};
 
 use crate::oracle::Judges;
 use crate::run::{Outcome, Schedule, replay_events};
@@ -60,10 +60,11 @@ pub struct Shrunk {
     pub report: ShrinkReport,
 }
 
-/// How many faults, non-default decisions and client operations a trace holds.
+/// How many faults, non-default decisions, client operations and orders a trace holds.
 #[must_use]
 pub fn items(trace: &Trace) -> usize {
-    trace.header.world.faults.len() + trace.header.decisions.len() + trace.header.operations.len()
+    let header = &trace.header;
+    header.world.faults.len() + header.decisions.len() + header.operations.len() + header.orders.len()
 }
 
 /// The most events of a replay, unless the recorded run had more than half as many.
@@ -111,23 +112,30 @@ impl<P: Subject> Filed<P> {
         let operations = header.operations.iter().map(|operation| {
             let request = P::upgrade(header.format, operation.request.clone());
             let request = serde_json::from_value(request);
-            let Operation { at_ns, client, asks, id, .. } = *operation;
+            let Operation { at_ns, client, asks, id, repeats, .. } = *operation;
             Ok(Operation {
                 at_ns,
                 client,
                 asks,
                 id,
+                repeats,
                 request: request.map_err(|e| damaged("operations", &e))?,
             })
         });
         let operations = operations.collect::<Result<_, InputError>>()?;
+        let orders = header.orders.iter().map(|order| {
+            let admin = serde_json::from_value(order.admin.clone());
+            let Order { at_ns, node, .. } = *order;
+            Ok(Order { at_ns, node, admin: admin.map_err(|e| damaged("orders", &e))? })
+        });
+        let orders = orders.collect::<Result<_, InputError>>()?;
         let (mut world, decisions) = (header.world.clone(), header.decisions.clone());
         // A replay keeps every event: a file must not be able to ask for more than memory holds.
         let events_max = world.limits.events_max;
         world.limits.events_max = events_max.min(EVENTS_MAX.max(header.events.saturating_mul(2)));
         let (scenario, flaws) = (header.scenario.clone(), header.flaws.clone());
         Ok(Self {
-            schedule: Schedule { world, config, operations, decisions },
+            schedule: Schedule { world, config, operations, orders, decisions },
             origin: Origin { scenario, seed: header.seed, flaws, jury: header.oracle },
             events_max,
             expected: match &trace.verdict.judgement {
@@ -201,7 +209,15 @@ pub(crate) fn run_schedule<P: Subject>(schedule: &Schedule<P>, origin: &Origin) 
                 client: operation.client,
                 asks: operation.asks,
                 id: operation.id,
+                repeats: operation.repeats,
                 request: serde_json::to_value(&operation.request).expect(in_own_form),
+            })
+            .collect(),
+        orders: (schedule.orders.iter())
+            .map(|order| Order {
+                at_ns: order.at_ns,
+                node: order.node,
+                admin: serde_json::to_value(&order.admin).expect(in_own_form),
             })
             .collect(),
         decisions: schedule.decisions.clone(),

@@ -4,6 +4,7 @@ use quarrel_formats::Scenario;
 use quarrel_formats::scenario::Recovery;
 use quarrel_protocol::{Lasting, NodeId, NodeSet};
 use quarrel_sim::fault::{Action, Fault, Shape};
+use quarrel_sim::time::MICROSECOND;
 use quarrel_sim::world::{Liveness, World};
 
 use crate::dice::Dice;
@@ -47,11 +48,27 @@ fn bound_ns<P: Subject>(rounds: u32, config: &P::Config, world: &World, latency_
     let sync_ns = world.sync_ns.iter().max().copied().unwrap_or(0);
     let links_ns = latency_ns.saturating_add(world.client_latency_ns).saturating_mul(4);
     let own_ns = P::round_ns(config).saturating_add(world.client.timeout_ns);
-    let round_ns = own_ns.saturating_add(links_ns).saturating_add(sync_ns.saturating_mul(2));
+    let round_ns = own_ns
+        .saturating_add(links_ns)
+        .saturating_add(sync_ns.saturating_mul(2))
+        .saturating_add(congestion_ns(world));
     let slowest = world.clock_ppm.iter().map(|ppm| ppm.unsigned_abs()).max().unwrap_or(0);
     let bound =
         u128::from(round_ns) * u128::from(rounds) * 1_000_000 / u128::from(1_000_000 - slowest.min(999_999));
     u64::try_from(bound).unwrap_or(u64::MAX)
+}
+
+/// On links that keep the order of their messages, one that was sent before the healing may be on its way for long, and
+/// holds up all that is behind it: there and back.
+fn congestion_ns(world: &World) -> u64 {
+    if !world.fifo {
+        return 0;
+    }
+    let slowest_ns = world.latency_ns.iter().max().copied().unwrap_or(0);
+    let rates = &world.rates;
+    let delays = rates.delay_ppm > 0 || rates.duplication_ppm > 0;
+    let late_us = u64::from(rates.spread_us) + if delays { u64::from(rates.delay_max_us) } else { 0 };
+    slowest_ns.saturating_add(late_us.saturating_mul(MICROSECOND)).saturating_mul(2)
 }
 
 /// What ails a node for good, as a fault.

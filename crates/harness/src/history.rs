@@ -30,9 +30,9 @@ pub struct Spelled {
 impl Spelled {
     /// A proposal, and what was chosen.
     #[must_use]
-    pub fn of_proposal(&Propose(value): &Propose, answer: Option<&Decided>) -> Self {
+    pub fn of_proposal(&Propose(value): &Propose, answer: Option<&Decided>) -> Option<Self> {
         let seen = answer.map_or(Value::Null, |Decided(chosen)| json!(chosen.0));
-        Self { f: "propose".to_string(), key: None, asked: json!(value.0), seen: Some(seen) }
+        Some(Self { f: "propose".to_string(), key: None, asked: json!(value.0), seen: Some(seen) })
     }
 
     /// A call on a state machine, and its answer. What `quarrel check` has a model for is in the words of that model; the

@@ -21,6 +21,7 @@ pub mod truth;
 mod core;
 mod fault_plan;
 mod operations;
+mod operator;
 mod subjects;
 
-pub use subject::{Asker, NoInvariants, RawOptions, Setting, Subject};
+pub use subject::{Asker, NoInvariants, Operator, RawOptions, Setting, Subject};

@@ -4,7 +4,7 @@ use quarrel_formats::Scenario;
 use quarrel_protocol::{ClientId, NodeId, RequestId};
 use quarrel_sim::draw::exponential;
 use quarrel_sim::time::MILLISECOND;
-use quarrel_sim::world::{Operation, World};
+use quarrel_sim::world::{Operation, Repeats, World};
 use quarrel_spec::workload::Workload;
 
 use crate::dice::Dice;
@@ -31,7 +31,8 @@ pub(crate) fn draw<P: Subject>(
     for (nth, (asks, request)) in (0u32..).zip(P::scan(asked, liveness.core, number)) {
         let at_ns = start_ns.saturating_add(u64::from(nth) * MILLISECOND);
         let client = ClientId((nth % u32::from(clients)) as u8);
-        operations.push(Operation { at_ns, client, asks, id: RequestId(number + nth), request });
+        let (id, repeats) = (RequestId(number + nth), repeats::<P>(&request));
+        operations.push(Operation { at_ns, client, asks, id, repeats, request });
     }
     operations
 }
@@ -80,15 +81,17 @@ fn draw_workload<P: Subject>(
     let mut dice = Dice::new(seed, "requests");
     (0u32..)
         .zip(operations)
-        .map(|(number, (at_ns, client, node, words))| Operation {
-            at_ns,
-            client,
-            asks: asks(node),
-            id: RequestId(number),
-            request: match words {
+        .map(|(number, (at_ns, client, node, words))| {
+            let request = match words {
                 Some(words) => P::parse_request(words).expect("a trial checks what is written by hand"),
                 None => P::request(&mut Asker { number, client, workload: asked, dice: &mut dice }),
-            },
+            };
+            let (id, repeats) = (RequestId(number), repeats::<P>(&request));
+            Operation { at_ns, client, asks: asks(node), id, repeats, request }
         })
         .collect()
+}
+
+fn repeats<P: Subject>(request: &P::Request) -> Repeats {
+    if P::may_repeat(request) { Repeats::Freely } else { Repeats::Never }
 }

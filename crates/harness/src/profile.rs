@@ -1,6 +1,6 @@
 //! Profiles: a scenario and a seed become a world. This is where a swarm draws which faults a run has at all.
 
-use quarrel_formats::scenario::{Draw, Reflex, Scenario};
+use quarrel_formats::scenario::{Draw, Order, Reflex, Scenario};
 use quarrel_protocol::Kinded;
 use quarrel_sim::Plan;
 use quarrel_sim::fault::FaultClass;
@@ -12,14 +12,14 @@ use quarrel_spec::workload::Workload;
 use crate::dice::Dice;
 use crate::reach::{reflex_class, struck};
 use crate::subject::{Setting, Subject};
-use crate::{core, fault_plan, operations};
+use crate::{core, fault_plan, operations, operator};
 
 /// What the dice of a protocol's configuration are for.
 pub const CONFIG: &str = "config";
 
 /// A run before its first event: the world, and what only random runs have.
 pub struct Profile<P: Subject> {
-    /// The world, the configuration, the operations.
+    /// The world, the configuration, the operations, the orders.
     pub plan: Plan<P>,
     /// The rules of the nemesis.
     pub rules: Vec<Rule>,
@@ -48,9 +48,11 @@ pub fn draw<P: Subject>(scenario: &Scenario, options: &P::Options, flaws: &[&str
         healing_ns: scenario.healing_ns,
         liveness: None,
         latency_ns: draw_latencies(scenario, nodes, seed),
+        fifo: scenario.network.order == Order::Fifo,
         client_latency_ns: scenario.network.latency_ns.least().max(1),
         sync_ns: draw_syncs(scenario, nodes, seed),
         clock_ppm,
+        clock_offset_ns: draw_offsets(scenario, nodes, seed),
         client: draw_policy(scenario, seed),
         rates,
         limits: scenario.limits,
@@ -64,10 +66,11 @@ pub fn draw<P: Subject>(scenario: &Scenario, options: &P::Options, flaws: &[&str
     core::draw::<P>(scenario, seed, &config, &mut world);
     let operations = operations::draw::<P>(scenario, &workload, &world, P::round_ns(&config), seed);
     world.clients = operations.iter().map(|operation| operation.client.0 + 1).max().unwrap_or(0);
+    let orders = operator::draw::<P>(scenario, &config, &world, seed);
     world.faults.sort();
     on.sort_unstable();
     on.dedup();
-    Profile { plan: Plan { world, config, operations }, rules, on }
+    Profile { plan: Plan { world, config, operations, orders }, rules, on }
 }
 
 fn draw_rates(scenario: &Scenario, seed: u64, on: &mut Vec<&'static str>) -> Rates {
@@ -128,6 +131,14 @@ fn draw_clocks(scenario: &Scenario, nodes: u8, seed: u64) -> Vec<i32> {
     let mut dice = Dice::new(seed, "clock");
     let drift = u64::from(dice.scale(&scenario.clock.drift_ppm).unwrap_or(0));
     (0..nodes).map(|_| dice.between(0, 2 * drift) as i32 - drift as i32).collect()
+}
+
+fn draw_offsets(scenario: &Scenario, nodes: u8, seed: u64) -> Vec<u64> {
+    let mut dice = Dice::new(seed, "clock-offset");
+    match dice.scale(&scenario.clock.offset_ns).unwrap_or(0) {
+        0 => Vec::new(),
+        most => (0..nodes).map(|_| dice.between(0, most)).collect(),
+    }
 }
 
 fn draw_faults<P: Subject>(scenario: &Scenario, seed: u64, world: &mut World, on: &mut Vec<&'static str>) {

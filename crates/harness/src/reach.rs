@@ -1,7 +1,7 @@
 //! What a scenario can reach: the classes of faults that it may draw, and the cells that it owes.
 
 use quarrel_formats::Scenario;
-use quarrel_formats::scenario::{Owes, Reflex, Strikes};
+use quarrel_formats::scenario::{Order, Owes, Reflex, Strikes};
 use quarrel_protocol::Cell;
 use quarrel_sim::fault::{Action, FaultClass};
 use quarrel_sim::world::Reaction;
@@ -23,7 +23,8 @@ pub fn fault_classes(scenario: &Scenario) -> Vec<FaultClass> {
     reach(network.duplication_ppm.most() > 0, FaultClass::Duplication);
     let late = network.delay_ppm.most() > 0 || network.spread_ns.most() > 0;
     reach(late, FaultClass::Delay);
-    reach(late || network.duplication_ppm.most() > 0, FaultClass::Reordering);
+    let overtakes = (late || network.duplication_ppm.most() > 0) && network.order == Order::Any;
+    reach(overtakes, FaultClass::Reordering);
     reach(disk.slow_sync_ppm.most() > 0, FaultClass::SlowDisk);
     reach(clock.drift_ppm.most() > 0, FaultClass::ClockDrift);
     for class in &scenario.recurring {

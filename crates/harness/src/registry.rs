@@ -20,7 +20,7 @@ use crate::oracle::{self, Judges};
 use crate::profile;
 use crate::run::{self, Charge, Outcome, Schedule};
 use crate::subject::{Setting, Subject};
-use crate::tallies::{Names, Tallies, WORLD_CELLS};
+use crate::tallies::{Names, Tallies, WORLD_CELLS, WORLD_PROPERTIES};
 
 /// The protocols that can be put on trial; none at first.
 #[derive(Default)]
@@ -53,7 +53,7 @@ pub trait Entry: Send + Sync {
     /// Prepares to run a trace again. `file` is the name that errors give.
     ///
     /// # Errors
-    /// When its configuration or operations are not this protocol's.
+    /// When its configuration, operations or orders are not this protocol's.
     fn open(&self, file: &str, trace: &Trace) -> Result<Box<dyn Case>, InputError>;
 }
 
@@ -69,6 +69,8 @@ pub trait Trial: Send + Sync {
     fn cells(&self) -> Vec<Cell>;
     /// The properties that runs are judged by.
     fn properties(&self) -> &[Property];
+    /// Whether nodes have timers: without one, it does not matter how clocks run.
+    fn has_timers(&self) -> bool;
     /// Runs one seed.
     fn run(&self, seed: u64) -> Outcome;
     /// Runs many seeds and adds them up. Stops early when `stop` says so; the tallies then hold fewer runs.
@@ -81,7 +83,7 @@ pub trait Trial: Send + Sync {
     /// Runs one seed again and files it: the replay of its schedule, with every event.
     fn record(&self, seed: u64) -> Trace;
     /// Runs this scenario's protocol, as the seed configures it, under the plan of a trace: its world with all faults,
-    /// its operations and its decisions. `file` is the name that errors give.
+    /// its operations, its orders and its decisions. `file` is the name that errors give.
     ///
     /// # Errors
     /// When the trace is of another protocol.
@@ -149,7 +151,7 @@ impl Registry {
     /// Prepares to run a trace again. `file` is the name that errors give.
     ///
     /// # Errors
-    /// When its protocol is not known here, or its configuration or operations are not that protocol's.
+    /// When its protocol is not known here, or its configuration, operations or orders are not that protocol's.
     pub fn open(&self, file: &str, trace: &Trace) -> Result<Box<dyn Case>, InputError> {
         let name = &trace.header.protocol;
         let Some(entry) = self.find(name) else {
@@ -173,9 +175,10 @@ impl<P: Subject> Entry for Registered<P> {
             protocol: P::NAME,
             messages: <P::Message as Kinded>::KINDS,
             timers: <P::Timer as Kinded>::KINDS,
+            orders: <P::Admin as Kinded>::KINDS,
             events: <P::Event as Kinded>::KINDS,
             fields: <P::Event as Announcement>::FIELDS,
-            properties: self.properties().iter().map(|property| property.name).collect(),
+            properties: self.properties().iter().map(|it| it.name).chain(WORLD_PROPERTIES).collect(),
             cells: self.cells().iter().map(|cell| cell.name).collect(),
             flaws: P::FLAWS.iter().map(|flaw| flaw.name).collect(),
             config: P::OPTIONS.to_vec(),
@@ -207,6 +210,9 @@ impl<P: Subject> Entry for Registered<P> {
             let request = parsed.map_err(complain)?;
             let misfit = request.and_then(|request| P::misfit(&request, &scenario.workload.machines));
             misfit.map_or(Ok(()), |why| Err(complain(why)))?;
+        }
+        for order in &scenario.orders {
+            P::parse_order(&order.words).map_err(|why| scenario.explain(Complaint::new(order.place, why)))?;
         }
         Ok(Box::new(Prepared::<P> { options, flaws: flaws.to_vec(), names: names::<P>(), scenario, judges }))
     }
@@ -269,6 +275,10 @@ impl<P: Subject> Trial for Prepared<P> {
 
     fn properties(&self) -> &[Property] {
         &self.names.properties
+    }
+
+    fn has_timers(&self) -> bool {
+        !<P::Timer as Kinded>::KINDS.is_empty()
     }
 
     fn run(&self, seed: u64) -> Outcome {

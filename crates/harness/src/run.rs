@@ -6,7 +6,7 @@ use quarrel_protocol::{Protocol, Violation};
 use quarrel_sim::decision::{Decision, Key, Which};
 use quarrel_sim::fault::Fault;
 use quarrel_sim::record::TraceEvent;
-use quarrel_sim::world::{Operation, Rule, World};
+use quarrel_sim::world::{Operation, Order, Rule, World};
 use quarrel_sim::{Chooser, Cluster, Plan, Tally};
 
 use crate::oracle::{Findings, Judges, Oracle};
@@ -65,6 +65,8 @@ pub struct Schedule<P: Protocol> {
     pub config: P::Config,
     /// The client operations.
     pub operations: Vec<Operation<P::Request>>,
+    /// The orders of an operator.
+    pub orders: Vec<Order<P::Admin>>,
     /// The decisions that are not the default.
     pub decisions: Vec<Decision>,
 }
@@ -75,16 +77,17 @@ impl<P: Protocol> Clone for Schedule<P> {
             world: self.world.clone(),
             config: self.config.clone(),
             operations: self.operations.clone(),
+            orders: self.orders.clone(),
             decisions: self.decisions.clone(),
         }
     }
 }
 
 impl<P: Protocol> Schedule<P> {
-    /// How many faults, non-default decisions and client operations there are.
+    /// How many faults, non-default decisions, client operations and orders there are.
     #[must_use]
     pub fn items(&self) -> usize {
-        self.world.faults.len() + self.decisions.len() + self.operations.len()
+        self.world.faults.len() + self.decisions.len() + self.operations.len() + self.orders.len()
     }
 }
 
@@ -115,13 +118,13 @@ pub fn history<P: Subject>(charge: Charge<'_, P>, seed: u64) -> (Outcome, Vec<Se
 
 /// Runs one seed again and keeps it as a schedule.
 pub fn record<P: Subject>(charge: Charge<'_, P>, seed: u64) -> (Outcome, Schedule<P>) {
-    let profile::Profile { plan: Plan { world, config, operations }, .. } =
+    let profile::Profile { plan: Plan { world, config, operations, orders }, .. } =
         profile::draw::<P>(charge.scenario, charge.options, charge.flaws, seed);
     let mut trial = Trial::of_seed(charge, seed);
     trial.cluster.record_decisions();
     let (outcome, decisions, faults, _) = trial.finish();
     let decisions = decisions.into_iter().map(|(decision, _)| decision).collect();
-    (outcome, Schedule { world: World { faults, ..world }, config, operations, decisions })
+    (outcome, Schedule { world: World { faults, ..world }, config, operations, orders, decisions })
 }
 
 /// Runs one seed again and keeps every event: what a replay of its schedule must repeat.
@@ -178,9 +181,9 @@ impl<P: Subject> Trial<P> {
     }
 
     fn of_schedule(schedule: &Schedule<P>, judges: Judges) -> Self {
-        let Schedule { world, config, operations, decisions } = schedule.clone();
+        let Schedule { world, config, operations, orders, decisions } = schedule.clone();
         let chooser = Chooser::replay(Cluster::<P, Oracle<P>>::names(&world), &decisions);
-        Self::new(Plan { world, config, operations }, Vec::new(), 0, chooser, judges)
+        Self::new(Plan { world, config, operations, orders }, Vec::new(), 0, chooser, judges)
     }
 
     fn new(plan: Plan<P>, rules: Vec<Rule>, seed: u64, chooser: Chooser, judges: Judges) -> Self {

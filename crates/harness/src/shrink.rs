@@ -1,15 +1,15 @@
 //! Shrinking: a failing schedule becomes the smallest that still fails in the same way.
 //!
-//! One flat list of faults, non-default decisions and client operations, ordered coarse to fine (class, node, link,
+//! One flat list of faults, non-default decisions, client operations and orders, ordered coarse to fine (class, node, link,
 //! window, item), is reduced by dropping chunks and halving them: 30 to 45 % fewer replays than textbook ddmin
 //! (Zeller and Hildebrandt, TSE 2002). A candidate is accepted only if it fails with the *same signature*. Then the
 //! values shrink: delays toward their default, outages, the horizon. To a fixpoint, in which every single item is
 //! needed: that is verified by taking each one away.
 
-use quarrel_protocol::{NodeSet, Violation};
+use quarrel_protocol::{NodeSet, Protocol, Violation};
 use quarrel_sim::decision::{Decision, DecisionKind, Fate, Which};
 use quarrel_sim::fault::{Action, Fault};
-use quarrel_sim::world::Operation;
+use quarrel_sim::world::{Operation, Order};
 
 use crate::oracle::Judges;
 use crate::run::{Outcome, Schedule, anchor, replay};
@@ -66,11 +66,15 @@ pub fn shrink<P: Subject>(
 
 /// One thing that can be taken away.
 #[derive(Clone)]
-enum Item<R> {
+enum Item<R, A> {
     Fault(Fault),
     Decision(Decision),
     Operation(Operation<R>),
+    Order(Order<A>),
 }
+
+/// An item of a protocol.
+type ItemOf<P> = Item<<P as Protocol>::Request, <P as Protocol>::Admin>;
 
 struct Shrinker<'a, P: Subject> {
     best: Schedule<P>,
@@ -128,11 +132,14 @@ impl<P: Subject> Shrinker<'_, P> {
 
     // --- Fewer items ---
 
-    fn items(&self) -> Vec<Item<P::Request>> {
-        let mut items: Vec<(String, Item<P::Request>)> = Vec::with_capacity(self.best.items());
+    fn items(&self) -> Vec<ItemOf<P>> {
+        let mut items: Vec<(String, ItemOf<P>)> = Vec::with_capacity(self.best.items());
         // Coarse to fine: neighbours in this order share class, then node or link, then time.
         for operation in &self.best.operations {
             items.push((format!("0 {:020}", operation.at_ns), Item::Operation(operation.clone())));
+        }
+        for order in &self.best.orders {
+            items.push((format!("3 {:020}", order.at_ns), Item::Order(order.clone())));
         }
         for decision in &self.best.decisions {
             let key = &decision.key;
@@ -153,11 +160,12 @@ impl<P: Subject> Shrinker<'_, P> {
         items.into_iter().map(|(_, item)| item).collect()
     }
 
-    fn with_items(&self, items: &[Item<P::Request>]) -> Schedule<P> {
+    fn with_items(&self, items: &[ItemOf<P>]) -> Schedule<P> {
         let mut schedule = Schedule {
             world: self.best.world.clone(),
             config: self.best.config.clone(),
             operations: Vec::new(),
+            orders: Vec::new(),
             decisions: Vec::new(),
         };
         schedule.world.faults.clear();
@@ -166,6 +174,7 @@ impl<P: Subject> Shrinker<'_, P> {
                 Item::Fault(fault) => schedule.world.faults.push(fault),
                 Item::Decision(decision) => schedule.decisions.push(decision),
                 Item::Operation(operation) => schedule.operations.push(operation),
+                Item::Order(order) => schedule.orders.push(order),
             }
         }
         schedule.world.faults.sort();
@@ -218,6 +227,7 @@ impl<P: Subject> Shrinker<'_, P> {
             candidate.world.duration_ns = ended;
             candidate.world.healing_ns = 0;
             candidate.operations.retain(|operation| operation.at_ns <= ended);
+            candidate.orders.retain(|order| order.at_ns <= ended);
             candidate.world.faults.retain(|fault| fault.at_ns <= ended);
             self.try_out(candidate);
         } else if ended < candidate.world.duration_ns.saturating_add(candidate.world.healing_ns) {
@@ -237,7 +247,8 @@ impl<P: Subject> Shrinker<'_, P> {
         let before = |at_ns: &u64| *at_ns < end;
         let faults = world.faults.iter().map(|fault| fault.at_ns).filter(before).max();
         let operations = self.best.operations.iter().map(|operation| operation.at_ns).filter(before).max();
-        let mut soonest = faults.max(operations).unwrap_or(0).saturating_add(GAP_NS);
+        let orders = self.best.orders.iter().map(|order| order.at_ns).filter(before).max();
+        let mut soonest = faults.max(operations).max(orders).unwrap_or(0).saturating_add(GAP_NS);
         while soonest.saturating_add(GAP_NS) < self.best.world.duration_ns && !self.is_spent() {
             if self.try_out(self.ending_at(soonest)) {
                 return;
@@ -259,6 +270,7 @@ impl<P: Subject> Shrinker<'_, P> {
         };
         candidate.world.faults.iter_mut().for_each(|fault| move_up(&mut fault.at_ns));
         candidate.operations.iter_mut().for_each(|operation| move_up(&mut operation.at_ns));
+        candidate.orders.iter_mut().for_each(|order| move_up(&mut order.at_ns));
         candidate
     }
 

@@ -80,6 +80,15 @@ pub trait Subject: Protocol {
     /// The request of one client operation.
     fn request(asker: &mut Asker<'_>) -> Self::Request;
 
+    /// Whether a client that hears nothing may ask this again, there or elsewhere. Where it may not, a request reaches
+    /// at most one node, at most once, and a client that hears nothing gives up: what became of it is unknown.
+    ///
+    /// A protocol that tells a repeated request from a new one has nothing to fear, and this is about nothing else.
+    fn may_repeat(request: &Self::Request) -> bool {
+        let _ = request;
+        true
+    }
+
     /// The requests that read back what was acknowledged, after a core has healed: whom to ask (anybody, if it does
     /// not matter) and what. `number` is the first of their numbers.
     fn scan(workload: &Workload, core: NodeSet, number: u32) -> Vec<(Option<NodeId>, Self::Request)> {
@@ -93,6 +102,24 @@ pub trait Subject: Protocol {
     /// When the words are none, with what was expected.
     fn parse_request(words: &str) -> Result<Self::Request, String> {
         Err(format!("{} takes no requests in words: leave `{words}` out", Self::NAME))
+    }
+
+    /// What an operator asks of a node, of the kind that is drawn: one of the names of [`Protocol::Admin`]'s kinds. The
+    /// scenario's `[operator]` says how often. A protocol whose orders have kinds must say this.
+    ///
+    /// # Panics
+    /// Unless a protocol says it.
+    fn order(operator: &mut Operator<'_, Self>) -> Self::Admin {
+        panic!("{} does not say how to {}: `Subject::order` is missing", Self::NAME, operator.kind)
+    }
+
+    /// An order that is written by hand in a scenario. What it prints reads on from "the operator asks n1 to": "hand
+    /// leadership to n3".
+    ///
+    /// # Errors
+    /// When the words are none, with what was expected.
+    fn parse_order(words: &str) -> Result<Self::Admin, String> {
+        Err(format!("{} takes no orders in words: leave `{words}` out", Self::NAME))
     }
 
     /// A call and its answer, in the words of a history on file; unless a protocol knows better, its own. `None` for a
@@ -134,6 +161,22 @@ pub struct Asker<'a> {
     pub client: ClientId,
     /// What clients like to ask.
     pub workload: &'a Workload,
+    /// What is left to chance.
+    pub dice: &'a mut Dice,
+}
+
+/// An operator who is about to ask something of the protocol itself.
+pub struct Operator<'a, P: Protocol> {
+    /// The order's number, from 0: unique among those that are drawn in a run.
+    pub number: u32,
+    /// What kind of order it is: one of the names of [`Protocol::Admin`]'s kinds.
+    pub kind: &'a str,
+    /// Whom it is asked of.
+    pub node: NodeId,
+    /// The cluster.
+    pub config: &'a P::Config,
+    /// How many nodes there are.
+    pub nodes: u8,
     /// What is left to chance.
     pub dice: &'a mut Dice,
 }

@@ -100,6 +100,8 @@ pub struct Tallies {
     pub spreads: BTreeMap<&'static str, Spread>,
     /// What clients did.
     pub asked: Asked,
+    /// How many orders of an operator reached a node.
+    pub orders: u64,
     /// How what clients saw was judged, in runs.
     pub judged: Judgements,
     /// In how many runs a retry storm kept clients from asking.
@@ -158,6 +160,10 @@ pub struct Names {
     pub cells: Vec<&'static str>,
 }
 
+/// What any run may break beside the properties that are evaluated: it panics, or runs into a limit of the world.
+pub const WORLD_PROPERTIES: [&str; 5] =
+    ["panic", "assertion", "events-limit", "pending-limit", "instant-limit"];
+
 /// Cells that every protocol has: of the world and its clients.
 pub const WORLD_CELLS: [&str; 3] = ["operation-answered", "crash-mid-flight", "operation-unknown"];
 
@@ -174,6 +180,7 @@ impl Tallies {
         self.simulated_ns += u128::from(tally.ended_ns);
         self.digest = self.digest.wrapping_add(mix(mix(outcome.seed) ^ tally.digest));
         self.asked.add(&tally.asked);
+        self.orders += tally.orders;
         self.judged.add(outcome.judged);
         self.storms += u64::from(tally.asked.retry_storms > 0);
         self.blocked += u64::from(outcome.is_blocked());
@@ -246,6 +253,7 @@ impl Tallies {
         self.simulated_ns += other.simulated_ns;
         self.digest = self.digest.wrapping_add(other.digest);
         self.asked.add(&other.asked);
+        self.orders += other.orders;
         self.judged.merge(other.judged);
         self.storms += other.storms;
         self.blocked += other.blocked;

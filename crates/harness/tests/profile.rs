@@ -394,7 +394,7 @@ fn a_core_heals_and_the_others_are_struck_for_good() {
         let scenario = read(name);
         let mut partial = 0;
         for seed in 0..SEEDS {
-            let Plan { world, config, operations } = drawn::<P>(&scenario, seed).plan;
+            let Plan { world, config, operations, .. } = drawn::<P>(&scenario, seed).plan;
             let Some(liveness) = world.liveness else { panic!("{name} must come back") };
             assert!(liveness.core.len() >= usize::from(P::core_min(&config, world.nodes)), "seed {seed}");
             assert!(liveness.bound_ns > P::round_ns(&config), "a round is not the whole bound");

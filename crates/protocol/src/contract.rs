@@ -120,6 +120,14 @@ impl Fingerprint for Nothing {
     }
 }
 
+impl Kinded for Nothing {
+    const KINDS: &'static [&'static str] = &[];
+
+    fn kind(&self) -> usize {
+        match *self {}
+    }
+}
+
 /// One thing that happens to a node.
 pub enum Input<P: Protocol> {
     /// A client asks.
@@ -188,6 +196,10 @@ pub trait Protocol: Sized + 'static {
     /// The protocol's name in paths and reports: `raft`.
     const NAME: &'static str;
 
+    /// Whether whoever runs the machine must set the clock of its [`Effects`] before every call. Nobody writes this by
+    /// hand: a machine that wants to know the time implements [`Clocked`](crate::Clocked).
+    const READS_CLOCK: bool = false;
+
     /// What is fixed for a whole run: members, timeouts, options, deliberate flaws.
     type Config: Clone + Eq + Debug + Serialize + DeserializeOwned + Send + Sync;
     /// What clients ask.
@@ -196,8 +208,9 @@ pub trait Protocol: Sized + 'static {
     type Reply: ClientReply;
     /// What the problem is about: a decided value, an applied entry. May repeat after a restart.
     type Output: Data;
-    /// What only this protocol can be asked; [`Nothing`] if there is nothing.
-    type Admin: Data;
+    /// What only this protocol can be asked, by an operator: change members, hand leadership over, take a snapshot;
+    /// [`Nothing`] if there is nothing.
+    type Admin: Data + Kinded;
     /// What nodes send each other.
     type Message: Message;
     /// The node's timers. Two values that are equal are the same timer.

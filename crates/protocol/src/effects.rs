@@ -1,6 +1,6 @@
 //! What a step does to the world, as a list whose order is the meaning (see the *release rule* in the crate's page).
 
-use crate::{ClientId, NodeId, Protocol, RequestId};
+use crate::{ClientId, LocalTime, NodeId, Protocol, RequestId};
 
 /// A timeout as a range on the node's own clock. The world picks the point, so jitter is a decision like any other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -81,11 +81,13 @@ pub enum Effect<P: Protocol> {
 /// The buffer a step pushes into. It owns its memory and is used again for the next step.
 pub struct Effects<P: Protocol> {
     list: Vec<Effect<P>>,
+    /// What the node's own clock says, for a machine that reads it.
+    now: LocalTime,
 }
 
 impl<P: Protocol> Default for Effects<P> {
     fn default() -> Self {
-        Self { list: Vec::new() }
+        Self { list: Vec::new(), now: LocalTime::default() }
     }
 }
 
@@ -143,6 +145,17 @@ impl<P: Protocol> Effects<P> {
     /// Unsets a timer.
     pub fn cancel_timer(&mut self, timer: P::Timer) {
         self.list.push(Effect::CancelTimer { timer });
+    }
+
+    /// Says what the node's own clock says now: for whoever runs a machine with [`Protocol::READS_CLOCK`], before each
+    /// call.
+    pub fn set_clock(&mut self, now: LocalTime) {
+        self.now = now;
+    }
+
+    /// What the clock says, for [`Clocked`](crate::Clocked) alone.
+    pub(crate) const fn now(&self) -> LocalTime {
+        self.now
     }
 
     /// The effects pushed so far, in order.

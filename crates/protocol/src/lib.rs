@@ -1,7 +1,7 @@
 //! The sans-IO contract between a protocol and the world that runs it.
 //!
-//! A protocol is a state machine: [`Protocol::step`] takes one [`Input`] and pushes [`Effect`]s. It sees no clock, no
-//! random number, no storage and no network. Whoever runs it keeps one promise, the *release rule*:
+//! A protocol is a state machine: [`Protocol::step`] takes one [`Input`] and pushes [`Effect`]s. It sees no clock
+//! (but see [`Clocked`]), no random number, no storage and no network. Whoever runs it keeps one promise, the *release rule*:
 //!
 //! > A `Send`, `Reply`, `Output` or `Announce` leaves the node only when every `Persist` pushed before it, in any
 //! > step, is durable.
@@ -11,6 +11,7 @@
 //!
 //! Read in this order: [`contract`], [`effects`], [`monitor`], then the small ones.
 
+pub mod clocked;
 pub mod contract;
 pub mod effects;
 pub mod fingerprint;
@@ -20,6 +21,7 @@ pub mod monitor;
 pub mod node;
 pub mod quorum;
 
+pub use clocked::{Clocked, LocalTime};
 pub use contract::{
     Announcement, Answer, ClientId, ClientReply, Data, Input, Kinded, Message, Nothing, Protocol, RequestId,
     Summary, Wait,

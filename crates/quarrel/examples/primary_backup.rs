@@ -13,7 +13,7 @@
     reason = "an example is read as a whole; tests include it as a module"
 )]
 
-use quarrel::spec::replicated_log::{Applied, Call, Reply};
+use quarrel::spec::replicated_log::{Applied, Call, Output, Reply};
 use quarrel::spec::session::{Command, Memory, Receipt, Replica, Session};
 use quarrel::{
     After, Cluster, Effects, Flaw, Input, NodeId, NodeSet, Nothing, Protocol, Scenario, Summary, Wait,
@@ -133,7 +133,7 @@ impl Node {
         while self.applied < length.min(self.log.len()) {
             let command = self.log[self.applied];
             self.applied += 1;
-            effects.output(Applied { index: self.applied as u64, command: Some(command) });
+            effects.output(Applied { index: self.applied as u64, command: Some(command) }.into());
             let receipt = self.replica.apply(self.applied as u64, &command);
             if let Some(Receipt { index, outcome }) = receipt.filter(|_| self.is_primary()) {
                 let Session { client, serial, .. } = command.session;
@@ -149,7 +149,7 @@ impl Protocol for Node {
     type Config = Cluster;
     type Request = Call;
     type Reply = Reply;
-    type Output = Applied;
+    type Output = Output;
     type Admin = Nothing;
     type Message = Message;
     type Timer = Timer;
@@ -218,6 +218,11 @@ pub fn weather() -> Scenario {
     Scenario::chaos(3).strike_on("took-over").must_come_back()
 }
 
+/// The same as a key-value store: clients get, put and append texts by key.
+pub fn store() -> Scenario {
+    weather().machine("kv")
+}
+
 /// What it cannot do: go on while a backup stays away.
 pub fn a_backup_is_gone() -> Scenario {
     let gone = Scenario::chaos(3).named("a-backup-is-gone").must_come_back();
@@ -230,6 +235,7 @@ fn main() {
     println!("Answering before the backups have it, as clients see it: {early}");
     println!("{}", early.story("linearizability").expect("an answer that comes too early is found"));
     println!("Answering when all have it: {}", campaign(weather()).run());
+    println!("The same as a key-value store: {}", campaign(store()).seeds(0..500).run());
     let stuck = campaign(a_backup_is_gone()).seeds(0..20).run();
     println!("If n3 never comes back: {stuck}");
     println!("{}", stuck.story("liveness").expect("who waits for all waits for the dead"));

@@ -205,9 +205,9 @@ impl Protocol for Node {
     }
 }
 
-/// The world it is put into: without timers, it does not matter how clocks run.
+/// The world it is put into.
 pub fn weather() -> Scenario {
-    Scenario::chaos(3).without("clock").set("clock.drift", "0")
+    Scenario::chaos(3)
 }
 
 fn main() {

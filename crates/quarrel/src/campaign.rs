@@ -1,6 +1,8 @@
 //! A campaign in a test: many seeds of one scenario, and what to do when a property breaks.
 
+use std::any::type_name;
 use std::fmt::{self, Display};
+use std::io::Write;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,17 +14,17 @@ use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::{Entry, Registry, Trial};
 use quarrel_harness::story;
 use quarrel_harness::subject::Subject;
-use quarrel_protocol::Violation;
+use quarrel_harness::tallies::WORLD_PROPERTIES;
 
 use crate::Scenario;
+use crate::complaint::{Complaint, in_short};
 use crate::engine::{self, Failure, Findings, Orders};
+use crate::environment::{self, SeedWish, TRACE_VARIABLE};
 use crate::files;
 use crate::judgement::{Judgement, judge};
-use crate::numbers::{counted, grouped};
-use crate::replay::{Replay, replay};
-
-/// The variable that names a trace to replay in place of a campaign.
-pub const TRACE_VARIABLE: &str = "QUARREL_TRACE";
+use crate::numbers::counted;
+use crate::replay::{Replay, fit, replay};
+use crate::suite::Test;
 
 /// Prepares a campaign of protocol `P`: seeds 0 to 999 on all cores, unless told otherwise.
 pub fn campaign<P: Subject>(scenario: Scenario) -> Campaign<P> {
@@ -89,18 +91,35 @@ impl<P: Subject> Campaign<P> {
         self
     }
 
-    /// Runs the campaign. Failures are shrunk; nothing is printed, nothing is written.
+    /// Runs the campaign. Failures are shrunk; nothing is printed, nothing is written. `QUARREL_SEED` and
+    /// `QUARREL_RUNS` in the environment ask for other seeds: see [`environment`].
     ///
     /// # Panics
-    /// When the scenario or the name of a flaw is wrong.
+    /// When the scenario or the name of a flaw is wrong, or a value in the environment.
     #[track_caller]
     #[must_use]
     pub fn run(&self) -> Conclusion {
-        let trial = self.prepare().unwrap_or_else(|mistake| panic!("{mistake}"));
-        let orders = Orders { jobs: self.jobs, ..Orders::new(self.seeds.clone()) };
+        match self.conclude() {
+            Ok(conclusion) => conclusion,
+            Err(mistake) => panic!("{mistake}"),
+        }
+    }
+
+    fn conclude(&self) -> Result<Conclusion, String> {
+        let trial = self.prepare()?;
+        let (seeds, environment) = match SeedWish::of_environment()? {
+            None => (self.seeds.clone(), None),
+            Some(wish) => {
+                let (ours, seeds) = (&self.seeds, wish.seeds(&self.seeds)?);
+                let words = wish.words();
+                let note = format!("{words} overrides .seeds({}..{})", ours.start, ours.end);
+                (seeds, Some(note))
+            }
+        };
+        let orders = Orders { jobs: self.jobs, ..Orders::new(seeds) };
         let findings = engine::run(trial.as_ref(), &orders, &|_| {}, &AtomicBool::new(false));
         let judgement = judge(trial.as_ref(), &findings);
-        Conclusion { findings, judgement, scenario: trial.scenario().name.clone() }
+        Ok(Conclusion { findings, judgement, scenario: trial.scenario().name.clone(), environment })
     }
 
     /// Runs a recorded failure again on the code as it is now, with the flaws of this campaign.
@@ -114,52 +133,56 @@ impl<P: Subject> Campaign<P> {
     }
 
     /// Runs the campaign as a test: every property must hold in every run, and what the scenario promises to try must
-    /// have been tried. With `QUARREL_TRACE=<path>` in the environment, that trace is replayed instead; the test then
-    /// passes when the violation is gone.
+    /// have been tried. With `QUARREL_TRACE=<path>` in the environment, that trace is replayed instead, if it fits; the
+    /// test then passes when the violation is gone.
     ///
     /// # Panics
     /// When a property is violated: says which, tells the shrunk story, and where its trace was written.
     #[track_caller]
     pub fn assert_holds(&self) {
-        match trace_asked_for() {
-            Some(path) => self.assert_trace_holds(&path),
-            None => {
+        let test = Test::current();
+        match self.trace_asked_for(&test) {
+            Err(mistake) => panic!("{mistake}"),
+            Ok(Some(path)) => {
+                self.assert_trace_holds(&path);
+                say(&format!("{}: replayed {}: it holds", test.name(), path.display()));
+            }
+            Ok(None) => {
                 let conclusion = self.run();
-                if let Some(complaint) = self.complaint(&conclusion) {
+                if let Some(complaint) = self.complaint(&test, &conclusion) {
+                    complaint.annotate(std::panic::Location::caller());
                     panic!("{complaint}");
                 }
+                conclusion.tell_environment();
             }
         }
     }
 
     /// Runs the campaign as a test of the campaign itself: in some run, this property must be violated. With
-    /// `QUARREL_TRACE=<path>` in the environment, that trace is replayed instead, and must violate it. Returns the
-    /// campaign's conclusion, if there was a campaign.
+    /// `QUARREL_TRACE=<path>` in the environment, that trace is replayed instead, if it fits, and must violate it. Returns
+    /// the campaign's conclusion, if there was a campaign.
     ///
     /// # Panics
     /// When the property is violated in no run, or there is no such property.
     #[track_caller]
     pub fn assert_violates(&self, property: &str) -> Option<Conclusion> {
-        let trial = self.prepare().unwrap_or_else(|mistake| panic!("{mistake}"));
-        let known = trial.properties().iter().map(|property| property.name);
-        if !known.clone().any(|known| known == property) {
-            let all = known.clone().collect::<Vec<_>>().join(", ");
-            let meant = did_you_mean(property, known)
-                .map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
-            panic!("{} has no property `{property}`{meant}\nit has {all}", P::NAME);
-        }
-        if let Some(path) = trace_asked_for() {
-            self.assert_trace_violates(&path, property);
-            return None;
+        let test = Test::current();
+        match self.check_property(property).and_then(|()| self.trace_asked_for(&test)) {
+            Err(mistake) => panic!("{mistake}"),
+            Ok(Some(path)) => {
+                self.assert_trace_violates(&path, property);
+                say(&format!("{}: replayed {}: it violates {property}", test.name(), path.display()));
+                return None;
+            }
+            Ok(None) => {}
         }
         let conclusion = self.run();
-        assert!(
-            conclusion.failure(property).is_some(),
-            "{property} was to be violated, and in none of {} of {} it was\n{}",
-            counted(conclusion.findings.tallies.runs, "run"),
-            conclusion.scenario,
-            conclusion.groups(),
-        );
+        if conclusion.failure(property).is_none() {
+            let complaint = Complaint::of_absence(&test, &conclusion, property);
+            complaint.annotate(std::panic::Location::caller());
+            panic!("{complaint}");
+        }
+        conclusion.tell_environment();
         Some(conclusion)
     }
 
@@ -169,9 +192,11 @@ impl<P: Subject> Campaign<P> {
     /// When the trace still violates a property, or cannot be replayed.
     #[track_caller]
     pub fn assert_trace_holds(&self, trace: &Path) {
-        let replay = self.replay(trace).unwrap_or_else(|mistake| panic!("{TRACE_VARIABLE}: {mistake}"));
-        assert!(replay.violation().is_none(), "{replay}");
-        eprintln!("{replay}");
+        match self.replay(trace) {
+            Err(mistake) => panic!("{TRACE_VARIABLE}: {mistake}"),
+            Ok(replay) if replay.violation().is_some() => fail_replay(&replay, ""),
+            Ok(replay) => eprintln!("{replay}"),
+        }
     }
 
     /// What [`Campaign::assert_violates`] does when `QUARREL_TRACE` names this trace.
@@ -180,13 +205,55 @@ impl<P: Subject> Campaign<P> {
     /// When the trace does not violate the property, or cannot be replayed.
     #[track_caller]
     pub fn assert_trace_violates(&self, trace: &Path, property: &str) {
-        let replay = self.replay(trace).unwrap_or_else(|mistake| panic!("{TRACE_VARIABLE}: {mistake}"));
-        let violated = replay.violation().is_some_and(|violation| violation.property == property);
-        assert!(violated, "{property} was to be violated\n{replay}");
-        eprintln!("{replay}");
+        let violated =
+            |replay: &Replay| replay.violation().is_some_and(|violation| violation.property == property);
+        match self.replay(trace) {
+            Err(mistake) => panic!("{TRACE_VARIABLE}: {mistake}"),
+            Ok(replay) if !violated(&replay) => {
+                fail_replay(&replay, &format!("{property} was to be violated\n"));
+            }
+            Ok(replay) => eprintln!("{replay}"),
+        }
     }
 
-    fn prepare(&self) -> Result<Box<dyn Trial>, String> {
+    /// The trace to replay in place of this campaign, if it fits. One that does not fit is somebody else's, unless this very test
+    /// was asked for: passing would then look as if the failure were gone.
+    fn trace_asked_for(&self, test: &Test) -> Result<Option<PathBuf>, String> {
+        let Some(path) = environment::trace()? else { return Ok(None) };
+        let trace = files::read_trace(&path).map_err(|error| format!("{TRACE_VARIABLE}: {error}"))?;
+        // A trace holds its world: of which scenario it is tells tests apart, but does not keep one from running it.
+        // The command line names a scenario with its folder.
+        let bare = |name: &str| name.rsplit('/').next().unwrap_or_default().to_string();
+        let of_another =
+            bare(&trace.header.scenario) != bare(self.scenario.name()) || trace.header.oracle != self.jury;
+        let misfit = fit(P::NAME, &self.flaws, &trace).err();
+        let misfit = misfit.or_else(|| {
+            let whose = format!("it is a trace of {} under another scenario", P::NAME);
+            (of_another && !test.is_named()).then_some(whose)
+        });
+        match misfit {
+            None => Ok(Some(path)),
+            Some(why) if test.is_named() => Err(format!("{TRACE_VARIABLE}={}: {why}", path.display())),
+            Some(why) => {
+                say(&format!("{}: not replayed, but run as usual, since {why}", test.name()));
+                Ok(None)
+            }
+        }
+    }
+
+    fn check_property(&self, property: &str) -> Result<(), String> {
+        let trial = self.prepare()?;
+        let known = trial.properties().iter().map(|property| property.name).chain(WORLD_PROPERTIES);
+        if known.clone().any(|known| known == property) {
+            return Ok(());
+        }
+        let all = known.clone().collect::<Vec<_>>().join(", ");
+        let meant =
+            did_you_mean(property, known).map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
+        Err(format!("{} has no property `{property}`{meant}\nit has {all}", P::NAME))
+    }
+
+    pub(crate) fn prepare(&self) -> Result<Box<dyn Trial>, String> {
         let registry = registry::<P>();
         let entry = entry::<P>(&registry);
         let known = entry.flaws().iter().map(|flaw| flaw.name);
@@ -202,44 +269,36 @@ impl<P: Subject> Campaign<P> {
         registry.trial(scenario, &self.flaws, Judges::of(self.jury)).map_err(|error| error.to_string())
     }
 
-    /// What to tell somebody whose test fails; `None` when nothing does.
-    fn complaint(&self, conclusion: &Conclusion) -> Option<String> {
-        let why = match &conclusion.judgement {
-            Judgement::Met => return None,
-            Judgement::NotMet(why) => why.clone(),
-            Judgement::Vacuous(empty) => {
-                return Some(format!(
-                    "nothing was violated in {} of {}, but they have shown nothing about:\n  {}\n\
-                     Leave out of the scenario what this protocol cannot meet (Scenario::without).",
-                    counted(conclusion.findings.tallies.runs, "run"),
-                    conclusion.scenario,
-                    empty.join("\n  "),
-                ));
-            }
-            Judgement::Interrupted => "the campaign was interrupted".to_string(),
-        };
-        let mut text = format!("{} {}: {why}\n", P::NAME, conclusion.scenario);
-        let folder = self.out.clone().unwrap_or_else(files::default_folder);
-        for (position, failure) in conclusion.findings.failures.iter().enumerate() {
-            let property = &failure.group.violation.property;
-            let name = files::trace_name(&failure.trace, property, self.scenario.pins());
-            let path = folder.join(name);
-            // The working folder of a test is its package's, which is not where somebody reads this.
-            let path = std::path::absolute(&path).unwrap_or(path);
-            let written =
-                files::create_folder(&folder).and_then(|()| files::write_trace(&path, &failure.trace));
-            text.push('\n');
-            text.push_str(&if position == 0 { at_length(failure) } else { in_short(failure) });
-            text.push_str(&match written {
-                Ok(()) => format!(
-                    "  trace   {0}\n  replay  {TRACE_VARIABLE}={0} cargo test {1}\n",
-                    files::shell_word(path.display()),
-                    test_name()
-                ),
-                Err(why) => format!("  the trace was not kept: {why}\n"),
-            });
+    /// What to tell somebody whose test fails; `None` when nothing does. Writes the traces.
+    fn complaint(&self, test: &Test, conclusion: &Conclusion) -> Option<Complaint> {
+        if conclusion.judgement == Judgement::Met {
+            return None;
         }
-        Some(text)
+        let folder = self.out.clone().unwrap_or_else(files::default_folder);
+        // The working folder of a test is its package's, which is not where somebody reads this.
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
+        let identity = self.identity();
+        let keep = |failure: &Failure| {
+            let property = &failure.group.violation.property;
+            let path = folder.join(files::trace_name(&failure.trace, property, &identity));
+            files::create_folder(&folder).and_then(|()| files::write_trace(&path, &failure.trace))?;
+            Ok(path)
+        };
+        Some(Complaint::of(P::NAME, test, conclusion, keep))
+    }
+
+    /// What tells this campaign's traces from those of any other test, even of a protocol of the same name: tests run
+    /// side by side, and share a folder.
+    fn identity(&self) -> Vec<(String, String)> {
+        let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+        let entry = |key: &str, value: String| (key.to_string(), value);
+        let own = [
+            entry("<package>", package),
+            entry("<type>", type_name::<P>().to_string()),
+            entry("<scenario>", self.scenario.text(P::NAME)),
+            entry("<oracle>", format!("{:?}", self.jury)),
+        ];
+        self.scenario.pins().iter().cloned().chain(own).collect()
     }
 }
 
@@ -252,6 +311,8 @@ pub struct Conclusion {
     pub judgement: Judgement,
     /// The scenario's name.
     pub scenario: String,
+    /// What the environment changed, in a few words.
+    pub environment: Option<String>,
 }
 
 impl Conclusion {
@@ -274,8 +335,15 @@ impl Conclusion {
     }
 
     /// Each way of failing on a line.
-    fn groups(&self) -> String {
+    pub(crate) fn groups(&self) -> String {
         self.findings.failures.iter().map(in_short).collect()
+    }
+
+    /// A test that passes with other seeds than its own says so, to whoever looks at its output.
+    fn tell_environment(&self) {
+        if let Some(note) = &self.environment {
+            eprintln!("{note}: {}", self.to_string().trim_end());
+        }
     }
 }
 
@@ -292,44 +360,28 @@ impl Display for Conclusion {
             }
             judgement => f.write_str(judgement.word()),
         }?;
-        write!(f, " ({}, seeds {}..{})\n{}", self.scenario, seeds.start, seeds.end, self.groups())
+        writeln!(f, " ({}, seeds {}..{})", self.scenario, seeds.start, seeds.end)?;
+        f.write_str(&self.groups())
     }
 }
 
-/// One way of failing on less than a screen. The story says itself which two facts collide, and ends with them.
-fn at_length(failure: &Failure) -> String {
-    let shrunk = failure.shrunk.map_or(String::new(), |report| {
-        let needed = if report.one_minimal { ", and each one is needed" } else { "" };
-        let (before, after) = (grouped(report.before as u64), grouped(report.after as u64));
-        format!("; {before} items shrunk to {after}{needed}")
-    });
-    let Violation { property, kind, .. } = &failure.group.violation;
-    let story = story::short(&failure.trace);
-    format!("{property} ({kind}): seed {}{shrunk}\n\n{}\n\n", failure.seed, story.trim_end())
+/// Fails a test whose trace does not do what it should.
+#[track_caller]
+fn fail_replay(replay: &Replay, why: &str) -> ! {
+    let complaint = Complaint::of_replay(replay, why);
+    complaint.annotate(std::panic::Location::caller());
+    panic!("{complaint}");
 }
 
-fn in_short(failure: &Failure) -> String {
-    let Violation { property, kind, .. } = &failure.group.violation;
-    let (runs, seed) = (failure.group.runs, failure.seed);
-    let detail = failure.detail();
-    format!("{property} ({kind}) in {}; seed {seed}: {detail}\n", counted(runs, "run"))
-}
-
-/// The test that runs: libtest names its threads so.
-fn test_name() -> String {
-    let current = std::thread::current();
-    match current.name() {
-        None | Some("main") => "<this test>".to_string(),
-        Some(name) => name.to_string(),
-    }
-}
-
-fn trace_asked_for() -> Option<PathBuf> {
-    std::env::var_os(TRACE_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
+/// Says a line to whoever asked for a trace, even where tests that pass are silent: nothing else tells one that replayed
+/// it from one that ran as usual. The macros that print are captured, this is not. In one piece, as other tests talk
+/// as well.
+fn say(line: &str) {
+    let _unheard = std::io::stderr().lock().write_all(format!("{TRACE_VARIABLE}: {line}\n").as_bytes());
 }
 
 /// This protocol alone: a user's `raft` is theirs.
-fn registry<P: Subject>() -> Registry {
+pub(crate) fn registry<P: Subject>() -> Registry {
     Registry::default().with::<P>()
 }
 

@@ -295,7 +295,8 @@ fn smallest(
     smallest
 }
 
-/// Makes each way of failing small: what the scenario expects first, then what matters most.
+/// Makes each way of failing small: what the scenario asks for first (the violation that it expects, or whatever is no
+/// known finding), then what matters most.
 fn failures(
     trial: &dyn Trial,
     orders: &Orders,
@@ -304,10 +305,12 @@ fn failures(
     interrupted: &AtomicBool,
 ) -> Vec<Failure> {
     let expected = trial.scenario().expected(trial.flaws());
-    let surprises =
-        |group: &&Group| !matches!(&expected, Expected::Violates(it) if *it == group.violation.property);
+    let is_secondary = |group: &&Group| match &expected {
+        Expected::Violates(property) => *property != group.violation.property,
+        Expected::Holds | Expected::Blocks | Expected::Known(_) => expected.knows(&group.violation),
+    };
     let mut groups = tallies.ranked();
-    groups.sort_by_key(surprises);
+    groups.sort_by_key(is_secondary);
     let mut failures = Vec::with_capacity(groups.len());
     for (position, group) in groups.into_iter().enumerate() {
         let shrinking = orders.shrinking == Shrinking::Each && position < SIGNATURES_SHRUNK_MAX;

@@ -5,7 +5,9 @@ use quarrel_formats::trace::Oracle;
 use quarrel_harness::reach::{FAULT_DUE_RUNS, fault_classes, owed_cells};
 use quarrel_harness::registry::Trial;
 use quarrel_harness::tallies::{Group, Tallies};
+use quarrel_harness::truth::LINEARIZABILITY;
 use quarrel_protocol::{PropertyKind, Violation};
+use quarrel_sim::fault::FaultClass;
 
 use crate::engine::{End, Findings};
 use crate::numbers::{counted, grouped};
@@ -60,7 +62,8 @@ pub fn judge(trial: &dyn Trial, findings: &Findings) -> Judgement {
     if let Some(why) = contradiction(&expected, trial.jury(), &findings.tallies) {
         return Judgement::NotMet(why);
     }
-    let empty = empty(trial, &findings.tallies);
+    let due = debts(trial, &findings.tallies).into_iter().filter(|debt| debt.is_due);
+    let empty: Vec<String> = due.filter_map(|debt| debt.missing).collect();
     if empty.is_empty() { Judgement::Met } else { Judgement::Vacuous(empty) }
 }
 
@@ -72,7 +75,9 @@ pub fn runs_missing(trial: &dyn Trial, findings: &Findings) -> Option<u64> {
         return None;
     }
     let cells = owed_cells(scenario, trial.cells()).into_iter().map(|cell| cell.due_runs);
-    let others = !fault_classes(scenario).is_empty() || !scenario.floor.medians.is_empty();
+    let others = !fault_classes(scenario).is_empty()
+        || scenario.operator.is_some()
+        || !scenario.floor.medians.is_empty();
     let due = cells.chain(others.then_some(FAULT_DUE_RUNS)).max()?;
     (findings.tallies.runs < due).then_some(due)
 }
@@ -98,7 +103,22 @@ fn contradiction(expected: &Expected, jury: Oracle, tallies: &Tallies) -> Option
             Some("operations were to block, and in no run they did".into())
         }
         Expected::Blocks => None,
+        Expected::Known(_) => unknown(expected, tallies),
     }
+}
+
+/// What was found that nobody knows of, in a sentence. Here invariants and assertions are findings like any others.
+fn unknown(expected: &Expected, tallies: &Tallies) -> Option<String> {
+    let mut groups = tallies.ranked();
+    groups.retain(|group| !expected.knows(&group.violation));
+    let signature = &groups.first()?.violation.signature;
+    let failed = grouped(groups.iter().map(|group| group.runs).sum::<u64>());
+    let way = match groups.len() {
+        1 => "this way".to_string(),
+        ways => format!("{} ways that nobody knows of", grouped(ways as u64)),
+    };
+    let all = counted(tallies.runs, "run");
+    Some(format!("`{signature}` is not a known finding; {failed} of {all} failed in {way}"))
 }
 
 /// What was violated, in a sentence. Runs that broke nothing but invariants and assertions are reported apart, but
@@ -127,48 +147,102 @@ fn violated(tallies: &Tallies) -> Option<String> {
     })
 }
 
+/// Whether nothing is lost when what clients saw cannot be judged: the worst that it could be is expected.
+fn is_bad_history_expected(expected: &Expected) -> bool {
+    match expected {
+        Expected::Holds | Expected::Blocks => false,
+        Expected::Violates(_) => true,
+        Expected::Known(findings) => findings.iter().any(|finding| finding == LINEARIZABILITY.name),
+    }
+}
+
 /// After how many runs every property of the paper must have been evaluated.
 const PROPERTY_DUE_RUNS: u64 = 100;
 
-/// What was due and never happened.
-fn empty(trial: &dyn Trial, tallies: &Tallies) -> Vec<String> {
+/// Something that a campaign must have tried or done, lest it has shown nothing about it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Debt {
+    /// What.
+    pub what: Owed,
+    /// What is missing, as `never` this or that; `None` when nothing is.
+    pub missing: Option<String>,
+    /// Whether there were enough runs to ask for it.
+    pub is_due: bool,
+}
+
+/// What a campaign may owe.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Owed {
+    /// An answer whether what clients saw in each run is linearizable.
+    Histories,
+    /// That this happened in some run.
+    Cell(&'static str),
+    /// That this property was evaluated in some run.
+    Property(&'static str),
+    /// That this class of faults changed something.
+    Fault(FaultClass),
+    /// That an order of the operator reached a node.
+    Orders,
+    /// That the median of this number is not below the scenario's floor.
+    Floor(String),
+}
+
+/// All that a campaign owes, paid or not.
+#[must_use]
+pub fn debts(trial: &dyn Trial, tallies: &Tallies) -> Vec<Debt> {
     let scenario = trial.scenario();
-    let mut empty = Vec::new();
     let expected = scenario.expected(trial.flaws());
-    if tallies.judged.unknown > 0 && !matches!(expected, Expected::Violates(_)) {
-        let runs = counted(tallies.judged.unknown, "run");
-        empty.push(format!("what clients saw in {runs}: the search for an order gave up"));
+    let runs = tallies.runs;
+    let mut debts = Vec::new();
+    let mut owe = |what: Owed, due_runs: u64, missing: Option<String>| {
+        debts.push(Debt { what, missing, is_due: runs >= due_runs });
+    };
+    if !is_bad_history_expected(&expected) {
+        let unknown = Some(tallies.judged.unknown).filter(|&unknown| unknown > 0);
+        let missing = unknown.map(|unknown| {
+            format!("what clients saw in {}: the search for an order gave up", counted(unknown, "run"))
+        });
+        owe(Owed::Histories, 0, missing);
     }
     // Runs that a flaw ends early fill fewer cells: what they owe is their violation.
     if !trial.flaws().is_empty() {
-        return empty;
+        return debts;
     }
     for cell in owed_cells(scenario, trial.cells()) {
-        if tallies.runs >= cell.due_runs && tallies.cells.get(cell.name).is_none_or(|&runs| runs == 0) {
-            empty.push(format!("`{}` never happened", cell.name));
-        }
+        let never = tallies.cells.get(cell.name).is_none_or(|&runs| runs == 0);
+        let missing = never.then(|| format!("`{}` never happened", cell.name));
+        owe(Owed::Cell(cell.name), cell.due_runs, missing);
     }
     // Where operations are to block, a rule about their outcome may have nothing to judge.
-    let blocks = expected == Expected::Blocks;
-    if tallies.runs >= PROPERTY_DUE_RUNS && !blocks && trial.jury() == Oracle::All {
+    if expected != Expected::Blocks && trial.jury() == Oracle::All {
         let paper = trial.properties().iter().filter(|property| property.kind == PropertyKind::Paper);
-        for property in paper.filter(|it| tallies.evaluated.get(it.name).is_none_or(|&count| count == 0)) {
-            empty.push(format!("{} was never evaluated", property.name));
+        for name in paper.map(|property| property.name) {
+            let never = tallies.evaluated.get(name).is_none_or(|&count| count == 0);
+            owe(
+                Owed::Property(name),
+                PROPERTY_DUE_RUNS,
+                never.then(|| format!("{name} was never evaluated")),
+            );
         }
     }
-    if tallies.runs >= FAULT_DUE_RUNS {
-        for class in fault_classes(scenario).into_iter().filter(|&class| tallies.faults.of(class) == 0) {
-            empty.push(format!("{} never changed anything", class.name()));
-        }
-        for (name, &least) in &scenario.floor.medians {
-            let median =
-                tallies.spreads.get(name.as_str()).map_or(0, quarrel_harness::tallies::Spread::median);
-            if median < least {
-                empty.push(format!("the median of {name} is {median}, below the floor of {least}"));
-            }
-        }
+    let is_owed = |class: &FaultClass| *class != FaultClass::ClockDrift || trial.has_timers();
+    for class in fault_classes(scenario).into_iter().filter(is_owed) {
+        let never = tallies.faults.of(class) == 0;
+        let missing = never.then(|| format!("{} never changed anything", class.name()));
+        owe(Owed::Fault(class), FAULT_DUE_RUNS, missing);
     }
-    empty
+    if scenario.operator.is_some() || !scenario.orders.is_empty() {
+        let never = tallies.orders == 0;
+        let missing = never.then(|| "no order of the operator ever reached a node".to_string());
+        owe(Owed::Orders, FAULT_DUE_RUNS, missing);
+    }
+    for (name, &least) in &scenario.floor.medians {
+        let median = tallies.spreads.get(name.as_str()).map_or(0, quarrel_harness::tallies::Spread::median);
+        let missing =
+            (median < least).then(|| format!("the median of {name} is {median}, below the floor of {least}"));
+        owe(Owed::Floor(name.clone()), FAULT_DUE_RUNS, missing);
+    }
+    debts
 }
 
 #[cfg(test)]
@@ -186,6 +260,36 @@ mod tests {
             }
         }
         tallies
+    }
+
+    #[test]
+    fn what_is_not_known_is_named() {
+        let groups = [
+            ("s", PropertyKind::Paper, 30),
+            ("i", PropertyKind::Invariant, 5),
+            ("p", PropertyKind::Panic, 2),
+        ];
+        let told = |known: &[&str]| {
+            let known = known.iter().map(ToString::to_string).collect();
+            contradiction(&Expected::Known(known), Oracle::All, &tallies(&groups))
+        };
+        let only = |signature: &str, runs: u64| {
+            format!("`{signature}` is not a known finding; {runs} of 10,000 runs failed in this way")
+        };
+        assert_eq!(told(&["s", "i", "p"]), None);
+        assert_eq!(told(&["s", "i", "p", "never"]), None, "what is known need not happen");
+        assert_eq!(told(&["s", "i"]), Some(only("p", 2)));
+        assert_eq!(told(&["s", "p"]), Some(only("i", 5)), "invariants are findings like any others");
+        let several = "`s` is not a known finding; 35 of 10,000 runs failed in 2 ways that nobody knows of";
+        assert_eq!(told(&["p", "s: not this way"]).as_deref(), Some(several));
+    }
+
+    #[test]
+    fn a_history_that_nobody_could_judge_is_owed_unless_the_worst_is_expected() {
+        let known = |finding: &str| Expected::Known(vec![finding.to_string()]);
+        assert!(is_bad_history_expected(&known("linearizability")));
+        assert!(!is_bad_history_expected(&known("liveness")));
+        assert!(!is_bad_history_expected(&Expected::Holds));
     }
 
     #[test]

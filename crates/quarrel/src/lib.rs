@@ -59,16 +59,21 @@
 //! quarrel::campaign::<Dictator>(Scenario::calm(2)).seeds(0..20).assert_violates("agreement");
 //! ```
 //!
+//! From here, [`guide`] goes step by step from an empty crate to a tested register, with the bug that everyone makes
+//! first. `quarrel new NAME` writes such a crate.
+//!
 //! # What to write
 //!
 //! 1. [`Protocol`]: a state machine. [`Protocol::step`] takes one [`Input`] and pushes [`Effects`]; it sees no clock,
-//!    no random number and no network. What it persists before it sends is on disk before it is on the wire: the order
+//!    no random number and no network ([`Clocked`] is for those that want to know the time). What it persists before it sends is on disk before it is on the wire: the order
 //!    of the list is all there is to durability, and getting it wrong is a bug that a crash finds.
-//! 2. The types that cross the contract, by [`message!`], [`timer!`], [`event!`] and [`data!`]: an enum with a sentence
-//!    beside each variant.
+//! 2. The types that cross the contract, by [`message!`], [`timer!`], [`event!`], [`order!`] and [`data!`]: an enum with
+//!    a sentence beside each variant.
 //! 3. [`Subject`], by [`subject!`] or by hand: which problem of [`spec`] it solves (what clients ask, and the
 //!    properties that any solution keeps), and what a run draws of its configuration. Invariants of its own are a
-//!    [`Monitor`].
+//!    [`Monitor`]. The problems: a [`register`](spec::register) and a [`key_value`](spec::key_value) store, which need
+//!    no log; any [`object`](spec::object), replicated as you like; a [`replicated_log`](spec::replicated_log);
+//!    [`consensus`](spec::consensus).
 //! 4. A test: [`campaign()`] of a [`Scenario`].
 //!
 //! A replicated log also runs a state machine: [`Cluster::machine`] says which, [`spec::session::Replica`] runs it and
@@ -114,13 +119,39 @@
 //! # When it fails
 //!
 //! The panic of [`Campaign::assert_holds`] names the property and the seed, tells the run in ten to twenty lines, made
-//! as small as it gets, and says where its trace was written. With that trace in `QUARREL_TRACE`, the same test runs
-//! the recorded failure on the code as it is now instead of a campaign: it fails as long as the failure is reproduced,
-//! and passes once it is gone.
+//! as small as it gets, says where its trace was written, and ends with the commands that run it again:
+//!
+//! * `QUARREL_SEED=17 cargo test my_test` runs that seed only; `QUARREL_SEED=0..5000` runs a range, `QUARREL_RUNS=5000`
+//!   so many. The report says so.
+//! * `QUARREL_TRACE=… cargo test my_test` runs the recorded failure on the code as it is now instead of a campaign: it
+//!   fails as long as the failure is reproduced, and passes once it is gone. In a whole suite the trace is for the
+//!   campaigns that it fits: of its protocol, its scenario's name, and its flaws or none. The others run as usual, and
+//!   say so; but a test that is named in full (`cargo test my_test`) and that it does not fit fails. When no test says
+//!   that it replayed the trace, none has.
+//!
+//! nextest runs each test in a process of its own and names it in full; there, a test that the trace does not fit runs
+//! as usual in any case.
+//!
+//! # In CI
+//!
+//! In GitHub Actions a failing test is also noted beside its line. `crates/quarrel/examples/github-workflow.yml` is a
+//! workflow to copy. `quarrel campaign --junit FILE` writes JUnit XML. Suites that are written with proptest draw runs
+//! from a strategy, with the feature `proptest`: `quarrel::proptest::schedules`.
+//!
+//! The whole command line over a protocol of one's own (scenarios, campaigns, flaws, traces, shrinking, views) is one
+//! line: `quarrel_cli::main::<MyProtocol>()`.
 //!
 //! Longer examples lie in `crates/quarrel/examples`: `tutorial_acceptor`, the Paxos of the tutorials with the two
-//! lines that they get wrong, `primary_backup`, which answers too early and then lies to its clients, and `counter`, a
-//! problem of one's own.
+//! lines that they get wrong; `primary_backup`, which answers too early and then lies to its clients;
+//! `chain_replication`, whose tail goes on answering when it has been left out; `lock_service`, whose leases need a
+//! fence; and `counter`, a problem of one's own.
+//!
+//! # Requests that come again
+//!
+//! A client that hears nothing asks again, there or elsewhere, with the same [`RequestId`]. A protocol that remembers
+//! whom it has answered does it once. For a problem whose protocols need not remember ([`register`](spec::register),
+//! [`key_value`](spec::key_value), [`object`](spec::object)), what changes something is asked once: it reaches at most
+//! one node, at most once, and a client that hears nothing gives up. [`Subject::may_repeat`] says which is which.
 #![allow(
     clippy::disallowed_methods,
     reason = "the facade owns threads, files and the wall clock of a campaign"
@@ -129,17 +160,26 @@
 // What the macros write names the crate as its users do.
 extern crate self as quarrel;
 
+#[doc = include_str!("../README.md")]
+pub mod guide {}
+
 pub mod campaign;
 pub mod engine;
+pub mod environment;
 pub mod files;
+pub mod github;
 pub mod judgement;
 pub mod macros;
 pub mod numbers;
 pub mod panics;
+#[cfg(feature = "proptest")]
+pub mod proptest;
 pub mod replay;
 pub mod scenario;
 
 mod cluster;
+mod complaint;
+mod suite;
 
 pub use campaign::{Campaign, Conclusion, campaign};
 pub use cluster::{Cluster, flaw};
@@ -153,12 +193,14 @@ pub use quarrel_formats::scenario::Complaint;
 pub use quarrel_formats::trace::Oracle;
 pub use quarrel_formats::trace::Trace;
 pub use quarrel_harness::dice::Dice;
+pub use quarrel_harness::history::Spelled;
 pub use quarrel_harness::story;
-pub use quarrel_harness::{Asker, NoInvariants, RawOptions, Setting, Subject};
+pub use quarrel_harness::truth::{AnswerOf, CallOf};
+pub use quarrel_harness::{Asker, NoInvariants, Operator, RawOptions, Setting, Subject};
 pub use quarrel_protocol::{
-    After, Announcement, Answer, Cell, ClientId, ClientReply, Data, Effect, Effects, Fingerprint,
-    Fingerprinter, Flaw, Input, Kinded, Lasting, Message, Monitor, NodeId, NodeSet, Nothing, Property,
-    PropertyKind, Protocol, Quorum, Report, RequestId, Summary, Violation, Wait,
+    After, Announcement, Answer, Cell, ClientId, ClientReply, Clocked, Data, Effect, Effects, Fingerprint,
+    Fingerprinter, Flaw, Input, Kinded, Lasting, LocalTime, Message, Monitor, NodeId, NodeSet, Nothing,
+    Property, PropertyKind, Protocol, Quorum, Report, RequestId, Summary, Violation, Wait,
 };
 pub use quarrel_spec::{self as spec, NoService, Service, Value};
 pub use serde;

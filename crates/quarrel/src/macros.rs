@@ -248,6 +248,23 @@ macro_rules! timer {
     };
 }
 
+/// What an operator can ask of a node: [`data!`], and a kind for each variant, for `asks` of a scenario's `[operator]`.
+/// A sentence reads on from "the operator asks n1 to". Say what is asked by [`Subject::order`](crate::Subject::order).
+///
+/// ```
+/// use quarrel::{Kinded, NodeId};
+///
+/// quarrel::order! { pub enum Order { HandOver { to: NodeId } => "hand leadership to {to}", Compact => "compact" } }
+///
+/// assert_eq!(Order::KINDS, ["hand-over", "compact"]);
+/// ```
+#[macro_export]
+macro_rules! order {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($variants:tt)* }) => {
+        $crate::__kinded! { $(#[$meta])* $vis enum $name { $($variants)* } }
+    };
+}
+
 /// What a node announces: [`data!`], a kind for each variant, and its fields as [`Number`](crate::Number)s for
 /// triggers. Each is a milestone that a short story tells, as a sentence whose subject is the node: begin with the
 /// verb.
@@ -296,7 +313,18 @@ macro_rules! event {
 }
 
 /// Puts a protocol on trial whose `Config` is [`Cluster`](crate::Cluster): names the problem it solves, and, in this
-/// order, what else there is to say.
+/// order, what else there is to say. The problems:
+///
+/// | problem | clients ask | are told | nodes put out |
+/// |---|---|---|---|
+/// | [`register`](crate::spec::register) | read, write | what is there | nothing |
+/// | [`key_value`](crate::spec::key_value) | get, put, by key | what is there | nothing |
+/// | [`object`](crate::spec::object) | what a machine of the workload understands | its answer | nothing, or `Done` |
+/// | [`replicated_log`](crate::spec::replicated_log) | the same | its answer, and where in the log it stands | the log |
+/// | [`consensus`](crate::spec::consensus) | to decide on a value | what was decided | what was decided |
+///
+/// `Request`, `Reply` and `Output` of the protocol are the types of that module; where nothing is put out, `Output` is
+/// [`Nothing`](crate::Nothing) or any type of one's own. What else there is to say:
 ///
 /// * `flaws FLAWS`: the deliberate defects that can be switched on.
 /// * `lives_with LASTING`: what may ail a minority for good without keeping a majority from its work. Without it,
@@ -304,19 +332,28 @@ macro_rules! event {
 /// * `round_ns NANOSECONDS`: the longest time that one round may take by the protocol's own timers. A second, if it is
 ///   left out.
 ///
-/// `subject!(MyProtocol solves consensus)`, or `subject!(MyProtocol solves replicated_log, flaws FLAWS, lives_with
+/// `subject!(MyProtocol solves register)`, or `subject!(MyProtocol solves replicated_log, flaws FLAWS, lives_with
 /// &[Lasting::Crashed])`. A protocol with options, invariants or a problem of its own implements
 /// [`Subject`](crate::Subject) by hand.
 #[macro_export]
 macro_rules! subject {
     ($protocol:ident solves consensus $($rest:tt)*) => {
-        $crate::subject!(@ $protocol, consensus, Consensus, Propose $($rest)*);
+        $crate::subject!(@ $protocol, consensus, Consensus, Propose, of_proposal $($rest)*);
     };
     ($protocol:ident solves replicated_log $($rest:tt)*) => {
-        $crate::subject!(@ $protocol, replicated_log, StateMachine, Call $($rest)*);
+        $crate::subject!(@ $protocol, replicated_log, StateMachine, Call, of_call $($rest)*);
+    };
+    ($protocol:ident solves register $($rest:tt)*) => {
+        $crate::subject!(@ $protocol, register, Register, Request, of_call $($rest)*);
+    };
+    ($protocol:ident solves key_value $($rest:tt)*) => {
+        $crate::subject!(@ $protocol, key_value, KeyValue, Request, of_call $($rest)*);
+    };
+    ($protocol:ident solves object $($rest:tt)*) => {
+        $crate::subject!(@ $protocol, object, Object, Call, of_call $($rest)*);
     };
     (
-        @ $protocol:ident, $problem:ident, $service:ident, $request:ident
+        @ $protocol:ident, $problem:ident, $service:ident, $request:ident, $spell:ident
         $(, flaws $flaws:expr)? $(, lives_with $lasting:expr)? $(, round_ns $round_ns:expr)? $(,)?
     ) => {
         impl $crate::Subject for $protocol {
@@ -368,6 +405,30 @@ macro_rules! subject {
             ) -> ::std::vec::Vec<(::core::option::Option<$crate::NodeId>, $crate::spec::$problem::$request)>
             {
                 $crate::spec::$problem::scan(workload, core, number)
+            }
+
+            fn may_repeat(request: &$crate::spec::$problem::$request) -> bool {
+                $crate::spec::$problem::may_repeat(request)
+            }
+
+            fn parse_request(
+                words: &str,
+            ) -> ::core::result::Result<$crate::spec::$problem::$request, ::std::string::String> {
+                $crate::spec::$problem::parse(words)
+            }
+
+            fn misfit(
+                request: &$crate::spec::$problem::$request,
+                machines: &[$crate::spec::machine::Kind],
+            ) -> ::core::option::Option<::std::string::String> {
+                $crate::spec::$problem::misfit(request, machines)
+            }
+
+            fn spell(
+                call: &$crate::CallOf<Self>,
+                answer: ::core::option::Option<&$crate::AnswerOf<Self>>,
+            ) -> ::core::option::Option<$crate::Spelled> {
+                $crate::Spelled::$spell(call, answer)
             }
         }
     };

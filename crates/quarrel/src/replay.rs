@@ -52,30 +52,35 @@ impl Display for Replay {
 /// Runs a trace again with these flaws.
 pub(crate) fn replay(entry: &dyn Entry, path: &Path, flaws: &[String]) -> Result<Replay, String> {
     let recorded = files::read_trace(path).map_err(|error| error.to_string())?;
-    let file = path.display();
-    let (ours, theirs) = (entry.name(), &recorded.header.protocol);
-    if ours != theirs {
-        return Err(format!(
-            "{file} is a trace of {theirs}, and this test is of {ours}: name the test to run"
-        ));
+    let file = path.display().to_string();
+    let keep =
+        fit(entry.name(), flaws, &recorded).map_err(|why| format!("{file}: {why}: name the test to run"))?;
+    let case = entry.open(&file, &recorded).map_err(|error| error.to_string())?;
+    let replayed = in_run(|| case.replay(keep)).trace;
+    let outcome = compare(&recorded, &replayed);
+    Ok(Replay { path: path.to_path_buf(), recorded, replayed, outcome })
+}
+
+/// With which flaws a test of this protocol, with these, runs a trace again.
+///
+/// # Errors
+/// When the trace is not its own: why, for a person.
+pub(crate) fn fit(protocol: &str, flaws: &[String], trace: &Trace) -> Result<Flaws, String> {
+    let theirs = &trace.header.protocol;
+    if protocol != theirs {
+        return Err(format!("it is a trace of {theirs}, and this test is of {protocol}"));
     }
-    let (mut asked, mut recorded_with) = (flaws.to_vec(), recorded.header.flaws.clone());
+    let (mut asked, mut recorded_with) = (flaws.to_vec(), trace.header.flaws.clone());
     asked.sort();
     recorded_with.sort();
-    let keep = match asked.as_slice() {
-        same if same == recorded_with => Flaws::Kept,
-        [] => Flaws::Removed,
+    match asked.as_slice() {
+        same if same == recorded_with => Ok(Flaws::Kept),
+        [] => Ok(Flaws::Removed),
         _ => {
             let list =
                 |flaws: &[String]| if flaws.is_empty() { "no flaw".to_string() } else { flaws.join(", ") };
             let (theirs, ours) = (list(&recorded_with), list(&asked));
-            return Err(format!(
-                "{file} was recorded with {theirs}, and this test has {ours}: name the test to run"
-            ));
+            Err(format!("it was recorded with {theirs}, and this test has {ours}"))
         }
-    };
-    let case = entry.open(&file.to_string(), &recorded).map_err(|error| error.to_string())?;
-    let replayed = in_run(|| case.replay(keep)).trace;
-    let outcome = compare(&recorded, &replayed);
-    Ok(Replay { path: path.to_path_buf(), recorded, replayed, outcome })
+    }
 }

@@ -142,6 +142,10 @@ impl Scenario {
         text
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What was pinned, key and value.
     pub(crate) fn pins(&self) -> &[(String, String)] {
         &self.sets

@@ -1,9 +1,15 @@
 //! The library as its users meet it: the protocols of the examples on trial, with their bugs and without.
 #![allow(clippy::disallowed_methods, reason = "a test looks at the files that the library wrote")]
 
+#[path = "../examples/chain_replication.rs"]
+#[allow(dead_code, reason = "its main prints")]
+mod chain_replication;
 #[path = "../examples/counter.rs"]
 #[allow(dead_code, reason = "its main prints")]
 mod counter;
+#[path = "../examples/lock_service.rs"]
+#[allow(dead_code, reason = "its main prints")]
+mod lock_service;
 #[path = "../examples/primary_backup.rs"]
 #[allow(dead_code, reason = "its main prints")]
 mod primary_backup;
@@ -60,6 +66,29 @@ fn the_bugs_are_found_and_the_fixed_protocols_hold() {
     backup().seeds(0..2000).assert_holds();
     count().flaw("count-retries").assert_violates("counted-once");
     count().assert_holds();
+}
+
+#[test]
+fn chains_and_leases_are_found_wanting_without_their_fix() {
+    let chain = || quarrel::campaign::<chain_replication::Node>(chain_replication::weather());
+    chain().flaw("trust-the-tail").assert_violates("linearizability");
+    chain().seeds(0..2000).assert_holds();
+    let lock = || quarrel::campaign::<lock_service::Node>(lock_service::weather());
+    for flaw in ["no-fence", "fence-stores-only"] {
+        let found = lock().flaw(flaw).assert_violates("linearizability").expect("it was a campaign");
+        let failure = found.failure("linearizability").expect("it was found");
+        assert!(failure.shrunk.is_some_and(|report| report.after < report.before), "{flaw} is made small");
+    }
+    lock().seeds(0..2000).assert_holds();
+}
+
+/// What the primary and its backups keep, for clients that get, put and append.
+#[test]
+fn a_key_value_store_with_backups_loses_what_it_answers_early() {
+    let store = || quarrel::campaign::<primary_backup::Node>(primary_backup::store());
+    let early = store().flaw("answer-early").seeds(0..500).only_clients_judge();
+    early.assert_violates("linearizability");
+    store().assert_holds();
 }
 
 #[test]
@@ -235,10 +264,10 @@ fn mistakes_are_told() {
 #[test]
 fn a_campaign_that_tried_nothing_is_no_success() {
     let told = panic_of(|| {
-        quarrel::campaign::<tutorial_acceptor::Node>(Scenario::chaos(3)).seeds(0..1000).assert_holds();
+        quarrel::campaign::<counter::Node>(Scenario::chaos(3)).seeds(0..1000).assert_holds();
     });
     assert!(
-        told.contains("clock-drift never changed anything") && told.contains("Scenario::without"),
+        told.contains("aimed-loss never changed anything") && told.contains("Scenario::without"),
         "{told}"
     );
 }

@@ -12,7 +12,7 @@ use quarrel_protocol::{
     Cell, ClientId, Fingerprint, Fingerprinter, Monitor, NodeId, NodeSet, Property, PropertyKind, Report,
     RequestId,
 };
-use quarrel_spec::replicated_log::{Applied, Reply};
+use quarrel_spec::replicated_log::{Output, Reply};
 
 use crate::{Config, Entry, Event, Index, Raft, Term};
 
@@ -194,8 +194,8 @@ impl Monitor<Raft> for Invariants {
     }
 
     #[inline]
-    fn on_output(&mut self, node: NodeId, output: &Applied, _: &mut Report) {
-        self.nodes[node.index()].applied = Index(output.index);
+    fn on_output(&mut self, node: NodeId, output: &Output, _: &mut Report) {
+        self.nodes[node.index()].applied = Index(output.index());
     }
 
     fn on_crash(&mut self, node: NodeId, _: &mut Report) {

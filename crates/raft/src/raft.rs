@@ -6,7 +6,7 @@ use quarrel_protocol::{
     Effects, Fingerprint, Fingerprinter, Input, Kinded, NodeId, Nothing, Protocol, Quorum, Summary, Wait,
 };
 use quarrel_spec::machine::Call;
-use quarrel_spec::replicated_log::{Applied, Reply};
+use quarrel_spec::replicated_log::{Applied, Output, Reply};
 use quarrel_spec::session::{Command, Receipt, Replica, Session};
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,7 @@ impl Protocol for Raft {
     type Config = Config;
     type Request = Call;
     type Reply = Reply;
-    type Output = Applied;
+    type Output = Output;
     type Admin = Nothing;
     type Message = Message;
     type Timer = Timer;
@@ -323,7 +323,7 @@ impl Raft {
             // Nothing there: only if committed entries were taken back, which the monitors see.
             let Some(entry) = self.durable.log.get(index) else { return };
             self.applied = index;
-            effects.output(Applied { index: index.0, command: entry.command });
+            effects.output(Applied { index: index.0, command: entry.command }.into());
             if self.is_leader() {
                 let receipt = self.replay_applied();
                 self.answer_pending(index, receipt, effects);

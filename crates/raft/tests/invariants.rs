@@ -28,7 +28,7 @@ impl Watch {
     }
 
     fn apply(&mut self, node: NodeId, index: u64, command: u64) -> &mut Self {
-        let output = Applied { index, command: Some(write(command)) };
+        let output = Applied { index, command: Some(write(command)) }.into();
         self.monitor.on_output(node, &output, &mut self.report);
         self
     }

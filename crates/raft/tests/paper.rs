@@ -268,7 +268,7 @@ fn leaders_1_a_no_op_opens_the_term() {
     let mut node = Node::new(&three(), N1);
     let done = node.lead(&[N2]);
     assert_eq!(done.sent_to(N2)[1], "AppendEntries term 1, after 0@0, [1@1 no-op], commit 0");
-    assert_eq!(node.receive(N2, matched(1, 1)).outputs, [Applied { index: 1, command: None }]);
+    assert_eq!(node.receive(N2, matched(1, 1)).outputs, [Applied { index: 1, command: None }.into()]);
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn leaders_2_append_a_command_and_answer_when_it_is_applied() {
     assert!(done.sent_to(N3).is_empty(), "whose log is not known yet");
     assert!(done.replies.is_empty());
     let done = node.receive(N2, matched(1, 1));
-    assert_eq!(done.outputs, [Applied { index: 1, command: Some(command(7)) }]);
+    assert_eq!(done.outputs, [Applied { index: 1, command: Some(command(7)) }.into()]);
     assert_eq!(done.told(), [written(1)]);
     assert_eq!(done.order, ["announce", "output", "reply"]);
 }

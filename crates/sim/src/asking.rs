@@ -66,7 +66,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 self.end_operation(position, client, id, End::Unknown);
             }
             Ask::Fails => self.fail_unsent(position, "it may not be sent even once"),
-            Ask::Ended => {}
+            Ask::Waits | Ask::Ended => {}
         }
     }
 

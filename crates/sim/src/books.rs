@@ -2,7 +2,7 @@
 //!
 //! Campaigns do not record, so everything that only a recorder wants is out of line.
 
-use quarrel_protocol::{ClientId, Fingerprinter, NodeId, Protocol};
+use quarrel_protocol::{ClientId, Fingerprinter, LocalTime, NodeId, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
@@ -40,8 +40,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let Some(recorder) = &mut self.recorder else { return };
         let (what, from, cause) = words();
         let (n, at, kind) = (self.events, self.now, kind.to_string());
-        let (fate, effects, digest) = (None, Vec::new(), String::new());
-        recorder.open(TraceEvent { n, at, who, cause, kind, what, from, fate, effects, digest });
+        let (clock, fate, effects, digest) = (None, None, Vec::new(), String::new());
+        recorder.open(TraceEvent { n, at, who, cause, kind, what, clock, from, fate, effects, digest });
     }
 
     #[inline]
@@ -86,6 +86,14 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub(crate) fn note_fate(&mut self, fate: impl FnOnce() -> String) {
         if let Some(recorder) = &mut self.recorder {
             recorder.fate(fate());
+        }
+    }
+
+    /// Says what the clock says that a machine is about to read, if anybody records.
+    #[inline]
+    pub(crate) fn note_clock(&mut self, now: LocalTime) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.clock(now.0);
         }
     }
 

@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 
-use quarrel_protocol::{Answer, ClientId, NodeId, RequestId};
+use quarrel_protocol::{Answer, ClientId, NodeId, NodeSet, RequestId};
 
-use crate::world::{Arrival, ClientPolicy, Operation};
+use crate::world::{Arrival, ClientPolicy, Operation, Repeats};
 
 /// How one operation stands.
 #[derive(Clone, Copy, Default)]
@@ -14,6 +14,10 @@ struct Standing {
     target: u8,
     /// It was redirected to the target and only takes a breath.
     breathes: bool,
+    /// The target may have done it, or may do it yet: it has been asked and has not redirected.
+    in_doubt: bool,
+    /// It was asked for after the core had healed.
+    is_late: bool,
     ended: bool,
 }
 
@@ -77,6 +81,8 @@ pub(crate) struct Clients<R> {
     clients: Vec<Client>,
     nodes: u8,
     policy: ClientPolicy,
+    /// Whether each client numbers its operations in the order of their times, as workloads do.
+    is_numbered: bool,
     pub(crate) asked: Asked,
     /// The first operation that has not started, where clients do not wait for answers.
     next: usize,
@@ -87,8 +93,8 @@ pub(crate) struct Clients<R> {
     unheard: (u64, u64),
     /// The storm that was counted last has not calmed down.
     is_stormy: bool,
-    /// Clients no longer give up.
-    is_patient: bool,
+    /// The core that has healed: from then on clients do not give up.
+    healed: Option<NodeSet>,
 }
 
 /// What a client does after it has looked at an answer.
@@ -122,10 +128,21 @@ pub(crate) enum Ask {
     Asks(NodeId, u32),
     /// It has asked often enough.
     GivesUp,
+    /// It may not ask again, and an answer is owed.
+    Waits,
     /// It may not ask even once.
     Fails,
     /// There is nothing to ask any more.
     Ended,
+}
+
+/// Whether, of each client's operations, a later one has a higher number.
+fn is_numbered<R>(operations: &[Operation<R>], clients: usize) -> bool {
+    let mut last = vec![None; clients];
+    operations.iter().all(|operation| {
+        let before = last[usize::from(operation.client.0)].replace(operation.id);
+        before.is_none_or(|before| before < operation.id)
+    })
 }
 
 impl<R> Clients<R> {
@@ -147,7 +164,9 @@ impl<R> Clients<R> {
                 everyone[usize::from(operation.client.0)].queue.push_back(position);
             }
         }
+        let is_numbered = is_numbered(&operations, everyone.len());
         Self {
+            is_numbered,
             standings: vec![Standing::default(); operations.len()],
             operations,
             clients: everyone,
@@ -159,7 +178,7 @@ impl<R> Clients<R> {
             scheduled: 0,
             unheard: (0, 0),
             is_stormy: false,
-            is_patient: false,
+            healed: None,
         }
     }
 
@@ -222,6 +241,7 @@ impl<R> Clients<R> {
         let client = &mut self.clients[usize::from(operation.client.0)];
         let first = operation.asks.map(|node| node.0).filter(|&node| node < self.nodes);
         self.standings[position as usize].target = first.unwrap_or(client.believes);
+        assert!(client.pending.back().is_none_or(|&last| last < position), "operations start in order");
         client.pending.push_back(position);
         self.pending += 1;
         Start::Asks
@@ -245,18 +265,23 @@ impl<R> Clients<R> {
     pub(crate) fn oldest(&self, position: u32) -> RequestId {
         let operation = self.operation(position);
         let pending = &self.clients[usize::from(operation.client.0)].pending;
-        let oldest = pending.iter().map(|&position| self.operations[position as usize].id).min();
+        let of = |&position: &u32| self.operations[position as usize].id;
+        let oldest = if self.is_numbered { pending.front().map(of) } else { pending.iter().map(of).min() };
         // A request that arrives after its operation has ended says what it would have said then.
         oldest.unwrap_or(operation.id).min(operation.id)
     }
 
     /// The client wants to ask (again).
     pub(crate) fn ask(&mut self, position: u32) -> Ask {
+        let may_repeat = self.operations[position as usize].repeats == Repeats::Freely;
         let standing = &mut self.standings[position as usize];
         if standing.ended {
             return Ask::Ended;
         }
-        if standing.attempts >= self.policy.attempts_max && !self.is_patient {
+        if standing.in_doubt && !may_repeat {
+            return self.doubt(position);
+        }
+        if standing.attempts >= self.policy.attempts_max && self.healed.is_none() {
             let is_sent = standing.attempts > 0;
             self.end(position);
             if is_sent {
@@ -267,16 +292,39 @@ impl<R> Clients<R> {
             return Ask::Fails;
         }
         standing.attempts += 1;
+        standing.in_doubt = true;
+        standing.is_late |= self.healed.is_some();
         self.asked.requests += 1;
         self.unheard.0 += 1;
         self.unheard.1 += u64::from(standing.attempts > 1);
         Ask::Asks(NodeId(standing.target), standing.attempts)
     }
 
+    /// The client has heard nothing of what it may not ask for again. From a node that has healed an answer is owed,
+    /// and so it waits. Else it gives up, and believes that another node leads.
+    fn doubt(&mut self, position: u32) -> Ask {
+        // It has lost patience with one node, and the target is the next.
+        let Standing { target, is_late, .. } = self.standings[position as usize];
+        let asked = NodeId((target + self.nodes - 1) % self.nodes);
+        if is_late && self.healed.is_some_and(|core| core.contains(asked)) {
+            self.standings[position as usize].target = asked.0;
+            return Ask::Waits;
+        }
+        let client = usize::from(self.client(position).0);
+        self.clients[client].believes = target;
+        self.end(position);
+        self.asked.unknown += 1;
+        Ask::GivesUp
+    }
+
     fn end(&mut self, position: u32) {
         self.standings[position as usize].ended = true;
         let client = usize::from(self.operations[position as usize].client.0);
-        self.clients[client].pending.retain(|&other| other != position);
+        let pending = &mut self.clients[client].pending;
+        // They were started in the order of their positions.
+        if let Ok(place) = pending.binary_search(&position) {
+            pending.remove(place);
+        }
         self.pending -= 1;
         if self.pending <= self.policy.pending_max / 2 {
             self.is_stormy = false;
@@ -321,6 +369,7 @@ impl<R> Clients<R> {
             Answer::Redirect(_) if from.0 != standing.target || standing.breathes => Next::Nothing,
             Answer::Redirect(Some(hint)) if hint.0 < self.nodes && hint != from => {
                 self.asked.redirects += 1;
+                standing.in_doubt = false;
                 standing.target = hint.0;
                 self.clients[client].believes = hint.0;
                 // Hints may lead in a circle: after a few steps the client takes a breath.
@@ -331,7 +380,10 @@ impl<R> Clients<R> {
                 Next::AskNow
             }
             // Nobody leads, or the hint is of no use: lose patience early rather than ask in circles.
-            Answer::Redirect(_) => Next::AskAfter(self.policy.timeout_ns / 8 + 1),
+            Answer::Redirect(_) => {
+                standing.in_doubt = false;
+                Next::AskAfter(self.policy.timeout_ns / 8 + 1)
+            }
         }
     }
 
@@ -354,9 +406,9 @@ impl<R> Clients<R> {
         self.standings[position as usize].attempts
     }
 
-    /// From now on nobody gives up.
-    pub(crate) fn be_patient(&mut self) {
-        self.is_patient = true;
+    /// This core has healed: from now on nobody gives up.
+    pub(crate) fn be_patient(&mut self, core: NodeSet) {
+        self.healed = Some(core);
     }
 
     /// Whether there are operations whose time will come.

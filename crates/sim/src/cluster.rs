@@ -8,19 +8,23 @@ use quarrel_protocol::{
 
 use crate::chooser::{Chooser, Names};
 use crate::clients::{Asked, Clients};
+use crate::clock::Clock;
 use crate::decision::{Decision, DecisionKind, Endpoint, Which};
 use crate::digest::Digest;
 use crate::fault::{Fault, FaultClass, FaultCounts};
-use crate::flight::{Cargo, Flight, Slab};
+use crate::flight::Slab;
 use crate::links::Links;
 use crate::liveness::Healing;
 use crate::nemesis::Nemesis;
 use crate::node::Node;
 use crate::observer::Observer;
+use crate::orders::Orders;
+use crate::panics::verdict_of_panic;
 use crate::queue::{Class, Entry, Queue, Tie, WORLD};
 use crate::record::{Recorder, TraceEvent};
 use crate::timers::Look;
-use crate::world::{Operation, Rule, World};
+use crate::turns::Turns;
+use crate::world::{Operation, Order, Rule, World};
 
 /// All that is fixed before a run's first event.
 pub struct Plan<P: Protocol> {
@@ -30,6 +34,8 @@ pub struct Plan<P: Protocol> {
     pub config: P::Config,
     /// What clients will ask.
     pub operations: Vec<Operation<P::Request>>,
+    /// What an operator will ask of nodes.
+    pub orders: Vec<Order<P::Admin>>,
 }
 
 /// What a run amounts to.
@@ -47,6 +53,8 @@ pub struct Tally {
     pub faults: FaultCounts,
     /// What clients did.
     pub asked: Asked,
+    /// How many orders of an operator reached a node.
+    pub orders: u64,
     /// When the core had answered everything and agreed, in nanoseconds of virtual time, if it had to.
     pub settled_ns: Option<u64>,
     /// How many partitions began.
@@ -65,9 +73,12 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) chooser: Chooser,
     pub(crate) nodes: Vec<Node<P>>,
     pub(crate) links: Links,
+    /// What keeps the links in order, if anything does.
+    pub(crate) turns: Option<Turns>,
     pub(crate) queue: Queue,
     pub(crate) slab: Slab<P>,
     pub(crate) clients: Clients<P::Request>,
+    pub(crate) orders: Orders<P::Admin>,
     pub(crate) nemesis: Nemesis,
     /// Every fault of the run: planned, then in the order in which the nemesis reacted.
     pub(crate) faults: Vec<Fault>,
@@ -118,7 +129,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         chooser: Chooser,
         observer: O,
     ) -> Result<Self, String> {
-        let Plan { world, config, operations } = plan;
+        let Plan { world, config, operations, orders } = plan;
         let count = usize::from(world.nodes);
         assert!((1..=NodeId::LIMIT).contains(&count), "a cluster has 1 to {} nodes", NodeId::LIMIT);
         assert!(
@@ -127,12 +138,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         );
         let nemesis = Nemesis::new::<P>(rules, seed, count)?;
         let mut nodes: Vec<Node<P>> = (0..count).map(|_| Node::default()).collect();
-        for (node, &rate) in nodes.iter_mut().zip(&world.clock_ppm) {
-            node.clock_ppm = rate;
+        for (index, node) in nodes.iter_mut().enumerate() {
+            let offset_ns = world.clock_offset_ns.get(index).copied().unwrap_or(0);
+            node.clock = Clock::new(offset_ns, world.clock_ppm[index]);
         }
         Ok(Self {
             links: Links::new(count, P::Message::KINDS.len(), world.latency_ns.clone()),
+            turns: world.fifo.then(|| Turns::new(count)),
             clients: Clients::new(operations, world.clients, world.nodes, world.client),
+            orders: Orders::new(orders, count),
             faults: world.faults.clone(),
             world,
             config,
@@ -209,6 +223,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             ended_ns: self.now,
             faults: self.counts,
             asked: self.clients.asked,
+            orders: self.orders.heard,
             settled_ns: self.settled_ns,
             partitions: self.partitions,
             crashes_mid_flight: self.crashes_mid_flight,
@@ -260,6 +275,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let heal = Tie::new(WORLD, Class::Heal, 0, 0, 0, 0);
         self.queue.push(Entry { time: self.world.duration_ns, tie: heal, slot: 0 });
         self.schedule_operations();
+        self.schedule_orders();
         for node in NodeId::all(self.nodes.len()) {
             self.open(Some(Endpoint::Node(node)), 0, "boot", || {
                 (String::from("starts with an empty disk"), None, None)
@@ -307,6 +323,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             Class::Arrival => self.arrive(entry),
             Class::Timer => self.look_at_timer(entry),
             Class::Sync => self.finish_sync(entry),
+            Class::Order => self.order(entry),
             Class::Operation => self.start_operation(entry.slot),
             Class::Patience => {
                 if self.clients.lose_patience(entry.slot, entry.tie.source()) {
@@ -319,100 +336,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
     }
 
-    // --- Events at nodes ---
-
-    #[inline]
-    fn arrive(&mut self, entry: Entry) {
-        if self.slab.is_struck(entry.slot) {
-            self.slab.take(entry.slot);
-            return;
-        }
-        let flight = self.slab.flight(entry.slot);
-        let Endpoint::Node(to) = flight.to else { return self.answer(entry, flight) };
-        let node = &self.nodes[to.index()];
-        if node.paused_until > self.now && node.is_up() {
-            let time = node.paused_until;
-            self.counts.strike(FaultClass::Pause);
-            self.wait(entry, time);
-            return;
-        }
-        if self.links.is_disturbed() && self.is_held_up(entry, flight.from, to) {
-            return;
-        }
-        let node = &self.nodes[to.index()];
-        if flight.from == flight.to && flight.incarnation != node.incarnation {
-            // It died with the node that sent it.
-            self.slab.take(entry.slot);
-            return;
-        }
-        if !node.is_up() {
-            return self.lose_on_arrival(entry.slot, to, "the node is down");
-        }
-        match self.slab.take(entry.slot) {
-            Some(Cargo::Message(message)) => self.deliver(to, flight, message, entry.tie.occurrence()),
-            Some(Cargo::Request(position)) => self.deliver_request(to, flight, position),
-            Some(Cargo::Reply(..)) | None => {}
-        }
-    }
-
-    /// Whether the network lets it through only later, or not at all.
-    #[cold]
-    fn is_held_up(&mut self, entry: Entry, from: Endpoint, to: NodeId) -> bool {
-        let Endpoint::Node(from) = from else { return false };
-        if from == to {
-            return false;
-        }
-        if self.links.is_cut(from, to) {
-            self.counts.strike(FaultClass::Partition);
-            self.lose_on_arrival(entry.slot, to, "the network is cut");
-            return true;
-        }
-        let clogged = self.links.clogged_until(from, to);
-        if clogged > self.now {
-            self.counts.strike(FaultClass::Clog);
-            self.wait(entry, clogged);
-            return true;
-        }
-        false
-    }
-
-    /// What was under way arrives where nobody hears it.
-    #[cold]
-    fn lose_on_arrival(&mut self, slot: u32, to: NodeId, why: &str) {
-        let flight = self.slab.flight(slot);
-        let Some(cargo) = self.slab.take(slot) else { return };
-        self.open(Some(Endpoint::Node(to)), flight.print, "lost", || {
-            let what = match &cargo {
-                Cargo::Message(message) => message.to_string(),
-                Cargo::Request(_) => "a request".to_string(),
-                Cargo::Reply(id, reply) => format!("{id}: {reply}"),
-            };
-            (format!("{what}: {why}"), Some(flight.from), Some(flight.cause))
-        });
-        self.close();
-    }
-
-    #[inline]
-    fn deliver(&mut self, to: NodeId, flight: Flight, message: P::Message, occurrence: u32) {
-        let Endpoint::Node(from) = flight.from else { return };
-        if from != to && self.links.arrive(from, to, message.kind(), occurrence) {
-            self.counts.strike(FaultClass::Reordering);
-        }
-        self.open(Some(flight.to), flight.print, "deliver", || {
-            (message.to_string(), Some(flight.from), Some(flight.cause))
-        });
-        self.step(to, Input::Message { from, message });
-    }
-
-    fn deliver_request(&mut self, to: NodeId, flight: Flight, position: u32) {
-        let operation = self.clients.operation(position);
-        let (client, id, request) = (operation.client, operation.id, operation.request.clone());
-        let oldest = self.clients.oldest(position);
-        let words = || (format!("{id}: {request}"), Some(flight.from), Some(flight.cause));
-        self.open(Some(flight.to), flight.print, "request", words);
-        self.words.mark(u64::from(oldest.0));
-        self.step(to, Input::Request { client, id, oldest, request });
-    }
+    // --- Timers and steps ---
 
     #[inline]
     fn look_at_timer(&mut self, entry: Entry) {
@@ -437,7 +361,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 self.queue.push(Entry { time, ..entry });
             }
             Look::Fires(timer, decided) => {
-                if node.clock_ppm != 0 {
+                if !node.clock.is_right() {
                     self.counts.strike(FaultClass::ClockDrift);
                 }
                 self.digest_decision(decided);
@@ -453,11 +377,23 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     #[inline]
-    fn step(&mut self, id: NodeId, input: Input<P>) {
+    pub(crate) fn step(&mut self, id: NodeId, input: Input<P>) {
+        self.set_clock(id);
         let Some(machine) = self.nodes[id.index()].machine.as_mut() else { return };
         machine.step(input, &mut self.effects);
         self.settle(id);
         self.close();
+    }
+
+    /// Sets the clock that the machine is about to read, if it reads one: what it says is part of the input.
+    #[inline]
+    pub(crate) fn set_clock(&mut self, id: NodeId) {
+        if P::READS_CLOCK {
+            let now = self.nodes[id.index()].clock.says(self.now);
+            self.effects.set_clock(now);
+            now.fingerprint(&mut self.words);
+            self.note_clock(now);
+        }
     }
 
     /// Applies what a machine has just pushed, and looks at the machine.
@@ -476,20 +412,4 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             }
         }
     }
-}
-
-/// A panic as a verdict: its message, with every number taken out of the signature.
-fn verdict_of_panic(panic: &(dyn std::any::Any + Send), asserting: bool) -> Violation {
-    let message = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
-    let detail = message.unwrap_or_else(|| "a panic without a message".to_string());
-    let mut signature = String::new();
-    for letter in detail.chars().map(|letter| if letter.is_ascii_digit() { '#' } else { letter }) {
-        if !(letter == '#' && signature.ends_with('#')) {
-            signature.push(if letter.is_control() { ' ' } else { letter });
-        }
-    }
-    let (property, kind) =
-        if asserting { ("assertion", PropertyKind::Assertion) } else { ("panic", PropertyKind::Panic) };
-    Violation { property: property.into(), kind, detail, signature: format!("{property}: {signature}") }
 }

@@ -16,6 +16,7 @@ use crate::observer::Observer;
 use crate::queue::{Class, Entry, Tie};
 use crate::record::TraceEffect;
 use crate::time::{MICROSECOND, Span};
+use crate::world::Repeats;
 
 /// Marks that keep the words of different effects apart in the digest.
 mod tag {
@@ -284,6 +285,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             return self.words.word(print);
         }
         let (fate, occurrence) = self.chooser.reply_fate(from, client);
+        let fate = self.undoubled(fate, || self.clients.find(client, id));
         self.words.pair(print, fate);
         self.note(|| {
             let fate = (fate != 0).then(|| Decision::answer(DecisionKind::Fate, fate));
@@ -302,6 +304,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let operation = self.clients.operation(position);
         let (id, request) = (operation.id, operation.request.clone());
         let (fate, occurrence) = self.chooser.request_fate(client, to);
+        let fate = self.undoubled(fate, || Some(position));
         self.words.mark(tag::REQUEST | u64::from(to.0));
         self.words.word(fate);
         if fate != 0 {
@@ -314,6 +317,14 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let flight = self.flight(Endpoint::Client(client), Endpoint::Node(to), print);
         let tie = |copy| Tie::new(to.0, Class::Arrival, client_code(client), 0, copy, occurrence);
         self.launch(flight, Cargo::Request(position), self.world.client_latency_ns, fate, tie);
+    }
+
+    /// The fate of a request or its reply: neither comes twice where the request may not be repeated.
+    #[inline]
+    fn undoubled(&self, fate: u64, position: impl FnOnce() -> Option<u32>) -> u64 {
+        let Fate::Twice(first, _) = Fate::decode(fate) else { return fate };
+        let repeats = position().map(|position| self.clients.operation(position).repeats);
+        if repeats == Some(Repeats::Never) { Fate::Arrives(first).encode() } else { fate }
     }
 
     #[inline]
@@ -332,23 +343,40 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     fn launch(&mut self, flight: Flight, cargo: Cargo<P>, latency: u64, fate: u64, tie: impl Fn(u8) -> Tie) {
         let base = self.now.saturating_add(latency);
         let late = |us: u32| base.saturating_add(u64::from(us) * MICROSECOND);
-        let delay = match Fate::decode(fate) {
+        let (delay, copy) = match Fate::decode(fate) {
             Fate::Lost => return self.counts.strike(FaultClass::Loss),
             Fate::Arrives(delay) => {
                 if fate != 0 {
                     self.counts.strike(FaultClass::Delay);
                 }
-                delay
+                (delay, None)
             }
             Fate::Twice(first, second) => {
                 self.counts.strike(FaultClass::Duplication);
-                let slot = self.slab.insert(flight, cargo.clone());
-                self.queue.push(Entry { time: late(second), tie: tie(1), slot });
-                first
+                (first, Some(second))
             }
         };
+        let original = self.in_turn(&flight, late(delay), tie(0));
+        if let Some(delay) = copy {
+            let (time, tie) = self.in_turn(&flight, late(delay), tie(1));
+            let slot = self.slab.insert(flight, cargo.clone());
+            self.queue.push(Entry { time, tie, slot });
+        }
         let slot = self.slab.insert(flight, cargo);
-        self.queue.push(Entry { time: late(delay), tie: tie(0), slot });
+        self.queue.push(Entry { time: original.0, tie: original.1, slot });
+    }
+
+    /// When a flight is due that could arrive at `time`, and its place among what is due then: on a link that keeps
+    /// the order, behind all that was sent before.
+    #[inline]
+    fn in_turn(&mut self, flight: &Flight, time: u64, tie: Tie) -> (u64, Tie) {
+        match (&mut self.turns, flight.from, flight.to) {
+            (Some(turns), Endpoint::Node(from), Endpoint::Node(to)) => {
+                let (due, number) = turns.enter(from, to, time);
+                (due, Tie::new(to.0, Class::Arrival, 1 + from.0, 0, 0, number))
+            }
+            _ => (time, tie),
+        }
     }
 
     // --- Timers and the nemesis ---

@@ -18,9 +18,11 @@ pub mod record;
 pub mod time;
 pub mod world;
 
+mod arrival;
 mod asking;
 mod books;
 mod clients;
+mod clock;
 mod disk;
 mod effects;
 mod flight;
@@ -29,9 +31,12 @@ mod links;
 mod liveness;
 mod nemesis;
 mod node;
+mod orders;
+mod panics;
 mod queue;
 mod strike;
 mod timers;
+mod turns;
 mod watch;
 
 pub use chooser::Chooser;

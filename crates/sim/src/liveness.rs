@@ -63,7 +63,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             state: 0,
         });
         self.is_watched = true;
-        self.clients.be_patient();
+        self.clients.be_patient(core);
         self.chooser.scatter();
         self.note_idleness();
         Some(core)
@@ -73,10 +73,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub(crate) fn end(&self) -> u64 {
         match (&self.healing, self.world.liveness) {
             // What is due at the end of all time never comes.
-            (Some(healing), _) => healing.end(self.clients.has_more()).min(u64::MAX - 1).max(self.now),
+            (Some(healing), _) => healing.end(self.has_more()).min(u64::MAX - 1).max(self.now),
             (None, Some(_)) => self.world.duration_ns,
             (None, None) => self.world.duration_ns.saturating_add(self.world.healing_ns),
         }
+    }
+
+    /// Whether a client or the operator will ask for something.
+    fn has_more(&self) -> bool {
+        self.clients.has_more() || self.orders.has_more()
     }
 
     /// A client was answered, or a node of the core has put something out.
@@ -111,7 +116,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Whether every operation has ended and the core agrees. Agreement is asked of a core that was asked something new:
     /// without that a leader need not know how far its predecessors had got.
     pub(crate) fn has_settled(&mut self) -> bool {
-        if !std::mem::take(&mut self.is_watched) || !self.clients.all_ended() {
+        if !std::mem::take(&mut self.is_watched) || !self.clients.all_ended() || self.orders.has_more() {
             return false;
         }
         let Some(healing) = &self.healing else { return false };

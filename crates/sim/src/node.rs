@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use quarrel_protocol::{After, ClientId, NodeId, Protocol, RequestId};
 
+use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::timers::Timers;
 
@@ -27,8 +28,7 @@ pub(crate) struct Node<P: Protocol> {
     pub(crate) held: VecDeque<(u64, Held<P>)>,
     /// Until when it is paused.
     pub(crate) paused_until: u64,
-    /// Rate error of its clock now, in parts per million.
-    pub(crate) clock_ppm: i32,
+    pub(crate) clock: Clock,
     /// How much longer a sync takes now, in nanoseconds.
     pub(crate) slow_disk_ns: u64,
     /// Crashes just before that many more writes, and then stays down for so long.
@@ -46,7 +46,7 @@ impl<P: Protocol> Default for Node<P> {
             timers: Timers::default(),
             held: VecDeque::new(),
             paused_until: 0,
-            clock_ppm: 0,
+            clock: Clock::default(),
             slow_disk_ns: 0,
             crash_at_write: None,
             to_itself: 0,
@@ -63,11 +63,12 @@ impl<P: Protocol> Node<P> {
     /// A range on this node's clock, in the world's time: a fast clock makes it shorter.
     #[inline]
     pub(crate) fn in_world_time(&self, after: After) -> After {
-        if self.clock_ppm == 0 {
+        if self.clock.is_right() {
             return after;
         }
-        let rate = (1_000_000 + i64::from(self.clock_ppm)).max(1) as u128;
-        let scale = |ns: u64| u64::try_from(u128::from(ns) * 1_000_000 / rate).unwrap_or(u64::MAX);
-        After { min_ns: scale(after.min_ns), max_ns: scale(after.max_ns) }
+        After {
+            min_ns: self.clock.in_world_time(after.min_ns),
+            max_ns: self.clock.in_world_time(after.max_ns),
+        }
     }
 }

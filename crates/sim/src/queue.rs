@@ -16,22 +16,25 @@ pub(crate) enum Class {
     Sync = 1,
     /// A message, request or reply arrives.
     Arrival = 2,
+    /// An operator asks something of a node.
+    Order = 3,
     /// A client starts its next operation.
-    Operation = 3,
+    Operation = 4,
     /// A client has waited long enough.
-    Patience = 4,
+    Patience = 5,
     /// A fault is over.
-    FaultEnd = 5,
+    FaultEnd = 6,
     /// A fault strikes.
-    FaultStart = 6,
+    FaultStart = 7,
     /// Everything heals.
-    Heal = 7,
+    Heal = 8,
 }
 
-const CLASSES: [Class; 8] = [
+const CLASSES: [Class; 9] = [
     Class::Timer,
     Class::Sync,
     Class::Arrival,
+    Class::Order,
     Class::Operation,
     Class::Patience,
     Class::FaultEnd,
@@ -43,7 +46,7 @@ const CLASSES: [Class; 8] = [
 pub(crate) const WORLD: u8 = u8::MAX;
 
 impl Tie {
-    /// Packs: destination 8 bits, class 3, source 8, kind 6, copy 1, occurrence 32.
+    /// Packs: destination 8 bits, class 4, source 8, kind 6, copy 1, occurrence 32.
     #[inline]
     pub(crate) const fn new(
         destination: u8,
@@ -55,7 +58,7 @@ impl Tie {
     ) -> Self {
         debug_assert!(kind < 64 && copy < 2);
         Self(
-            (destination as u64) << 50
+            (destination as u64) << 51
                 | (class as u64) << 47
                 | (source as u64) << 39
                 | (kind as u64) << 33
@@ -66,12 +69,12 @@ impl Tie {
 
     #[inline]
     pub(crate) const fn destination(self) -> u8 {
-        (self.0 >> 50) as u8
+        (self.0 >> 51) as u8
     }
 
     #[inline]
     pub(crate) const fn class(self) -> Class {
-        CLASSES[(self.0 >> 47 & 7) as usize]
+        CLASSES[(self.0 >> 47 & 15) as usize]
     }
 
     #[inline]
@@ -101,10 +104,12 @@ impl Entry {
     }
 }
 
-/// A bucket spans `2^WIDTH_BITS` nanoseconds: about a millisecond.
-const WIDTH_BITS: u32 = 20;
-/// How many buckets the wheel has, one for each bit of a word: it spans about 67 milliseconds.
-const BUCKETS: u64 = 64;
+/// A bucket spans `2^WIDTH_BITS` nanoseconds: about a quarter of a millisecond, which is a handful of events.
+const WIDTH_BITS: u32 = 18;
+/// How many buckets the wheel has: it spans about 67 milliseconds.
+const BUCKETS: u64 = 256;
+/// One bit for each bucket.
+type Bits = [u64; (BUCKETS / 64) as usize];
 
 /// The queue.
 pub(crate) struct Queue {
@@ -115,7 +120,7 @@ pub(crate) struct Queue {
     /// The buckets after it, unsorted.
     wheel: [Vec<Entry>; BUCKETS as usize],
     /// Which of them hold something, as bits.
-    occupied: u64,
+    occupied: Bits,
     /// What was too far away when it was pushed.
     far: Heap,
     /// The bucket in which the first of those is due; `u64::MAX` if there is none.
@@ -128,7 +133,7 @@ impl Default for Queue {
             current: Vec::new(),
             cursor: 0,
             wheel: [const { Vec::new() }; BUCKETS as usize],
-            occupied: 0,
+            occupied: Bits::default(),
             far: Heap::default(),
             far_bucket: u64::MAX,
         }
@@ -150,7 +155,8 @@ impl Queue {
             self.current.insert(place, entry);
         } else if bucket - self.cursor < BUCKETS {
             self.wheel[(bucket % BUCKETS) as usize].push(entry);
-            self.occupied |= 1 << (bucket % BUCKETS);
+            let bit = bucket % BUCKETS;
+            self.occupied[(bit / 64) as usize] |= 1 << (bit % 64);
         } else {
             self.far.push(entry);
             self.far_bucket = self.far_bucket.min(bucket);
@@ -176,7 +182,8 @@ impl Queue {
         self.cursor = next;
         if near == next {
             std::mem::swap(&mut self.current, &mut self.wheel[(next % BUCKETS) as usize]);
-            self.occupied &= !(1 << (next % BUCKETS));
+            let bit = next % BUCKETS;
+            self.occupied[(bit / 64) as usize] &= !(1 << (bit % 64));
         }
         if self.far_bucket == next {
             self.fetch_far();
@@ -200,12 +207,20 @@ impl Queue {
 
     /// The number of the next bucket of the wheel that holds something; `u64::MAX` if there is none.
     #[inline]
-    const fn next_occupied(&self) -> u64 {
-        if self.occupied == 0 {
-            return u64::MAX;
+    fn next_occupied(&self) -> u64 {
+        let first = self.cursor + 1;
+        let words = self.occupied.len() as u64;
+        let (word, bit) = (first % BUCKETS / 64, first % 64);
+        // The word that holds the first bucket is looked at twice: first what is from there on, at last what is before.
+        let mut mask = u64::MAX << bit;
+        for nth in 0..=words {
+            let found = self.occupied[((word + nth) % words) as usize] & mask;
+            if found != 0 {
+                return first - bit + nth * 64 + u64::from(found.trailing_zeros());
+            }
+            mask = u64::MAX;
         }
-        let next = self.cursor + 1;
-        next + self.occupied.rotate_right((next % BUCKETS) as u32).trailing_zeros() as u64
+        u64::MAX
     }
 }
 

@@ -18,11 +18,14 @@ pub struct TraceEvent {
     /// The event that caused it: for an arrival, the one that sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
-    /// What kind of event: `boot`, `deliver`, `lost` (on arrival), `timer`, `request`, `answer`, `redirect`, `ask`,
+    /// What kind of event: `boot`, `deliver`, `lost` (on arrival), `timer`, `request`, `order`, `answer`, `redirect`, `ask`,
     /// `give-up`, `fail`, `sync`, `restart`, `fault`, `fault-over`, `heal`.
     pub kind: String,
     /// What, in words.
     pub what: String,
+    /// What the node's own clock says, in nanoseconds, for a node that reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<u64>,
     /// Who sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Endpoint>,
@@ -86,6 +89,13 @@ impl Recorder {
     pub(crate) fn fate(&mut self, fate: String) {
         if let Some(event) = self.events.last_mut() {
             event.fate = Some(fate);
+        }
+    }
+
+    /// Says what the clock says in the event that is open.
+    pub(crate) fn clock(&mut self, ns: u64) {
+        if let Some(event) = self.events.last_mut() {
+            event.clock = Some(ns);
         }
     }
 

@@ -131,7 +131,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     fn lay_faults(&mut self) {
         self.links.clear();
         for (node, &rate) in self.nodes.iter_mut().zip(&self.world.clock_ppm) {
-            (node.clock_ppm, node.slow_disk_ns) = (rate, 0);
+            node.clock.run_at(self.now, rate);
+            node.slow_disk_ns = 0;
         }
         let everywhere = self.nodes.len();
         for &index in &self.active {
@@ -150,7 +151,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                     }
                 }
                 Action::Clock { node, rate_ppm } if node.index() < everywhere => {
-                    self.nodes[node.index()].clock_ppm = *rate_ppm;
+                    self.nodes[node.index()].clock.run_at(self.now, *rate_ppm);
                 }
                 Action::SlowDisk { node, extra_ns } if node.index() < everywhere => {
                     let slow = &mut self.nodes[node.index()].slow_disk_ns;
@@ -168,6 +169,13 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if until == u64::MAX {
             self.slab.take(entry.slot);
         } else {
+            let flight = self.slab.flight(entry.slot);
+            if let (Some(turns), Endpoint::Node(from), Endpoint::Node(to)) =
+                (&mut self.turns, flight.from, flight.to)
+                && from != to
+            {
+                turns.hold(from, to, until);
+            }
             self.queue.push(Entry { time: until, ..entry });
         }
     }
@@ -203,7 +211,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             self.counts.strike(FaultClass::LostWrites);
         }
         self.words.word(lost);
-        self.release_durable_announcements(id, lost);
+        self.release_what_became_fact(id, lost);
         let node = &mut self.nodes[id.index()];
         node.machine = None;
         node.timers = Default::default();
@@ -217,14 +225,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.queue.push(Entry { time: over, tie, slot });
     }
 
-    /// Writes that survive a crash although no sync had covered them are facts, and so are the announcements that
-    /// only waited for them: observers hear those, as if the crash had come a moment later and cut every message.
-    /// So what a monitor has heard is exactly what the disk holds.
-    fn release_durable_announcements(&mut self, id: NodeId, lost: u64) {
+    /// Writes that survive a crash although no sync had covered them are facts, and so are the announcements and the
+    /// outputs that only waited for them: observers hear those, as if the crash had come a moment later and cut every
+    /// message. So what a monitor has heard is exactly what the disk holds, and a snapshot on it holds nothing that
+    /// nobody was heard to apply.
+    fn release_what_became_fact(&mut self, id: NodeId, lost: u64) {
         let node = &mut self.nodes[id.index()];
         let durable = node.disk.written() - lost;
         for (needs, held) in std::mem::take(&mut node.held) {
-            if needs <= durable && matches!(held, Held::Announce(_)) {
+            if needs <= durable && matches!(held, Held::Announce(_) | Held::Output(_)) {
                 self.release(id, held);
             }
         }
@@ -284,6 +293,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub(crate) fn start_node(&mut self, id: NodeId) {
         let node = &mut self.nodes[id.index()];
         node.incarnation += 1;
+        self.set_clock(id);
+        let node = &mut self.nodes[id.index()];
         node.machine = Some(P::recover(&self.config, id, node.disk.durable(), &mut self.effects));
         if let Some(machine) = &node.machine {
             self.observer.on_recover(id, machine);

@@ -28,12 +28,19 @@ pub struct World {
     pub liveness: Option<Liveness>,
     /// Base latency from node to node, row by row (`from * nodes + to`), in nanoseconds; each at least 1.
     pub latency_ns: Vec<u64>,
+    /// Whether each link from node to node keeps its messages in the order in which they were sent.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub fifo: bool,
     /// Base latency between clients and nodes, in nanoseconds; at least 1.
     pub client_latency_ns: u64,
     /// Base latency of a disk sync on each node, in nanoseconds; 0 makes writes durable at once.
     pub sync_ns: Vec<u64>,
     /// Rate error of each node's clock, in parts per million; positive is fast.
     pub clock_ppm: Vec<i32>,
+    /// What each node's clock says at the beginning, in nanoseconds; nothing at all is 0 for each. Only machines that
+    /// read a clock can tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clock_offset_ns: Vec<u64>,
     /// How clients behave.
     pub client: ClientPolicy,
     /// How often random decisions perturb. Replays ignore it.
@@ -42,6 +49,11 @@ pub struct World {
     pub limits: Limits,
     /// Faults at fixed times.
     pub faults: Vec<Fault>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_off(flag: &bool) -> bool {
+    !*flag
 }
 
 /// What must come back once the faults are over: the core answers every operation that is pending or new, and its
@@ -174,8 +186,42 @@ pub struct Operation<R> {
     pub asks: Option<NodeId>,
     /// Its name, unique in the run; it survives the removal of others.
     pub id: RequestId,
+    /// Whether it may be asked again.
+    #[serde(default, skip_serializing_if = "Repeats::is_free")]
+    pub repeats: Repeats,
     /// What is asked.
     pub request: R,
+}
+
+/// Whether a client that hears nothing may ask again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Repeats {
+    /// Here or elsewhere, as often as its policy says; and the network may deliver a request twice.
+    #[default]
+    Freely,
+    /// Never: it reaches at most one node, at most once. Only a redirection lets the client ask elsewhere. Who hears
+    /// nothing gives up; after the healing only if the node that was asked is not in the core.
+    Never,
+}
+
+impl Repeats {
+    const fn is_free(&self) -> bool {
+        matches!(self, Self::Freely)
+    }
+}
+
+/// What an operator asks of a node, once, at a time. A node that is down never hears it; one that is paused hears it
+/// when it goes on. Nobody waits for an answer, and nobody asks again.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order<A> {
+    /// When, in nanoseconds.
+    pub at_ns: u64,
+    /// Of which node.
+    pub node: NodeId,
+    /// What is asked.
+    pub admin: A,
 }
 
 /// A rule of the nemesis: watch announcements, and react with a fault. What it did is recorded as a plain fault.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Value;
 use crate::linearizability::Model;
+use crate::machine::Kind;
 use crate::service::Service;
 use crate::workload::{Chance, Workload};
 
@@ -157,6 +158,32 @@ pub fn ask(_: &Workload, number: u32, _: ClientId, _: &mut dyn Chance) -> Propos
 pub fn scan(_: &Workload, core: NodeSet, number: u32) -> Vec<(Option<NodeId>, Propose)> {
     let values = (number..).map(|number| Propose(Value(u64::from(number))));
     core.iter().map(Some).zip(values).collect()
+}
+
+/// Reads a proposal in words: `propose v3`.
+///
+/// # Errors
+/// When the words are none.
+pub fn parse(words: &str) -> Result<Propose, String> {
+    let value = match words.split_whitespace().collect::<Vec<_>>()[..] {
+        ["propose", value] => value.parse().ok(),
+        _ => None,
+    };
+    value
+        .map(Propose)
+        .ok_or_else(|| format!("`{words}` is no proposal: expected something like `propose v3`"))
+}
+
+/// Whoever asks again is told the same.
+#[must_use]
+pub const fn may_repeat(_: &Propose) -> bool {
+    true
+}
+
+/// A proposal is asked of no machine.
+#[must_use]
+pub const fn misfit(_: &Propose, _: &[Kind]) -> Option<String> {
+    None
 }
 
 /// Consensus as its clients see it: a register that keeps the first value proposed to it.

@@ -4,11 +4,16 @@
 //! * [`consensus`]: one value is chosen (Paxos).
 //! * [`replicated_log`]: one sequence of commands is applied everywhere (Raft, Multi-Paxos); [`session`] makes each
 //!   count once, [`machine`] says what they do, [`workload`] draws them.
+//! * [`register`] and [`key_value`]: one register, and one for each key, without a log (Attiya, Bar-Noy and Dolev);
+//!   [`object`]: any state machine, however it is replicated.
 //! * [`linearizability`]: whether what clients saw can be explained at all.
 
 pub mod consensus;
+pub mod key_value;
 pub mod linearizability;
 pub mod machine;
+pub mod object;
+pub mod register;
 pub mod replicated_log;
 pub mod service;
 pub mod session;

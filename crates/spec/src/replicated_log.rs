@@ -68,7 +68,83 @@ impl ClientReply for Reply {
     }
 }
 
-/// What a replica puts out: it applies this position of the log. Repeats from the start after a restart.
+/// What a replica puts out: how its copy of the state machine moves on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Output {
+    /// By one position of the log.
+    Applied(Applied),
+    /// By a snapshot.
+    Restored(Restored),
+}
+
+impl Output {
+    /// The position that the replica has come to.
+    #[must_use]
+    pub const fn index(&self) -> u64 {
+        match self {
+            Output::Applied(applied) => applied.index,
+            Output::Restored(restored) => restored.index,
+        }
+    }
+}
+
+impl From<Applied> for Output {
+    fn from(applied: Applied) -> Self {
+        Output::Applied(applied)
+    }
+}
+
+impl Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Output::Applied(applied) => applied.fmt(f),
+            Output::Restored(restored) => restored.fmt(f),
+        }
+    }
+}
+
+impl Fingerprint for Output {
+    #[inline]
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        match self {
+            Output::Applied(applied) => applied.fingerprint(into),
+            Output::Restored(restored) => restored.fingerprint(into),
+        }
+    }
+}
+
+/// A replica takes over a snapshot instead of applying what led to it: one of its own after a restart, or one that it
+/// was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Restored {
+    /// The last position of the log that the snapshot covers.
+    pub index: u64,
+    /// The fingerprint of the replica that came out of it: [`Replica`], sessions included.
+    pub state: u64,
+}
+
+impl Restored {
+    /// This replica, which has just been taken over from a snapshot of everything up to `index`.
+    #[must_use]
+    pub fn of(replica: &Replica, index: u64) -> Self {
+        Self { index, state: replica.digest() }
+    }
+}
+
+impl Display for Restored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "takes over a snapshot of everything up to {}", self.index)
+    }
+}
+
+impl Fingerprint for Restored {
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        into.mark(2);
+        into.pair(self.index, self.state);
+    }
+}
+
+/// A replica applies this position of the log. Repeats after a restart, from the start or from where its snapshot ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Applied {
     /// The position, from 1, without gaps.
@@ -105,6 +181,37 @@ pub struct Properties {
     log: Vec<(Option<Command>, NodeId)>,
     /// The next position each node must apply; 1 again after a restart.
     next: Vec<u64>,
+    /// What the log leads to, for snapshots.
+    reference: Reference,
+}
+
+/// A replica of our own, which is only as far as the last snapshot that it was compared with.
+struct Reference {
+    kind: Kind,
+    replica: Replica,
+    index: u64,
+}
+
+impl Reference {
+    fn new(kind: Kind) -> Self {
+        Self { kind, replica: Replica::new(kind, Memory::Kept), index: 0 }
+    }
+
+    /// The fingerprint of the state after the first `index` positions of the log, which are there. Snapshots mostly
+    /// move on with the log, so each position is mostly applied once.
+    fn at(&mut self, index: u64, log: &[(Option<Command>, NodeId)]) -> u64 {
+        if index < self.index {
+            *self = Self::new(self.kind);
+        }
+        for (at, (command, _)) in (1..).zip(log).skip(self.index as usize).take((index - self.index) as usize)
+        {
+            if let Some(command) = command {
+                self.replica.apply(at, command);
+            }
+        }
+        self.index = index;
+        self.replica.digest()
+    }
 }
 
 const STATE_MACHINE_SAFETY: usize = 0;
@@ -117,13 +224,13 @@ pub const PROPERTIES: &[Property] = &[
     Property {
         name: "state-machine-safety",
         kind: PropertyKind::Paper,
-        statement: "no two nodes apply different commands at the same index",
-        source: "Raft, Figure 3; Schneider 1990, section 3 (agreement and order)",
+        statement: "no two nodes apply different commands at the same index, and a snapshot holds what they lead to",
+        source: "Raft, Figure 3 and section 7; Schneider 1990, section 3 (agreement and order)",
     },
     Property {
         name: "in-order-application",
         kind: PropertyKind::Paper,
-        statement: "a node applies index 1, 2, 3 ... without gaps, from the start again after a restart",
+        statement: "a node applies index 1, 2, 3 ... without gaps, from the start or a snapshot again after a restart",
         source: "Schneider 1990, section 3 (order)",
     },
     Property {
@@ -145,27 +252,8 @@ impl Properties {
         let asked = self.asked.get(command.session.serial.0 as usize);
         asked.copied().flatten() == Some((command.session.client, command.call))
     }
-}
 
-impl<P: Protocol<Request = Call, Reply = Reply, Output = Applied>> Monitor<P> for Properties {
-    fn properties() -> &'static [Property] {
-        PROPERTIES
-    }
-
-    fn new(_: &P::Config, nodes: usize) -> Self {
-        Self { asked: Vec::new(), log: Vec::new(), next: vec![1; nodes] }
-    }
-
-    fn on_request(&mut self, client: ClientId, id: RequestId, call: &Call, _: &mut Report) {
-        let request = id.0 as usize;
-        if self.asked.len() <= request {
-            self.asked.resize(request + 1, None);
-        }
-        self.asked[request] = Some((client, *call));
-    }
-
-    #[inline]
-    fn on_output(&mut self, node: NodeId, applied: &Applied, report: &mut Report) {
+    fn on_applied(&mut self, node: NodeId, applied: &Applied, report: &mut Report) {
         let Applied { index, command } = *applied;
         let next = &mut self.next[node.index()];
         report.check(IN_ORDER, index == *next, || {
@@ -194,6 +282,66 @@ impl<P: Protocol<Request = Call, Reply = Reply, Output = Applied>> Monitor<P> fo
             }
             // A gap: reported above, and there is nothing to compare with.
             None => {}
+        }
+    }
+
+    #[cold]
+    fn on_restored(&mut self, node: NodeId, restored: Restored, report: &mut Report) {
+        let Restored { index, state } = restored;
+        let next = &mut self.next[node.index()];
+        report.check(IN_ORDER, index + 1 >= *next, || {
+            let applied = *next - 1;
+            let what =
+                format!("{node} went back from index {applied} to a snapshot of everything up to {index}");
+            (what, "a snapshot took it back")
+        });
+        *next = index + 1;
+        if index > self.log.len() as u64 {
+            let last = self.log.len();
+            report.check(STATE_MACHINE_SAFETY, false, || {
+                let what = format!(
+                    "{node} took over a snapshot of everything up to {index}, but nobody has applied more than {last}"
+                );
+                (what, "a snapshot holds what nobody applied")
+            });
+            return;
+        }
+        let is_faithful = self.reference.at(index, &self.log) == state;
+        report.check(STATE_MACHINE_SAFETY, is_faithful, || {
+            let what = format!(
+                "{node} took over a snapshot of everything up to {index}, which is not what the log leads to"
+            );
+            (what, "a snapshot holds another state")
+        });
+    }
+}
+
+impl<P: Protocol<Request = Call, Reply = Reply, Output = Output>> Monitor<P> for Properties
+where
+    P::Config: RunsMachine,
+{
+    fn properties() -> &'static [Property] {
+        PROPERTIES
+    }
+
+    fn new(config: &P::Config, nodes: usize) -> Self {
+        let reference = Reference::new(config.machine());
+        Self { asked: Vec::new(), log: Vec::new(), next: vec![1; nodes], reference }
+    }
+
+    fn on_request(&mut self, client: ClientId, id: RequestId, call: &Call, _: &mut Report) {
+        let request = id.0 as usize;
+        if self.asked.len() <= request {
+            self.asked.resize(request + 1, None);
+        }
+        self.asked[request] = Some((client, *call));
+    }
+
+    #[inline]
+    fn on_output(&mut self, node: NodeId, output: &Output, report: &mut Report) {
+        match output {
+            Output::Applied(applied) => self.on_applied(node, applied, report),
+            Output::Restored(restored) => self.on_restored(node, *restored, report),
         }
     }
 
@@ -242,6 +390,27 @@ pub fn scan(workload: &Workload, _core: NodeSet, _number: u32) -> Vec<(Option<No
     workload.scan().into_iter().map(|call| (None, call)).collect()
 }
 
+/// Reads a command's call in words: `write v3`, `transfer 5 from a1 to a2`.
+///
+/// # Errors
+/// When the words are none.
+pub fn parse(words: &str) -> Result<Call, String> {
+    words.parse()
+}
+
+/// A command that comes twice counts once: [`Replica`] sees to it.
+#[must_use]
+pub const fn may_repeat(_: &Call) -> bool {
+    true
+}
+
+/// Why a call makes no sense where runs draw one of these state machines.
+#[must_use]
+pub fn misfit(call: &Call, machines: &[Kind]) -> Option<String> {
+    let stranger = machines.iter().find(|machine| machine.name() != call.kind_name())?;
+    Some(format!("this is asked of a {}, and the machine of [workload] is a {stranger}", call.kind_name()))
+}
+
 /// What runs a state machine says which one.
 pub trait RunsMachine {
     /// The state machine that replicas apply commands to.
@@ -263,7 +432,7 @@ pub struct StateMachine {
     applied: Vec<u64>,
 }
 
-impl<P: Protocol<Request = Call, Reply = Reply, Output = Applied>> Service<P> for StateMachine
+impl<P: Protocol<Request = Call, Reply = Reply, Output = Output>> Service<P> for StateMachine
 where
     P::Config: RunsMachine,
 {
@@ -291,8 +460,10 @@ where
     }
 
     #[inline]
-    fn on_output(&mut self, node: NodeId, applied: &Applied) {
-        self.applied[node.index()] = applied.index;
+    fn on_output(&mut self, node: NodeId, output: &Output) {
+        self.applied[node.index()] = output.index();
+        // What a snapshot covers, somebody else has applied.
+        let Output::Applied(applied) = output else { return };
         if applied.index != self.length + 1 {
             return;
         }

@@ -46,7 +46,7 @@ impl Fingerprint for Command {
 }
 
 /// Where a command took effect, and what came of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Receipt {
     /// The position in the log at which it was applied first.
     pub index: u64,
@@ -55,7 +55,7 @@ pub struct Receipt {
 }
 
 /// Whether a replica remembers which commands it has applied.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Memory {
     /// As it should.
     #[default]
@@ -64,8 +64,8 @@ pub enum Memory {
     Forgotten,
 }
 
-/// A state machine behind sessions: what a replica of a log applies commands to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A state machine behind sessions: what a replica of a log applies commands to. All of it is what a snapshot holds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Replica {
     machine: Machine,
     sessions: Vec<Open>,
@@ -73,7 +73,7 @@ pub struct Replica {
 }
 
 /// One client's session.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 struct Open {
     /// No command below this number is applied any more: the client has stopped waiting for it.
     oldest: RequestId,
@@ -134,5 +134,28 @@ impl Replica {
     #[must_use]
     pub fn peek(&self, call: &Call) -> Outcome {
         self.machine.peek(call).expect("only a read changes nothing")
+    }
+}
+
+impl Fingerprint for Receipt {
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        self.index.fingerprint(into);
+        self.outcome.fingerprint(into);
+    }
+}
+
+impl Fingerprint for Replica {
+    /// Tells states of one machine apart: two replicas that applied the same log have the same fingerprint.
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        self.machine.fingerprint(into);
+        into.mark(self.sessions.len() as u64);
+        for Open { oldest, applied } in &self.sessions {
+            oldest.fingerprint(into);
+            into.mark(applied.len() as u64);
+            for (serial, receipt) in applied {
+                serial.fingerprint(into);
+                receipt.fingerprint(into);
+            }
+        }
     }
 }

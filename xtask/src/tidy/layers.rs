@@ -45,7 +45,7 @@ const LAYERS: &[Layer] = &[
     Layer { folder: "formats", below: &[CORE, &["sim"]], others: Others::Any },
     Layer { folder: "harness", below: &[WORLD, PROTOCOLS], others: Others::Any },
     Layer { folder: "quarrel", below: &[WORLD, &["harness"]], others: Others::Any },
-    Layer { folder: "adapters", below: &[CORE, &["harness"]], others: Others::Any },
+    Layer { folder: "adapters", below: &[WORLD, &["harness"]], others: Others::Any },
     Layer {
         folder: "cli",
         below: &[WORLD, PROTOCOLS, &["harness", "quarrel", "adapters"]],

@@ -1,12 +1,16 @@
 //! `quarrel campaign`: many seeds.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use quarrel::engine::{self, Findings, Orders, Shrinking, all_cores};
+use quarrel::environment::SeedWish;
 use quarrel::files;
 use quarrel::judgement::judge;
+use quick_junit::TestSuite;
 
 use crate::Session;
 use crate::args::{CampaignArguments, Format};
@@ -16,6 +20,7 @@ use crate::output::complain;
 use crate::progress::Teller;
 use crate::report::campaign::{CampaignReport, Told};
 use crate::report::json::one_or_several;
+use crate::report::{github, junit};
 use crate::scenarios::{Prepared, prepare};
 
 /// Where traces go unless told otherwise.
@@ -23,19 +28,22 @@ const OUT: &str = "quarrel-out";
 
 pub(super) fn run(session: &mut Session<'_>, arguments: &CampaignArguments) -> Result<u8, Failure> {
     // Nothing runs when anything is wrong.
-    let prepare = |given: &String| prepare(session.registry, given, &arguments.on_trial);
+    let prepare = |given: &String| prepare(session, given, &arguments.on_trial);
     let prepared: Vec<Prepared> = arguments.scenarios.iter().map(prepare).collect::<Result<_, _>>()?;
-    // A folder somebody names must be usable, and they hear of it before the campaign; ours waits for a need.
-    if let Some(out) = &arguments.out {
-        files::create_folder(out)?;
-    }
+    // An argument is nearer to who types it than the environment.
+    let wish = match arguments.seeds {
+        Some(_) => None,
+        None => SeedWish::of_environment().map_err(Failure::input)?,
+    };
+    let seeds = seeds(arguments, wish.as_ref()).map_err(Failure::input)?;
+    check_places(arguments, &prepared)?;
     let interrupted = interrupt::watch();
     let started = Instant::now();
-    let (mut codes, mut documents) = (Vec::new(), Vec::new());
+    let (mut codes, mut documents, mut suites) = (Vec::new(), Vec::new(), Vec::new());
     for (position, prepared) in prepared.iter().enumerate() {
         let left = (arguments.scenarios.len() - position) as u32;
         let time_limit = arguments.time_limit.map(|limit| share(limit, started.elapsed(), left));
-        let (findings, told) = one(prepared, arguments, time_limit, interrupted);
+        let (findings, told) = one(prepared, arguments, seeds.clone(), time_limit, interrupted);
         let judgement = judge(prepared.trial.as_ref(), &findings);
         codes.push(judgement.exit_code());
         codes.extend(told.iter().any(|told| told.file.is_none()).then_some(USAGE));
@@ -46,7 +54,13 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &CampaignArguments) -> R
             judgement: &judgement,
             told: &told,
             program: &session.program,
+            environment: wish.as_ref().map(SeedWish::words),
         };
+        if let Some(path) = &arguments.junit {
+            // After each scenario: whatever ends this program, the file then tells of those before.
+            suites.push(junit::suite(&report));
+            codes.extend(write_junit(path, &suites).err());
+        }
         match session.output.format {
             Format::Json => documents.push(report.json()),
             Format::Human => {
@@ -54,7 +68,10 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &CampaignArguments) -> R
                 session.output.print(&format!("{separator}{}", report.human()))?;
             }
         }
-        if interrupted.load(Ordering::Relaxed) || session.output.is_closed() {
+        github::tell(&report);
+        // A file has no reader that goes away.
+        let is_unheard = session.output.is_closed() && arguments.junit.is_none();
+        if interrupted.load(Ordering::Relaxed) || is_unheard {
             break;
         }
     }
@@ -65,20 +82,50 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &CampaignArguments) -> R
     Ok(worst(codes))
 }
 
+/// What somebody names to write to must be usable, and they hear of it before the campaign; our own folder waits for a
+/// need.
+fn check_places(arguments: &CampaignArguments, prepared: &[Prepared]) -> Result<(), Failure> {
+    if let Some(path) = &arguments.junit {
+        files::check_output(path, prepared.iter().filter_map(|prepared| prepared.file.as_deref()))?;
+        // CI gives its reports a folder of their own.
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(Ok(()), files::create_folder)?;
+    }
+    Ok(arguments.out.as_deref().map_or(Ok(()), files::create_folder)?)
+}
+
+/// Writes what came of the scenarios so far; when that fails, the exit code for it.
+fn write_junit(path: &Path, suites: &[TestSuite]) -> Result<(), u8> {
+    let text = junit::document(suites.to_vec());
+    files::write(path, |file| file.write_all(text.as_bytes())).map_err(|error| {
+        complain(&error.to_string());
+        USAGE
+    })
+}
+
 /// What one of several scenarios gets of the time that is left.
 fn share(limit: Duration, elapsed: Duration, scenarios_left: u32) -> Duration {
     limit.saturating_sub(elapsed) / scenarios_left.max(1)
 }
 
+/// The seeds of each scenario.
+fn seeds(arguments: &CampaignArguments, wish: Option<&SeedWish>) -> Result<Range<u64>, String> {
+    let usual = if arguments.time_limit.is_some() { 0..u64::MAX } else { 0..1000 };
+    match (&arguments.seeds, wish) {
+        (Some(seeds), _) => Ok(seeds.clone()),
+        (None, Some(wish)) => wish.seeds(&usual),
+        (None, None) => Ok(usual),
+    }
+}
+
 fn one(
     prepared: &Prepared,
     arguments: &CampaignArguments,
+    seeds: Range<u64>,
     time_limit: Option<Duration>,
     interrupted: &AtomicBool,
 ) -> (Findings, Vec<Told>) {
-    let endless = if time_limit.is_some() { 0..u64::MAX } else { 0..1000 };
     let orders = Orders {
-        seeds: arguments.seeds.clone().unwrap_or(endless),
+        seeds,
         jobs: arguments.jobs.map_or_else(all_cores, usize::from),
         stop_after: arguments.stop_after,
         time_limit,

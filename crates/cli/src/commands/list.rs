@@ -1,5 +1,6 @@
 //! `quarrel list`: what there is.
 
+use quarrel::files;
 use quarrel_formats::Scenario;
 use quarrel_harness::registry::Registry;
 use quarrel_sim::fault::FaultClass;
@@ -7,9 +8,10 @@ use serde::Serialize;
 
 use crate::Session;
 use crate::args::Listed;
-use crate::builtin;
+use crate::catalogue::{self, Named, Source};
 use crate::exit::{Failure, MET};
 use crate::report::text::wrapped;
+use crate::scenarios::SCENARIO_BYTES_MAX;
 
 pub(super) fn run(session: &mut Session<'_>, what: Listed) -> Result<u8, Failure> {
     let (name, listing) = match what {
@@ -17,7 +19,8 @@ pub(super) fn run(session: &mut Session<'_>, what: Listed) -> Result<u8, Failure
         Listed::Flaws => ("flaws", flaws(session.registry)),
         Listed::Invariants => ("invariants", invariants(session.registry)),
         Listed::Faults => ("faults", faults()),
-        Listed::Scenarios => ("scenarios", scenarios(session.registry)?),
+        Listed::Orders => ("orders", orders(session.registry)),
+        Listed::Scenarios => ("scenarios", scenarios(session.registry)),
     };
     let document = serde_json::json!({ name: listing });
     session.output.answer(&document, || human(&listing))?;
@@ -42,10 +45,11 @@ impl Item {
 }
 
 fn protocols(registry: &Registry) -> Vec<Item> {
+    let named = catalogue::all(registry);
     let item = |entry: &dyn quarrel_harness::registry::Entry| {
         let name = entry.name();
         let (properties, flaws) = (entry.properties().len(), entry.flaws().len());
-        let scenarios = builtin::ALL.iter().filter(|builtin| belongs(builtin.name, name)).count();
+        let scenarios = named.iter().filter(|named| belongs(&named.name, name)).count();
         let about = format!("{properties} invariants, {flaws} flaws, {scenarios} scenarios");
         Item::new(name, about, &[])
     };
@@ -83,16 +87,37 @@ fn faults() -> Vec<Item> {
     FaultClass::ALL.iter().map(|class| Item::new(class.name(), class.meaning(), &[])).collect()
 }
 
-/// Those of protocols that are here.
-fn scenarios(registry: &Registry) -> Result<Vec<Item>, Failure> {
+/// The kinds that scenarios draw from. How one is written by hand is for its protocol to say.
+fn orders(registry: &Registry) -> Vec<Item> {
     let mut items = Vec::new();
-    for builtin in builtin::ALL {
-        let scenario = Scenario::parse(builtin.name, builtin.file, builtin.text.as_bytes())?;
-        if registry.find(&scenario.protocol).is_some() {
-            items.push(Item::new(builtin.name, first_sentence(&scenario.about), &[]));
-        }
+    for entry in registry.entries() {
+        items.extend(entry.words().orders.iter().map(|order| {
+            let about = format!("`{order}` under `asks` of [operator]");
+            Item::new(format!("{}/{order}", entry.name()), about, &[])
+        }));
     }
-    Ok(items)
+    items
+}
+
+/// All that have a name. One that cannot be read says why.
+fn scenarios(registry: &Registry) -> Vec<Item> {
+    let item = |Named { name, source }: Named| {
+        let (read, more) = match source {
+            Source::Within { text, file } => (Scenario::parse(&name, &file, text.as_bytes()), vec![]),
+            Source::File(path) => {
+                let file = path.display().to_string();
+                let bytes = files::read(&path, SCENARIO_BYTES_MAX);
+                (bytes.and_then(|bytes| Scenario::parse(&name, &file, &bytes)), vec![("file", file)])
+            }
+        };
+        let checked = read.and_then(|scenario| scenario.check(&registry.vocabulary()).map(|()| scenario));
+        let about = match checked {
+            Ok(scenario) => first_sentence(&scenario.about),
+            Err(why) => format!("cannot be used: {}", why.to_string().lines().next().unwrap_or_default()),
+        };
+        Item::new(name, about, &more)
+    };
+    catalogue::all(registry).into_iter().map(item).collect()
 }
 
 /// The first sentence; and the next, when the first only sets the scene ("Five nodes.").

@@ -12,6 +12,7 @@ use crate::Session;
 use crate::args::{Expect, Format, ReplayArguments};
 use crate::exit::{Failure, INTERNAL, MET, NOT_MET, USAGE, worst};
 use crate::output::complain;
+use crate::report::github;
 use crate::report::json::one_or_several;
 use crate::report::replay::ReplayReport;
 
@@ -46,6 +47,9 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &ReplayArguments) -> Res
             flaws,
             code,
         };
+        if code != MET {
+            github::tell_replay(path, &report.human());
+        }
         match session.output.format {
             Format::Human => session.output.print(&report.human())?,
             Format::Json => documents.push(report.json()),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use quarrel::engine::{End, Failure, Findings};
 use quarrel::files::shell_word;
 use quarrel::judgement::{Judgement, runs_missing};
+use quarrel_formats::scenario::Expected;
 use quarrel_harness::case::items;
 use quarrel_harness::reach::{fault_classes, owed_cells};
 use quarrel_harness::story;
@@ -24,6 +25,8 @@ pub(crate) struct CampaignReport<'a> {
     /// One for each failure, in their order.
     pub(crate) told: &'a [Told],
     pub(crate) program: &'a str,
+    /// The variables that asked for these seeds.
+    pub(crate) environment: Option<&'a str>,
 }
 
 /// A failure, told.
@@ -47,6 +50,7 @@ impl CampaignReport<'_> {
         let mut document = json!({
             "scenario": self.prepared.given,
             "seeds": format!("{}..{}", seeds.start, seeds.end),
+            "environment": self.environment,
             "flaws": self.prepared.trial.flaws(),
             "set": pins(self.pins),
             "verdict": self.judgement.word(),
@@ -65,6 +69,7 @@ impl CampaignReport<'_> {
             "digest": digest_text(tallies.digest),
             "oracle": self.prepared.trial.jury(),
             "operations": operations(&tallies.asked),
+            "orders": tallies.orders,
             "histories": {
                 "witness": tallies.judged.by_witness,
                 "search": tallies.judged.by_search,
@@ -139,6 +144,7 @@ impl CampaignReport<'_> {
             "property": violation.property,
             "kind": violation.kind,
             "counts": violation.kind.counts(),
+            "known": self.expected().knows(violation),
             "signature": violation.signature,
             "detail": failure.detail(),
             "seed": failure.seed.to_string(),
@@ -157,6 +163,12 @@ impl CampaignReport<'_> {
         })
     }
 
+    /// What the scenario expects with these flaws.
+    pub(super) fn expected(&self) -> Expected {
+        let trial = &self.prepared.trial;
+        trial.scenario().expected(trial.flaws())
+    }
+
     /// How many runs it takes to say more, when this is met with fewer.
     pub(super) fn runs_missing(&self) -> Option<u64> {
         let met = *self.judgement == Judgement::Met;
@@ -169,7 +181,8 @@ impl CampaignReport<'_> {
     }
 }
 
-const fn end_word(end: End) -> &'static str {
+/// How a campaign ended, in a word.
+pub(super) const fn end_word(end: End) -> &'static str {
     match end {
         End::Complete => "complete",
         End::EnoughFailures => "enough-failures",

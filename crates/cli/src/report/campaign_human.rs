@@ -7,6 +7,7 @@ use quarrel_formats::scenario::Expected;
 use quarrel_formats::trace::Oracle;
 use quarrel_harness::case::items;
 use quarrel_harness::tallies::{Judgements, Tallies};
+use quarrel_protocol::Violation;
 
 use super::campaign::{CampaignReport, Told};
 use super::numbers::{counted, digest_text, grouped, milli_text, ratio_milli, seconds_text};
@@ -37,13 +38,13 @@ impl CampaignReport<'_> {
         text
     }
 
-    fn headline(&self) -> String {
+    pub(super) fn headline(&self) -> String {
         let trial = self.prepared.trial.as_ref();
         let (runs, seeds) = (self.findings.tallies.runs, &self.findings.seeds);
         let name = format!("{}{}", self.prepared.given, options(trial.flaws(), self.pins, trial.jury()));
         let subject = format!("{name}, seeds {}..{}: ", seeds.start, seeds.end);
         let failed = grouped(self.findings.tallies.failed.len() as u64);
-        let verdict = match (self.judgement, trial.scenario().expected(trial.flaws())) {
+        let verdict = match (self.judgement, self.expected()) {
             (Judgement::Met, Expected::Holds) if trial.jury() == Oracle::Clients => {
                 format!("clients noticed nothing in {}", counted(runs, "run"))
             }
@@ -58,8 +59,12 @@ impl CampaignReport<'_> {
                     counted(runs, "run")
                 )
             }
+            (Judgement::Met, Expected::Known(_)) => self.nothing_new(),
             (Judgement::NotMet(why), _) => format!("NOT MET: {why}"),
             (Judgement::Vacuous(_), _) if runs == 0 => "VACUOUS: no run was done".to_string(),
+            (Judgement::Vacuous(_), Expected::Known(_)) => {
+                format!("VACUOUS: {}, but this has shown nothing about", self.nothing_new())
+            }
             (Judgement::Vacuous(_), _) => {
                 "VACUOUS: nothing was violated, but this has shown nothing about".to_string()
             }
@@ -68,6 +73,9 @@ impl CampaignReport<'_> {
             }
         };
         let mut text = wrapped("", "  ", &format!("{subject}{verdict}"));
+        if let Some(words) = self.environment {
+            text.push_str(&format!("  the seeds are those of {words}\n"));
+        }
         if let Judgement::Vacuous(empty) = self.judgement
             && runs > 0
         {
@@ -82,6 +90,20 @@ impl CampaignReport<'_> {
         text
     }
 
+    /// What came out where known findings may: these, or not even these.
+    fn nothing_new(&self) -> String {
+        let Tallies { runs, groups, .. } = &self.findings.tallies;
+        let failed = grouped(groups.values().map(|group| group.runs).sum::<u64>());
+        let ways = counted(groups.len() as u64, "known way");
+        match groups.is_empty() {
+            true => format!("every property held in {}; no known finding came up", counted(*runs, "run")),
+            false => format!(
+                "nothing but known findings: {failed} of {} failed in {ways} (see the scenario)",
+                counted(*runs, "run")
+            ),
+        }
+    }
+
     fn summary(&self) -> String {
         let tallies = &self.findings.tallies;
         let wall_ns = self.findings.wall.as_nanos();
@@ -91,7 +113,7 @@ impl CampaignReport<'_> {
             End::TimeUp => " (ended when the time was up)",
         };
         format!(
-            "  {}, {} events, {} messages; {} operations asked, {} answered, {} unknown\n{}  \
+            "  {}, {} events, {} messages; {} operations asked, {} answered, {} unknown\n{}{}  \
              {} s simulated in {} s: {} times as fast as real time{ended}\n  digest {}\n",
             counted(tallies.runs, "run"),
             grouped(tallies.events),
@@ -99,6 +121,7 @@ impl CampaignReport<'_> {
             grouped(tallies.asked.started),
             grouped(tallies.asked.answered),
             grouped(tallies.asked.unknown),
+            orders(tallies),
             histories(tallies),
             seconds_text(tallies.simulated_ns),
             seconds_text(wall_ns),
@@ -134,11 +157,10 @@ impl CampaignReport<'_> {
     }
 
     /// One way of failing, on less than a screen. A story says itself which two facts collide.
-    fn at_length(&self, failure: &Failure, told: &Told) -> String {
+    pub(super) fn at_length(&self, failure: &Failure, told: &Told) -> String {
         let violation = &failure.group.violation;
-        let (kind, runs) = (violation.kind, counted(failure.group.runs, "run"));
-        let kind = if kind.to_string() == violation.property { String::new() } else { format!(" ({kind})") };
-        let mut text = format!("{}{kind} violated in {runs}; seed {}", violation.property, failure.seed);
+        let (what, runs) = (self.what(violation), counted(failure.group.runs, "run"));
+        let mut text = format!("{what} violated in {runs}; seed {}", failure.seed);
         match failure.shrunk {
             Some(report) => {
                 let minimal = if report.one_minimal { ", and each one is needed" } else { "" };
@@ -157,7 +179,16 @@ impl CampaignReport<'_> {
         text
     }
 
-    fn files(&self, failure: &Failure, told: &Told) -> String {
+    /// The property, its kind if that says more, and whether this is a known finding.
+    fn what(&self, violation: &Violation) -> String {
+        let Violation { property, kind, .. } = violation;
+        let kind = Some(kind.to_string()).filter(|kind| kind != property);
+        let known = self.expected().knows(violation).then(|| "known".to_string());
+        let notes: Vec<String> = kind.into_iter().chain(known).collect();
+        if notes.is_empty() { property.clone() } else { format!("{property} ({})", notes.join(", ")) }
+    }
+
+    pub(super) fn files(&self, failure: &Failure, told: &Told) -> String {
         let Some(path) = &told.file else {
             let trial = format!(
                 "{}{}",
@@ -180,10 +211,9 @@ impl CampaignReport<'_> {
 
     fn in_short(&self, failure: &Failure, told: &Told) -> String {
         let violation = &failure.group.violation;
-        let (kind, runs, seed) = (violation.kind, counted(failure.group.runs, "run"), failure.seed);
+        let (what, runs, seed) = (self.what(violation), counted(failure.group.runs, "run"), failure.seed);
         let size = counted(items(&failure.trace) as u64, "item");
-        let kind = if kind.to_string() == violation.property { String::new() } else { format!(" ({kind})") };
-        let mut text = format!("{}{kind} violated in {runs}; seed {seed}, {size}\n", violation.property);
+        let mut text = format!("{what} violated in {runs}; seed {seed}, {size}\n");
         if let Some(path) = &told.file {
             text.push_str(&format!("  view     {} view {}\n", self.program, shell_word(path.display())));
         }
@@ -192,6 +222,13 @@ impl CampaignReport<'_> {
 }
 
 /// How what clients saw was judged, and what kept them from asking.
+fn orders(tallies: &Tallies) -> String {
+    match tallies.orders {
+        0 => String::new(),
+        orders => format!("  {} of an operator reached a node\n", counted(orders, "order")),
+    }
+}
+
 fn histories(tallies: &Tallies) -> String {
     let Judgements { by_witness, by_search, unknown, broken } = tallies.judged;
     let all = tallies.judged.all();

@@ -18,7 +18,7 @@ use super::numbers::{digest_text, seconds};
 /// Below the help of `run`.
 pub(crate) const RUN_HELP: &str = "\
 A scenario says what it expects: that every property holds, unless it says otherwise; that a named
-property is violated; or that operations block.
+property is violated; that operations block; or that nothing is violated but known findings.
 
 Exit codes:
   0  the run is what the scenario expects
@@ -29,14 +29,17 @@ Exit codes:
 
 With --format json, one object:
   scenario, seed, flaws, set      what was run; `set` holds what --set pinned
+  environment                     the variable that named the seed, such as QUARREL_SEED=17, or null
   verdict                         held or violated
   property, kind, signature, detail
                                   what was violated; kinds are those of `list invariants`,
                                   assertion, panic and limit
   expected, met                   what the scenario expects, and whether this run is that
+  known                           whether the scenario lists the violation as a known finding, or null
   blocked                         whether some operation was never answered
   oracle                          whose judgement counts: all or clients
   operations                      {asked, answered, failed, unknown, turned_away, requests, redirects}
+  orders                          how many of an operator's orders reached a node
   history                         how what clients saw was judged: witness (the order of application
                                   explains it), search (another order does), unknown (the search
                                   gave up), broken (none does), or null: the run ended before
@@ -50,7 +53,8 @@ Seeds and digests are strings, since JSON numbers lose digits.";
 /// Below the help of `campaign`.
 pub(crate) const CAMPAIGN_HELP: &str = "\
 A scenario says what it expects: that every property holds in every run, unless it says otherwise;
-that a named property is violated in some run; or that operations block.
+that a named property is violated in some run; that operations block; or that nothing is violated but
+known findings, however often.
 
 Exit codes; of several scenarios the worst decides:
    0  the expectation is met
@@ -61,9 +65,20 @@ Exit codes; of several scenarios the worst decides:
       clients saw in some run could not be decided, or no run was done
   75  interrupted; what was done is reported
 
+QUARREL_SEED names a seed or a range of seeds, QUARREL_RUNS says how many; --seeds outranks both.
+
+With --junit, a file of one test suite for each scenario. Its test cases bear the same names from one
+campaign to the next: one for each property, for each cell and class of faults that the scenario owes,
+for what it expects, for its histories, and for the campaign itself. Failures are what ends with 1,
+errors what ends with 4 or 75, and what there were too few runs to say is skipped. Equal campaigns
+differ in nothing but `time`.
+
+In GitHub Actions, what is wrong is also annotated, and added to the summary of the job.
+
 With --format json, one object; of several scenarios, one object with the list `campaigns`:
   scenario, flaws, set            what was run; `set` holds what --set pinned
   seeds                           those that were run, as A..B
+  environment                     the variables that asked for them, such as QUARREL_RUNS=5000, or null
   verdict, exit                   met, not-met, vacuous or interrupted; the exit code
   reasons                         why it is not met, or what it has shown nothing about: sentences
   too_few_runs                    whether it is met with too few runs to say whether it is vacuous
@@ -72,6 +87,7 @@ With --format json, one object; of several scenarios, one object with the list `
   blocked                         in how many some operation was never answered
   oracle                          whose judgement counts: all or clients
   operations                      {asked, answered, failed, unknown, turned_away, requests, redirects}
+  orders                          how many of an operator's orders reached a node
   histories                       {witness, search, unknown, broken}: in how many runs what clients saw
                                   was judged so
   retry_storms                    in how many runs retries kept clients from asking
@@ -82,11 +98,13 @@ With --format json, one object; of several scenarios, one object with the list `
   faults, fault_runs              {class: how often it changed something}, {class: in how many runs}
   sometimes                       {cell: in how many runs it happened}
   floor                           {name: {least, median, mean, runs}}: what the scenario demands
-  violations                      one for each way of failing, the one that matters most first:
+  violations                      one for each way of failing, the one that matters most first, and
+                                  known findings last:
     property, kind, signature, detail
                                   what was violated; kinds are paper, client, liveness, invariant,
                                   assertion, panic and limit
     counts                        false for an invariant or assertion, which only restates the code
+    known                         whether the scenario lists it as a known finding
     runs, seeds                   in how many runs, and the lowest of their seeds
     seed, flaws, trace            the run that tells it, and its file (null: it was not written)
     items, items_before, one_minimal, replays
@@ -135,7 +153,14 @@ asks for), and what `replay --help` lists of a run.";
 /// Below the help of `list`.
 pub(crate) const LIST_HELP: &str = "\
 With --format json, one object with one list, named as what is listed. Each item has name and about;
-flaws also breaks, needs and source; invariants also kind and source.";
+flaws also breaks, needs and source; invariants also kind and source; scenarios of your own also file.";
+
+/// What `new` adds to its help.
+pub(crate) const NEW_HELP: &str = "\
+What it writes is a register on a majority of nodes, with a test, a scenario, and this command line over it. It depends
+on a checkout of Quarrel; crates/quarrel/README.md there is the guide.
+
+With --format json, one object: name, folder, files (their names below the folder).";
 
 /// What every report about a trace says of it.
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! What is answered. Each report is written once for people (`human`) and once for tools (`json`).
 //!
-//! `json` documents the schema; `campaign`, `run`, `replay`, `shrink` and `check` are the reports; `text` and `numbers` are what
-//! they are made of.
+//! `json` documents the schema; `campaign`, `run`, `replay`, `shrink` and `check` are the reports; `junit` and `github` tell CI
+//! servers of campaigns; `text` and `numbers` are what they are made of.
 
 pub(crate) mod json;
 
@@ -13,6 +13,9 @@ pub(crate) mod check_help;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod shrink;
+
+pub(crate) mod github;
+pub(crate) mod junit;
 
 pub(crate) mod numbers;
 pub(crate) mod text;

@@ -31,6 +31,8 @@ pub(crate) struct RunReport<'a> {
     /// Where the history went, the model that fits it, if `check` has one, and how many operations it leaves out.
     pub(crate) history: Option<(&'a Path, Option<&'static str>, usize)>,
     pub(crate) program: &'a str,
+    /// The variable that named the seed.
+    pub(crate) environment: Option<&'a str>,
 }
 
 /// What is expected, in words.
@@ -39,6 +41,7 @@ pub(crate) fn expected_text(expected: &Expected) -> String {
         Expected::Holds => "holds".to_string(),
         Expected::Violates(property) => format!("violates {property}"),
         Expected::Blocks => "blocks".to_string(),
+        Expected::Known(_) => "violates nothing but known findings".to_string(),
     }
 }
 
@@ -63,6 +66,7 @@ impl RunReport<'_> {
         json!({
             "scenario": self.given,
             "seed": seed.to_string(),
+            "environment": self.environment,
             "flaws": self.flaws,
             "set": pins(self.pins),
             "verdict": self.verdict(),
@@ -71,6 +75,7 @@ impl RunReport<'_> {
             "signature": violation.map(|violation| &violation.signature),
             "detail": violation.map(|violation| &violation.detail),
             "expected": expected_text(self.expected),
+            "known": violation.map(|violation| self.expected.knows(violation)),
             "met": self.met,
             "blocked": self.outcome.is_blocked(),
             "digest": digest_text(tally.digest),
@@ -79,6 +84,7 @@ impl RunReport<'_> {
             "messages": tally.messages,
             "simulated_seconds": seconds(u128::from(tally.ended_ns)),
             "operations": operations(&tally.asked),
+            "orders": tally.orders,
             "oracle": self.oracle,
             "history": judged_word(self.outcome.judged),
             "settled_seconds": tally.settled_ns.map(|at_ns| seconds(u128::from(at_ns))),
@@ -103,6 +109,9 @@ impl RunReport<'_> {
             self.planned(),
             self.headline()
         );
+        if let Some(words) = self.environment {
+            text.push_str(&format!("  the seed is that of {words}\n"));
+        }
         if let Some(violation) = self.outcome.verdict() {
             text.push_str(&wrapped("  ", "  ", &violation.detail));
         }
@@ -115,6 +124,9 @@ impl RunReport<'_> {
             grouped(tally.asked.answered),
             digest_text(tally.digest),
         ));
+        if tally.orders > 0 {
+            text.push_str(&format!("  {} of an operator reached a node\n", counted(tally.orders, "order")));
+        }
         text.push_str(&self.judged());
         text.push_str(&self.next_steps());
         if let Some((path, model, left_out)) = self.history {
@@ -177,6 +189,8 @@ impl RunReport<'_> {
         };
         match (self.expected, self.met) {
             (Expected::Holds, _) => what,
+            (Expected::Known(_), true) if self.outcome.verdict().is_none() => what,
+            (Expected::Known(_), true) => format!("{what}, a known finding"),
             (Expected::Blocks, true) => "blocked, as expected".to_string(),
             (_, true) => format!("{what}, as expected"),
             (expected, false) => {

@@ -215,7 +215,7 @@ fn a_damaged_trace_names_the_line() {
         (trace.clone() + "{}\n", format!("damaged.jsonl:{}:", last + 1)),
         (trace[..trace.len() - 10].to_string(), format!("damaged.jsonl:{last}:")),
         (trace.lines().next().expect("there is one").to_string() + "\n", "damaged.jsonl:2:".to_string()),
-        (trace.replacen("\"format\":2", "\"format\":3", 1), "damaged.jsonl:1:".to_string()),
+        (trace.replacen("\"format\":3", "\"format\":4", 1), "damaged.jsonl:1:".to_string()),
         (trace.replacen("\"protocol\":\"paxos\"", "\"protocol\":\"pax\"", 1), "damaged.jsonl:1:".to_string()),
     ];
     for (damaged, place) in cases {

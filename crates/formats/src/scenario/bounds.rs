@@ -17,6 +17,9 @@ pub(super) const LONGEST: u64 = 100_000 * SECOND;
 /// How often one class of faults may strike in a run.
 pub(super) const STRIKES_MAX: u64 = 1_000_000;
 
+/// How often an operator may ask for something in a run.
+pub(super) const ORDERS_MAX: u64 = 100_000;
+
 pub(super) const NODES: RangeInclusive<u8> = 1..=NodeId::LIMIT as u8;
 pub(super) const CLIENTS: RangeInclusive<u8> = 0..=64;
 pub(super) const OPERATIONS: RangeInclusive<u32> = 0..=10_000_000;

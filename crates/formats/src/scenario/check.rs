@@ -24,6 +24,8 @@ pub struct Words {
     pub messages: &'static [&'static str],
     /// The kinds of its timers.
     pub timers: &'static [&'static str],
+    /// The kinds of orders that it takes from an operator.
+    pub orders: &'static [&'static str],
     /// The kinds of its announcements.
     pub events: &'static [&'static str],
     /// For each kind of announcement, the names of its numbers.
@@ -52,6 +54,9 @@ pub(super) enum What {
     Protocol,
     Message,
     Timer,
+    /// Whatever an operator can ask for.
+    Operator,
+    Order,
     Event,
     Field {
         event: String,
@@ -90,6 +95,11 @@ impl Mention {
             }
             What::Message => find("message", words.messages),
             What::Timer => find("timer", words.timers),
+            What::Operator => match words.orders.is_empty() {
+                false => Ok(()),
+                true => Err(Complaint::new(self.place, format!("{protocol} takes no orders"))),
+            },
+            What::Order => find("order", words.orders),
             What::Event => find("event", words.events),
             What::Field { event } => {
                 let position = words.events.iter().position(|known| known == event);

@@ -9,18 +9,20 @@ use toml::de::DeTable;
 use super::bounds;
 use super::check::{Mention, What};
 use super::clients::{read_liveness, read_workload};
+use super::expectation::read_expectation;
 use super::model::{Clock, Disk, Draw, Floor, Network, Owes, Scenario, Workload};
 use super::nesting::check_nesting;
+use super::operator::{read_operator, read_order};
 use super::pin::pin;
 use super::raw::{Off, Raw, RawValue, Table};
 use super::recurring::read_faults;
-use super::script::{read_decision, read_expectation, read_operation};
+use super::script::{read_decision, read_operation};
 use super::sections::{mention, read_clock, read_disk, read_floor, read_limits, read_network, read_owes};
 use super::source::{Complaint, Source};
 use super::timeline::{Scripted, read_fault};
 use crate::InputError;
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 20] = [
     "protocol",
     "nodes",
     "duration",
@@ -32,12 +34,14 @@ const KEYS: [&str; 18] = [
     "clock",
     "faults",
     "workload",
+    "operator",
     "liveness",
     "limits",
     "floor",
     "fault",
     "decision",
     "operation",
+    "order",
     "expect",
 ];
 
@@ -128,6 +132,9 @@ fn read(name: &str, document: &Raw, source: &Source) -> Result<Scenario, Complai
         let (nodes, duration_ns) = (frame.nodes.least(), frame.duration_ns.most());
         (recurring, leader) = read_faults(raw, nodes, duration_ns, &mut mentions)?;
     }
+    let operator = table.get("operator");
+    let operator =
+        operator.map(|raw| read_operator(raw, frame.duration_ns.most(), &mut mentions)).transpose()?;
     let liveness = table.get("liveness");
     let recovery = liveness.map(|raw| read_liveness(raw, &frame.nodes)).transpose()?;
     if let (Some(raw), true) = (table.get("healing"), recovery.is_some()) {
@@ -151,6 +158,7 @@ fn read(name: &str, document: &Raw, source: &Source) -> Result<Scenario, Complai
         recurring,
         leader,
         workload: frame.workload.clone(),
+        operator,
         recovery,
         limits,
         floor,
@@ -158,6 +166,7 @@ fn read(name: &str, document: &Raw, source: &Source) -> Result<Scenario, Complai
         rules: Vec::new(),
         decisions: Vec::new(),
         operations: Vec::new(),
+        orders: Vec::new(),
         expectations: Vec::new(),
         pins: source.sets.clone(),
         source: source.clone(),
@@ -225,10 +234,12 @@ fn read_script(table: &Table<'_>, frame: &Frame, scenario: &mut Scenario) -> Res
     for raw in entries(table, "decision")? {
         scenario.decisions.push(read_decision(raw, nodes, clients, &mut seen, mentions)?);
     }
+    let end_ns = if scenario.recovery.is_some() { bounds::LONGEST } else { duration_ns + frame.healing_ns };
     for raw in entries(table, "operation")? {
-        let end_ns =
-            if scenario.recovery.is_some() { bounds::LONGEST } else { duration_ns + frame.healing_ns };
         scenario.operations.push(read_operation(raw, nodes, clients, end_ns)?);
+    }
+    for raw in entries(table, "order")? {
+        scenario.orders.push(read_order(raw, nodes, end_ns, mentions)?);
     }
     let mut seen = BTreeSet::new();
     for raw in entries(table, "expect")? {

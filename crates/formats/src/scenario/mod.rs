@@ -2,7 +2,7 @@
 //!
 //! [`Scenario::parse`] reads one and refuses whatever is wrong in itself; [`Scenario::check`] then looks up the names
 //! that only a protocol knows in a [`Vocabulary`]. Reading order: `model` (what a scenario says), `document`
-//! (the file as a whole), then the sections: `sections`, `recurring`, `timeline`, `script`.
+//! (the file as a whole), then the sections: `sections`, `recurring`, `timeline`, `script`, `expectation`.
 
 mod model;
 
@@ -10,8 +10,10 @@ mod bounds;
 mod check;
 mod clients;
 mod document;
+mod expectation;
 mod nesting;
 mod nodes;
+mod operator;
 mod pin;
 mod raw;
 mod recurring;
@@ -23,9 +25,10 @@ mod trigger;
 mod units;
 
 pub use check::{Vocabulary, Words};
+pub use expectation::{Expectation, Expected};
 pub use model::{
-    Asked, CERTAIN_PPM, Clock, Disk, Draw, Expectation, Expected, Floor, Network, Owes, Reactive, Recovery,
-    Recurring, Reflex, Scenario, Strikes, Workload,
+    Asked, CERTAIN_PPM, Clock, Disk, Draw, Floor, Network, Operator, Order, Ordered, Owes, Reactive,
+    Recovery, Recurring, Reflex, Scenario, Strikes, Workload,
 };
 pub use raw::{Entry, Off, Raw, RawValue, Table};
 pub use source::{Complaint, Place};

@@ -12,6 +12,7 @@ use quarrel_sim::world::{ClientPolicy, DelayShape, Limits, Rule, When};
 use quarrel_spec::machine::Kind;
 
 use super::check::Mention;
+use super::expectation::Expectation;
 use super::raw::Raw;
 use super::source::{Place, Source};
 
@@ -49,6 +50,8 @@ pub struct Scenario {
     pub leader: Option<Reactive>,
     /// What clients ask, and when.
     pub workload: Workload,
+    /// What an operator asks of nodes now and then, if there is one.
+    pub operator: Option<Operator>,
     /// What must come back after the faults, if anything must.
     pub recovery: Option<Recovery>,
     /// When to stop a run that has gone wild.
@@ -63,6 +66,8 @@ pub struct Scenario {
     pub decisions: Vec<Decision>,
     /// Client operations written by hand, in the order of the file.
     pub operations: Vec<Asked>,
+    /// Orders of an operator written by hand, in the order of the file.
+    pub orders: Vec<Ordered>,
     /// What must come out; no two speak of the same flaw. See [`Scenario::expected`].
     pub expectations: Vec<Expectation>,
     /// What `--set` pinned, key and value.
@@ -135,6 +140,8 @@ pub enum Owes {
 /// `[network]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Network {
+    /// What order the messages of a link arrive in. Default any.
+    pub order: Order,
     /// Base latency of a link, drawn once per link or run; at least 1 ns. Default 1 ms.
     pub latency_ns: Draw<u64>,
     /// Uniform extra latency of every message; 0 makes links constant. Default 0.
@@ -153,6 +160,16 @@ pub struct Network {
     pub slow_links: Draw<u32>,
     /// Factor on the latency of all links of one drawn node, 1 to 1,000. Default 1.
     pub slow_nodes: Draw<u32>,
+}
+
+/// In what order the messages of one link from node to node arrive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Order {
+    /// A later one may overtake an earlier one: the default.
+    #[default]
+    Any,
+    /// As they were sent, but for those that are lost.
+    Fifo,
 }
 
 /// `[disk]`.
@@ -175,6 +192,8 @@ pub struct Disk {
 pub struct Clock {
     /// The greatest rate error of a node's clock, either way, in parts per million; below 900,000. Default 0.
     pub drift_ppm: Draw<u32>,
+    /// The most that a node's clock says at the beginning: each node draws its own. Default 0.
+    pub offset_ns: Draw<u64>,
     /// Probability that a timer fires at a drawn point of its range rather than at its staggered default. Default 0.
     pub timer_spread_ppm: Draw<u32>,
 }
@@ -327,6 +346,17 @@ pub struct Workload {
     pub policy: ClientPolicy,
 }
 
+/// `[operator]`: somebody asks nodes, now and then, for what only this protocol can be asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Operator {
+    /// Probability that there is one in a run. Default certain.
+    pub chance_ppm: u32,
+    /// The gap between one order and the next; at least 1 ms.
+    pub every_ns: Draw<u64>,
+    /// The kinds of orders to draw from; empty means all that the protocol takes.
+    pub asks: Vec<String>,
+}
+
 /// `[floor]`: so that speed is never bought with emptiness.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Floor {
@@ -355,39 +385,17 @@ pub struct Asked {
     pub place: Place,
 }
 
-/// `[[expect]]`: what must come out of a run, or of one with a flaw.
+/// `[[order]]`: an order of an operator written by hand.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Expectation {
-    /// The flaw it speaks of: `raft/commit-old-term`; `None` for runs without one.
-    pub flaw: Option<String>,
-    /// What must come out.
-    pub outcome: Expected,
-}
-
-/// What must come out of a run.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub enum Expected {
-    /// No property is violated.
-    #[default]
-    Holds,
-    /// This property is violated; a campaign meets it when at least one run does.
-    Violates(String),
-    /// Nothing is violated, but some operation never completes.
-    Blocks,
-}
-
-impl Scenario {
-    /// What must come out of a run with exactly these flaws: what the file says of them, else that all holds.
-    #[must_use]
-    pub fn expected(&self, flaws: &[String]) -> Expected {
-        let speaks_of = |flaw: &Option<String>| match (flaw, flaws) {
-            (None, []) => true,
-            (Some(flaw), [only]) => flaw == only,
-            _ => false,
-        };
-        let entry = self.expectations.iter().find(|entry| speaks_of(&entry.flaw));
-        entry.map_or(Expected::Holds, |entry| entry.outcome.clone())
-    }
+pub struct Ordered {
+    /// When it is given.
+    pub at_ns: u64,
+    /// To whom.
+    pub node: NodeId,
+    /// What it asks, in the protocol's own words.
+    pub words: String,
+    /// Where it says so.
+    pub place: Place,
 }
 
 impl Default for Recovery {
@@ -399,6 +407,7 @@ impl Default for Recovery {
 impl Default for Network {
     fn default() -> Self {
         Self {
+            order: Order::Any,
             latency_ns: Draw::Fixed(1_000_000),
             spread_ns: Draw::Fixed(0),
             loss_ppm: Draw::Fixed(0),
@@ -426,7 +435,7 @@ impl Default for Disk {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { drift_ppm: Draw::Fixed(0), timer_spread_ppm: Draw::Fixed(0) }
+        Self { drift_ppm: Draw::Fixed(0), offset_ns: Draw::Fixed(0), timer_spread_ppm: Draw::Fixed(0) }
     }
 }
 

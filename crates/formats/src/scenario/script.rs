@@ -1,4 +1,4 @@
-//! What else is written by hand: `[[decision]]`, `[[operation]]`, `[[expect]]`.
+//! What else is written by hand: `[[decision]]`, `[[operation]]`.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use quarrel_sim::time::Span;
 
 use super::bounds;
 use super::check::{Mention, What};
-use super::model::{Asked, Expectation, Expected};
+use super::model::Asked;
 use super::nodes::{parse_node, read_node};
 use super::raw::Raw;
 use super::sections::mention;
@@ -126,32 +126,4 @@ pub(super) fn read_operation(raw: &Raw, nodes: u8, clients: u8, end_ns: u64) -> 
     let words = asks.map(|raw| raw.text().map(ToString::to_string)).transpose()?;
     let place = asks.map_or(raw.place, |asks| asks.place);
     Ok(Asked { at_ns, client: ClientId(number - 1), node, words, place })
-}
-
-/// One `[[expect]]` that speaks of another flaw than those before it.
-pub(super) fn read_expectation(
-    raw: &Raw,
-    seen: &mut BTreeSet<Option<String>>,
-    mentions: &mut Vec<Mention>,
-) -> Result<Expectation, Complaint> {
-    let table = raw.table(&["holds", "violates", "blocks", "flaw"])?;
-    let said = |raw: &Raw, outcome| match raw.flag()? {
-        true => Ok(outcome),
-        false => Err(raw.complain("say what must come out, not what must not")),
-    };
-    let outcome = match (table.get("holds"), table.get("violates"), table.get("blocks")) {
-        (Some(holds), None, None) => said(holds, Expected::Holds)?,
-        (None, Some(property), None) => Expected::Violates(mention(property, What::Property, mentions)?),
-        (None, None, Some(blocks)) => said(blocks, Expected::Blocks)?,
-        _ => return Err(raw.complain("an expectation is exactly one of `holds`, `violates` and `blocks`")),
-    };
-    let flaw = table.get("flaw").map(|raw| mention(raw, What::Flaw, mentions)).transpose()?;
-    if !seen.insert(flaw.clone()) {
-        let culprit = table.get("flaw").unwrap_or(raw);
-        return Err(culprit.complain(match flaw {
-            Some(flaw) => format!("another expectation already speaks of {}", quoted(&flaw)),
-            None => "another expectation already speaks of runs without a flaw".to_string(),
-        }));
-    }
-    Ok(Expectation { flaw, outcome })
 }

@@ -4,7 +4,7 @@ use quarrel_sim::world::{DelayShape, Limits};
 
 use super::bounds;
 use super::check::{Mention, What};
-use super::model::{CERTAIN_PPM, Clock, Disk, Draw, Floor, Network, Owes};
+use super::model::{CERTAIN_PPM, Clock, Disk, Draw, Floor, Network, Order, Owes};
 use super::raw::{Off, Raw};
 use super::source::Complaint;
 
@@ -37,6 +37,7 @@ pub(super) fn mention(raw: &Raw, what: What, mentions: &mut Vec<Mention>) -> Res
 /// `[network]`.
 pub(super) fn read_network(raw: &Raw) -> Result<Network, Complaint> {
     let table = raw.table(&[
+        "order",
         "latency",
         "spread",
         "loss",
@@ -50,6 +51,7 @@ pub(super) fn read_network(raw: &Raw) -> Result<Network, Complaint> {
     let mut network = Network::default();
     let factor = |raw: &Raw| raw.draw(Off::Allowed, |raw| raw.integer(bounds::FACTOR));
     let latency = |raw: &Raw| raw.draw(Off::Impossible, |raw| raw.duration(bounds::SOME_TIME));
+    table.read("order", &mut network.order, |raw| raw.word(&[("any", Order::Any), ("fifo", Order::Fifo)]))?;
     table.read("latency", &mut network.latency_ns, latency)?;
     table.read("spread", &mut network.spread_ns, |raw| time(raw, bounds::DELAY))?;
     table.read("loss", &mut network.loss_ppm, rate)?;
@@ -84,9 +86,10 @@ pub(super) fn read_disk(raw: &Raw) -> Result<Disk, Complaint> {
 
 /// `[clock]`.
 pub(super) fn read_clock(raw: &Raw) -> Result<Clock, Complaint> {
-    let table = raw.table(&["drift", "timer-spread"])?;
+    let table = raw.table(&["drift", "offset", "timer-spread"])?;
     let mut clock = Clock::default();
     table.read("drift", &mut clock.drift_ppm, |raw| raw.draw(Off::Allowed, read_drift))?;
+    table.read("offset", &mut clock.offset_ns, |raw| time(raw, bounds::ANY_TIME))?;
     table.read("timer-spread", &mut clock.timer_spread_ppm, rate)?;
     Ok(clock)
 }

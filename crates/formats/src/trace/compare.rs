@@ -118,7 +118,7 @@ impl Measure {
 
     fn same_head(self, one: &TraceEvent, other: &TraceEvent) -> bool {
         let same_words = self.wording == Wording::Ignored || one.what == other.what;
-        let head = |event: &TraceEvent| (event.n, event.at, event.who, event.cause, event.from);
+        let head = |event: &TraceEvent| (event.n, event.at, event.who, event.cause, event.clock, event.from);
         same_words && one.kind == other.kind && head(one) == head(other)
     }
 

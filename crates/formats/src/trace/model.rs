@@ -2,7 +2,7 @@
 
 use quarrel_sim::decision::Decision;
 use quarrel_sim::record::TraceEvent;
-use quarrel_sim::world::{Operation, World};
+use quarrel_sim::world::{Operation, Order, World};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,8 +12,9 @@ use super::words::{hexadecimal, text};
 /// The newest format of traces, and the one that is written.
 ///
 /// Format 1 had no outsiders, no closed loops and no state machines: what it lacks has its default, and its requests
-/// are brought up to date by their protocol.
-pub const FORMAT: u32 = 2;
+/// are brought up to date by their protocol. Formats 1 and 2 had no operator, no links that keep an
+/// order and no clocks that are read.
+pub const FORMAT: u32 = 3;
 
 /// A recorded run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,6 +56,9 @@ pub struct Header {
     pub world: World,
     /// The client operations, each request in the protocol's own form.
     pub operations: Vec<Operation<Value>>,
+    /// The orders of an operator, each in the protocol's own form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<Order<Value>>,
     /// The decisions that are not the default.
     pub decisions: Vec<Decision>,
     /// What came out, as the last line says again.

@@ -24,7 +24,7 @@ impl Trace {
         let first = lines.next().expect("a file that is not empty has a line");
         let preamble: Preamble = first.read("this is no trace")?;
         match (preamble.quarrel, preamble.format) {
-            (Some(_), Some(1 | 2)) => read_lines(&first, lines),
+            (Some(_), Some(1..=3)) => read_lines(&first, lines),
             (Some(_), Some(newer)) if newer > u64::from(FORMAT) => {
                 let message = format!("this trace is format {newer}; this quarrel reads up to {FORMAT}");
                 let at = first.locate(&["format"]);

@@ -62,6 +62,11 @@ pub(super) fn check_header(header: &Header) -> Check {
             format!("the operations of {} are not in the order of time and number", operation.client)
         })?;
     }
+    for (position, order) in header.orders.iter().enumerate() {
+        let path = |key: &str| format!("orders.{position}.{key}");
+        within(order.at_ns, 0..=LONGEST_NS, &path("at_ns"))?;
+        check_endpoint(Endpoint::Node(order.node), world, &path("node"))?;
+    }
     let mut keys = BTreeSet::new();
     for (position, decision) in header.decisions.iter().enumerate() {
         let path = format!("decisions.{position}");
@@ -98,9 +103,20 @@ fn check_world(world: &World) -> Check {
     for (position, &rate) in world.clock_ppm.iter().enumerate() {
         check_rate(rate, &format!("world.clock_ppm.{position}"))?;
     }
+    check_offsets(world)?;
     check_numbers(world)?;
     world.faults.iter().enumerate().try_for_each(|(position, fault)| {
         check_fault(fault, world.nodes, &format!("world.faults.{position}"))
+    })
+}
+
+fn check_offsets(world: &World) -> Check {
+    let (nodes, offsets) = (usize::from(world.nodes), &world.clock_offset_ns);
+    demand(offsets.is_empty() || offsets.len() == nodes, "world.clock_offset_ns", || {
+        format!("{nodes} nodes need {nodes} values here or none, found {}", offsets.len())
+    })?;
+    offsets.iter().enumerate().try_for_each(|(position, &offset)| {
+        within(offset, 0..=LONGEST_NS, &format!("world.clock_offset_ns.{position}"))
     })
 }
 

@@ -7,7 +7,7 @@ use quarrel_protocol::{ClientId, NodeId, NodeSet, RequestId, Violation};
 use quarrel_sim::decision::{Decision, DecisionKind, Endpoint, Fate, Key, Which};
 use quarrel_sim::fault::{Action, Fault};
 use quarrel_sim::record::{TraceEffect, TraceEvent};
-use quarrel_sim::world::{Arrival, ClientPolicy, Limits, Liveness, Operation, Rates, World};
+use quarrel_sim::world::{Arrival, ClientPolicy, Limits, Liveness, Operation, Order, Rates, Repeats, World};
 
 /// A run of two nodes and a client that violates agreement.
 pub(crate) fn trace() -> Trace {
@@ -36,6 +36,7 @@ fn header(expect: Judgement) -> Header {
         config: serde_json::json!({"nodes": 2, "timeout": {"max_ns": 9, "min_ns": 3}}),
         world: world(),
         operations: vec![operation(1, 0, None), operation(1, 2, Some(NodeId(1)))],
+        orders: vec![Order { at_ns: 3, node: NodeId(1), admin: serde_json::json!({"transfer": 0}) }],
         decisions: vec![Decision {
             key: Key {
                 kind: DecisionKind::Fate,
@@ -55,7 +56,8 @@ fn header(expect: Judgement) -> Header {
 
 fn operation(at_ns: u64, id: u32, asks: Option<NodeId>) -> Operation<serde_json::Value> {
     let request = serde_json::json!({"propose": "a"});
-    Operation { at_ns, client: ClientId(0), asks, id: RequestId(id), request }
+    let repeats = Repeats::Freely;
+    Operation { at_ns, client: ClientId(0), asks, id: RequestId(id), repeats, request }
 }
 
 fn world() -> World {
@@ -67,9 +69,11 @@ fn world() -> World {
         healing_ns: 0,
         liveness: Some(Liveness { core: NodeSet::only(NodeId(0)), bound_ns: 700, latency_ns: 3 }),
         latency_ns: vec![1, 2, 3, 4],
+        fifo: true,
         client_latency_ns: 1,
         sync_ns: vec![0, 5],
         clock_ppm: vec![0, -7],
+        clock_offset_ns: vec![11, 0],
         client: ClientPolicy {
             arrival: Arrival::Closed { think_ns: 9 },
             pending_max: 7,
@@ -94,6 +98,7 @@ pub(crate) fn event(n: u64, at: u64, kind: &str) -> TraceEvent {
         kind: kind.to_string(),
         what: format!("what {n}"),
         from: (kind == "deliver").then_some(Endpoint::Node(NodeId(1))),
+        clock: (n == 3).then_some(4),
         fate: None,
         effects: vec![TraceEffect {
             kind: "send".to_string(),

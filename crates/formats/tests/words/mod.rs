@@ -8,11 +8,12 @@ pub(crate) fn vocabulary() -> Vocabulary {
         protocol: "raft",
         messages: &["request-vote", "vote", "append-entries", "appended"],
         timers: &["election", "heartbeat"],
+        orders: &["transfer", "add-voter"],
         events: &["elected", "entries-truncated"],
         fields: &[&["term"], &["from", "to"]],
         properties: vec!["election-safety", "leader-completeness", "log-matching"],
         cells: vec!["leader-changed", "entries-truncated"],
-        flaws: vec!["commit-old-term", "vote-not-persisted"],
+        flaws: vec!["commit-old-term", "forget-sessions", "vote-not-persisted"],
         config: vec!["election-timeout", "batch"],
     };
     Vocabulary { protocols: vec![raft, Words { protocol: "paxos", ..Words::default() }] }

@@ -24,6 +24,8 @@ pub(super) enum Class {
     Heal,
     /// A decision lets a message be lost, late or doubled.
     Fate,
+    /// An operator asks something of a node.
+    Order,
     /// A client asks for the first time.
     Ask,
     /// A client hears an answer.
@@ -151,6 +153,7 @@ impl Teller<'_> {
         match event.kind.as_str() {
             "fault" => self.tell_fault(position, event),
             "restart" => self.push(position, Class::Restart, event.who, what),
+            "order" => self.push(position, Class::Order, None, what),
             "heal" => self.push(position, Class::Heal, event.who, what),
             "ask" => {
                 let class = if what.contains(", attempt ") { Class::Detail } else { Class::Ask };

@@ -22,7 +22,7 @@ const PAUSES: u64 = 20;
 const STAMP: usize = 11;
 
 const LEGEND: &str = "  o-->*  sent, and arrived in this row     o--x  lost            *  what the text says\n  \
-                      |  up   :  stalled or cut off   (blank)  down     X  crash   ^  restart   !  another fault";
+                      |  up   :  stalled or cut off   (blank)  down     X  crash   ^  restart   !  another fault, an order";
 
 /// Draws a run.
 #[must_use]
@@ -108,6 +108,10 @@ fn marks(trace: &Trace, scene: &Scene) -> BTreeMap<Endpoint, char> {
         _ => '*',
     };
     let mut marks: BTreeMap<Endpoint, char> = scene.subjects.iter().map(|&who| (who, mark)).collect();
+    if scene.class == Class::Order {
+        let events = scene.events.iter().filter_map(|&position| trace.events.get(position));
+        marks.extend(events.filter_map(|event| Some((event.who?, '!'))));
+    }
     if scene.class == Class::Fault {
         for event in scene.events.iter().filter_map(|&position| trace.events.get(position)) {
             if let Some(fault) = fault_of(trace, event) {

@@ -58,6 +58,10 @@ fn write_schedule(trace: &Trace, out: &mut impl Write) -> fmt::Result {
         let text = format!("{client} asks for {id}: {request}");
         write_wrapped(&format!("  request   {}  ", time(operation.at_ns)), &text, out)?;
     }
+    for order in &header.orders {
+        let text = format!("the operator asks {}: {}", order.node, order.admin);
+        write_wrapped(&format!("  order     {}  ", time(order.at_ns)), &text, out)?;
+    }
     writeln!(out)
 }
 
@@ -71,6 +75,9 @@ fn write_event(event: &TraceEvent, wide: usize, out: &mut impl Write) -> fmt::Re
     }
     if let Some(cause) = event.cause {
         text.push_str(&format!(" (#{cause})"));
+    }
+    if let Some(ns) = event.clock {
+        text.push_str(&format!(", its clock at {}", time(ns)));
     }
     text.push_str(&format!(": {}", event.what));
     write_wrapped(&head, &text, out)?;

@@ -77,7 +77,7 @@ pub(super) struct Plot {
 
 /// What is not further apart happens at once, to a reader.
 pub(super) const MOMENT: u64 = MILLISECOND;
-/// At most so many decisions and faults are each worth a line.
+/// At most so many decisions, faults and orders are each worth a line.
 const FEW: usize = 10;
 /// At most so many client operations are each worth a line.
 const FEW_ASKED: usize = 4;
@@ -101,7 +101,7 @@ impl Plot {
         let beats = beats(trace);
         let relevance = weigh(trace, &beats);
         let header = &trace.header;
-        let is_small = header.decisions.len() + header.world.faults.len() <= FEW;
+        let is_small = header.decisions.len() + header.world.faults.len() + header.orders.len() <= FEW;
         let asked = beats.iter().filter(|beat| beat.class == Class::Ask).count();
         let told = beats.iter().enumerate().filter(|&(position, beat)| is_told(position, beat, &relevance));
         let scenes = told.map(|(position, beat)| {
@@ -171,10 +171,12 @@ impl Plot {
         match scene.class {
             _ if scene.is_fact => (0, Class::Milestone),
             Class::Restart if scene.is_named => (1, Class::Restart),
-            Class::Fault | Class::Crash if scene.is_named => (1, Class::Fault),
+            Class::Fault | Class::Crash | Class::Order if scene.is_named => (1, Class::Fault),
             // A client's complaint names no node, and what little is left of the schedule is what it takes.
-            Class::Fault | Class::Crash if self.is_clients && self.is_small => (1, Class::Fault),
-            Class::Fault | Class::Crash => (3, Class::Fault),
+            Class::Fault | Class::Crash | Class::Order if self.is_clients && self.is_small => {
+                (1, Class::Fault)
+            }
+            Class::Fault | Class::Crash | Class::Order => (3, Class::Fault),
             Class::Fate if self.is_small => (1, Class::Fate),
             Class::Answer | Class::Heal if self.is_clients => (1, Class::Answer),
             Class::Ask if self.is_clients => (2, Class::Ask),

@@ -101,7 +101,12 @@ fn share_lines(lines: impl Iterator<Item = Line>) -> Vec<Line> {
                     && line.at.saturating_sub(before.at) <= MOMENT
                     && matches!(
                         line.class,
-                        Class::Fault | Class::Crash | Class::Fate | Class::Restart | Class::Ask
+                        Class::Fault
+                            | Class::Crash
+                            | Class::Order
+                            | Class::Fate
+                            | Class::Restart
+                            | Class::Ask
                     )
                     && width(&before.text) + width(&line.text) + 2 <= COLUMNS - STAMP =>
             {
@@ -171,6 +176,11 @@ fn causes(trace: &Trace, named: usize) -> String {
         1 => vec!["a fault".to_string()],
         many => vec![format!("{many} faults")],
     };
+    match trace.header.orders.len() {
+        0 => {}
+        1 => nouns.push("an order".to_string()),
+        many => nouns.push(format!("{many} orders")),
+    }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for decision in &trace.header.decisions {
         let of = match (decision.key.kind, Fate::decode(decision.value)) {

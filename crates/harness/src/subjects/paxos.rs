@@ -77,7 +77,7 @@ impl Subject for Paxos {
     }
 
     fn spell(call: &Propose, answer: Option<&Decided>) -> Option<Spelled> {
-        Some(Spelled::of_proposal(call, answer))
+        Spelled::of_proposal(call, answer)
     }
 
     fn core_min(config: &Config, _: u8) -> u8 {
@@ -97,13 +97,7 @@ impl Subject for Paxos {
     }
 
     fn parse_request(words: &str) -> Result<Propose, String> {
-        let value = match words.split_whitespace().collect::<Vec<_>>()[..] {
-            ["propose", value] => value.parse().ok(),
-            _ => None,
-        };
-        value
-            .map(Propose)
-            .ok_or_else(|| format!("`{words}` is no proposal: expected something like `propose v3`"))
+        consensus::parse(words)
     }
 }
 

@@ -114,11 +114,7 @@ impl Subject for Raft {
     }
 
     fn misfit(call: &Call, machines: &[Kind]) -> Option<String> {
-        let stranger = machines.iter().find(|machine| machine.name() != call.kind_name())?;
-        Some(format!(
-            "this is asked of a {}, and the machine of [workload] is a {stranger}",
-            call.kind_name()
-        ))
+        replicated_log::misfit(call, machines)
     }
 
     fn spell(call: &Call, answer: Option<&Outcome>) -> Option<Spelled> {

@@ -11,7 +11,7 @@ use quarrel_raft::{
 };
 use quarrel_spec::Value;
 use quarrel_spec::machine::{Call, Outcome as Answer, RegisterCall, RegisterOutcome};
-use quarrel_spec::replicated_log::{Applied, PROPERTIES, Properties, Reply};
+use quarrel_spec::replicated_log::{Output, PROPERTIES, Properties, Reply};
 use quarrel_spec::session::{Command, Session};
 
 pub(crate) const N1: NodeId = NodeId(0);
@@ -38,7 +38,7 @@ pub(crate) struct Done {
     pub(crate) persisted: Vec<Record>,
     pub(crate) sent: Vec<(NodeId, Message)>,
     pub(crate) replies: Vec<(ClientId, RequestId, Reply)>,
-    pub(crate) outputs: Vec<Applied>,
+    pub(crate) outputs: Vec<Output>,
     pub(crate) events: Vec<Event>,
     pub(crate) set: Vec<Timer>,
     /// What leaves the node though the step's writes are lost.
@@ -204,7 +204,7 @@ impl Done {
     }
 
     pub(crate) fn applied(&self) -> Vec<u64> {
-        self.outputs.iter().map(|output| output.index).collect()
+        self.outputs.iter().map(|output| output.index()).collect()
     }
 }
 

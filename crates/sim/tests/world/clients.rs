@@ -1,5 +1,6 @@
 //! Clients: whom they ask, how often, and what they make of the answers.
 
+use quarrel_protocol::NodeSet;
 use quarrel_sim::Asked;
 use quarrel_sim::decision::Fate;
 use quarrel_sim::fault::FaultClass;
@@ -274,4 +275,44 @@ fn a_patience_of_a_nanosecond_is_a_verdict_or_an_end() {
         assert_eq!(run.halted().is_some(), attempts == u32::MAX, "{attempts}");
         assert!(attempts == u32::MAX || run.tally.asked.requests == u64::from(attempts));
     }
+}
+
+#[test]
+fn what_may_not_be_repeated_is_given_up_in_silence_and_the_next_is_asked_elsewhere() {
+    let run = Lab::new(3).patience(50, 5).ask(10, 0, vec![]).once().ask(100, 0, vec![done(1)]).run();
+    assert_eq!(asked(&run, "c1"), ["10 n1", "100 n2"]);
+    assert_eq!((run.operations(), run.tally.asked.unknown), ((2, 1), 1));
+}
+
+#[test]
+fn what_may_not_be_repeated_follows_a_redirection() {
+    let orders = vec![redirect(0, Some(2)), Op::On(2, vec![done(1)])];
+    let run = Lab::new(3).patience(80, 9).ask(10, 0, orders).once().run();
+    assert_eq!(asked(&run, "c1"), ["10 n1", "10+2ns n3"]);
+    assert_eq!((run.operations(), run.tally.asked.unknown), ((1, 1), 0));
+    // A hint of no use: after a breath the next node is asked.
+    let orders = vec![redirect(0, None), Op::On(1, vec![done(1)])];
+    let run = Lab::new(3).patience(80, 9).ask(10, 0, orders).once().run();
+    assert_eq!(asked(&run, "c1"), ["10 n1", "20+3ns n2"]);
+}
+
+#[test]
+fn what_may_not_be_repeated_does_not_arrive_twice_and_neither_does_its_answer() {
+    for (of, from, to) in [("request", "c1", "n1"), ("reply", "n1", "c1")] {
+        let twice = || fate(of, from, to, 1, Fate::Twice(0, 5));
+        let plain = Lab::new(1).patience(50, 5).ask(10, 0, vec![done(1)]).decide(twice()).run();
+        assert_eq!(plain.struck(FaultClass::Duplication), 1, "{of}");
+        let once = Lab::new(1).patience(50, 5).ask(10, 0, vec![done(1)]).once().decide(twice()).run();
+        assert_eq!((once.struck(FaultClass::Duplication), once.operations()), (0, (1, 1)), "{of}");
+    }
+}
+
+#[test]
+fn after_the_healing_the_core_owes_an_answer_to_what_may_not_be_repeated() {
+    let lab = |at| Lab::new(2).patience(50, 5).liveness(100, NodeSet::all(2), 500).ask(at, 0, vec![]).once();
+    let early = lab(10).run();
+    assert!(early.halted().is_none(), "what was asked before may be lost");
+    let late = lab(120).run();
+    assert_eq!(asked(&late, "c1"), ["120 n1"]);
+    assert!(late.halted().is_some_and(|violation| violation.property == "liveness"));
 }

@@ -5,11 +5,11 @@ use quarrel_sim::decision::{Decision, DecisionKind, Endpoint, Fate, Key, Which};
 use quarrel_sim::fault::{Action, Fault, FaultClass, Shape};
 use quarrel_sim::record::TraceEvent;
 use quarrel_sim::world::{
-    Arrival, ClientPolicy, Limits, Liveness, Operation, Rates, Reaction, Rule, When, World,
+    Arrival, ClientPolicy, Limits, Liveness, Operation, Order, Rates, Reaction, Repeats, Rule, When, World,
 };
 use quarrel_sim::{Chooser, Cluster, End, Observer, Plan, Tally};
 
-use crate::toy::{Config, Event, Kind, Number, Op, Reply, Script, Timer, TimerKind, Toy};
+use crate::toy::{Chore, ChoreKind, Config, Event, Kind, Number, Op, Reply, Script, Timer, TimerKind, Toy};
 
 pub(crate) const MS: u64 = 1_000_000;
 
@@ -19,6 +19,7 @@ pub(crate) struct Lab {
     pub(crate) world: World,
     pub(crate) config: Config,
     pub(crate) operations: Vec<Operation<Script>>,
+    pub(crate) orders: Vec<Order<Chore>>,
     pub(crate) decisions: Vec<Decision>,
     pub(crate) rules: Vec<Rule>,
     /// The seed of random decisions; without one, all are the default.
@@ -48,16 +49,19 @@ impl Lab {
             healing_ns: 0,
             liveness: None,
             latency_ns: vec![MS; count * count],
+            fifo: false,
             client_latency_ns: 1,
             sync_ns: vec![0; count],
             clock_ppm: vec![0; count],
+            clock_offset_ns: Vec::new(),
             client: ClientPolicy { timeout_ns: 100 * MS, attempts_max: 1, ..ClientPolicy::default() },
             rates: Rates::default(),
             limits: Limits::default(),
             faults: Vec::new(),
         };
         let config = Config::default();
-        Self { world, config, operations: Vec::new(), decisions: Vec::new(), rules: Vec::new(), seed: None }
+        let (operations, orders) = (Vec::new(), Vec::new());
+        Self { world, config, operations, orders, decisions: Vec::new(), rules: Vec::new(), seed: None }
     }
 
     /// A disk sync takes so long on every node.
@@ -86,6 +90,7 @@ impl Lab {
             client,
             asks: Some(NodeId(node)),
             id,
+            repeats: Repeats::Freely,
             request: Script(orders),
         });
         self
@@ -95,7 +100,33 @@ impl Lab {
     pub(crate) fn ask(mut self, ms: u64, client: u8, orders: Vec<Op>) -> Self {
         let id = RequestId(self.operations.len() as u32);
         let (client, request) = (ClientId(client), Script(orders));
-        self.operations.push(Operation { at_ns: ms * MS, client, asks: None, id, request });
+        self.operations.push(Operation {
+            at_ns: ms * MS,
+            client,
+            asks: None,
+            id,
+            repeats: Repeats::Freely,
+            request,
+        });
+        self
+    }
+
+    /// What was asked last may not be asked again.
+    pub(crate) fn once(mut self) -> Self {
+        self.operations.last_mut().expect("something is asked").repeats = Repeats::Never;
+        self
+    }
+
+    /// At that time the operator asks the node to sweep, and this is what it does then.
+    pub(crate) fn sweep(mut self, ms: u64, node: u8, number: u64, then: Vec<Op>) -> Self {
+        let admin = Chore { kind: ChoreKind::Sweep, number, then };
+        self.orders.push(Order { at_ns: ms * MS, node: NodeId(node), admin });
+        self
+    }
+
+    /// Links keep the order of their messages.
+    pub(crate) fn fifo(mut self) -> Self {
+        self.world.fifo = true;
         self
     }
 
@@ -162,6 +193,7 @@ impl Lab {
             world: self.world.clone(),
             config: (self.world.nodes, self.config.clone()),
             operations: self.operations.clone(),
+            orders: self.orders.clone(),
         };
         let seed = self.seed.unwrap_or(0);
         let mut cluster =

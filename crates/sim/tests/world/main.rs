@@ -3,6 +3,7 @@
 mod clients;
 mod closed_loop;
 mod crash;
+mod fifo;
 mod healing;
 mod lasting;
 mod limits;
@@ -10,6 +11,7 @@ mod liveness;
 mod liveness_attacks;
 mod nemesis;
 mod network;
+mod operator;
 mod order;
 mod release;
 mod replay;

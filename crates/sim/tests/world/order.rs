@@ -40,6 +40,7 @@ fn the_order_in_which_things_are_listed_does_not_matter() {
         let mut other = lab.clone();
         other.world.faults = shuffled(&lab.world.faults, seed);
         other.operations = shuffled(&lab.operations, seed);
+        other.orders = shuffled(&lab.orders, seed);
         other.decisions = shuffled(&lab.decisions, seed);
         let (one, other) = (lab.run(), other.run());
         assert_eq!(everything(&one), everything(&other), "seed {seed}");

@@ -10,7 +10,7 @@ use crate::lab::{Lab, MS, Run, nodes, on, tick, tock};
 use crate::toy::{Kind, Op, Reply, Topic};
 
 /// A stream of numbers.
-pub(crate) struct Stream(u64);
+pub(crate) struct Stream(pub(crate) u64);
 
 impl Stream {
     fn word(&mut self) -> u64 {
@@ -18,15 +18,15 @@ impl Stream {
         mix(mix(self.0))
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         below(self.word(), bound)
     }
 
-    fn between(&mut self, least: u64, most: u64) -> u64 {
+    pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
         between(self.word(), least, most)
     }
 
-    fn one_in(&mut self, chances: u64) -> bool {
+    pub(crate) fn one_in(&mut self, chances: u64) -> bool {
         self.below(chances) == 0
     }
 
@@ -153,6 +153,14 @@ pub(crate) fn random_lab(seed: u64) -> Lab {
         let (after_ns, lasting_ns) = ((after, after + MS), Some((MS, 30 * MS)));
         lab.rules.push(Rule { chance_ppm: 300_000, after_ns, lasting_ns, ..on("voted", then) });
     }
+    let mut stream = Stream(mix(seed ^ 0x6f72_6465_7273) << 20);
+    for number in 0..stream.below(6) {
+        let then = (0..stream.between(1, 4)).map(|_| order(&mut stream, count, 2)).collect();
+        lab = lab.sweep(stream.grid(), stream.below(u64::from(count)) as u8, number, then);
+    }
+    if stream.one_in(4) {
+        lab = lab.fifo();
+    }
     lab.random(seed, rates)
 }
 
@@ -197,6 +205,7 @@ fn any_part_of_a_schedule_is_a_run() {
             part.decisions.retain(|_| !stream.one_in(3));
             part.world.faults.retain(|_| !stream.one_in(4));
             part.operations.retain(|_| !stream.one_in(4));
+            part.orders.retain(|_| !stream.one_in(4));
             let (one, other) = (part.run(), part.run_unrecorded());
             let verdict = one.halted().map(|violation| violation.signature.clone());
             assert!(

@@ -6,7 +6,7 @@ use std::fmt::{self, Display};
 
 use quarrel_protocol::{
     After, Announcement, Answer, ClientId, ClientReply, Effects, Fingerprint, Fingerprinter, Input, Kinded,
-    NodeId, Nothing, Protocol, RequestId, Summary, Wait,
+    NodeId, Protocol, RequestId, Summary, Wait,
 };
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,20 @@ pub(crate) enum TimerKind {
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Script(pub(crate) Vec<Op>);
+
+/// What an operator can ask for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Chore {
+    pub(crate) kind: ChoreKind,
+    pub(crate) number: u64,
+    pub(crate) then: Vec<Op>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum ChoreKind {
+    Sweep,
+    Dust,
+}
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Message<const V: u8> {
@@ -130,6 +144,13 @@ impl<const V: u8> Fingerprint for Message<V> {
     }
 }
 
+impl Fingerprint for Chore {
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        into.mark(self.kind as u64);
+        into.word(self.number);
+    }
+}
+
 impl Fingerprint for Timer {
     fn fingerprint(&self, into: &mut Fingerprinter) {
         into.mark(self.kind as u64);
@@ -169,6 +190,20 @@ impl Display for Script {
 impl<const V: u8> Display for Message<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind_name(), self.number)
+    }
+}
+
+impl Display for Chore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind_name(), self.number)
+    }
+}
+
+impl Kinded for Chore {
+    const KINDS: &'static [&'static str] = &["sweep", "dust"];
+
+    fn kind(&self) -> usize {
+        self.kind as usize
     }
 }
 
@@ -327,7 +362,7 @@ impl<const V: u8> Protocol for Toy<V> {
     type Request = Script;
     type Reply = Reply;
     type Output = Number;
-    type Admin = Nothing;
+    type Admin = Chore;
     type Message = Message<V>;
     type Timer = Timer;
     type Record = Number;
@@ -368,7 +403,7 @@ impl<const V: u8> Protocol for Toy<V> {
                 );
             }
             Input::Timer(timer) => self.obey(&timer.then, &Occasion::default(), effects),
-            Input::Admin(nothing) => match nothing {},
+            Input::Admin(chore) => self.obey(&chore.then, &Occasion::default(), effects),
         }
     }
 

@@ -48,7 +48,7 @@ pub enum BankOutcome {
 }
 
 /// The bank. Invariant: the balances add up to what was there at the opening.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Bank {
     balances: Vec<u64>,
 }

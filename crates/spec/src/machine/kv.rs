@@ -71,7 +71,8 @@ pub enum KvOutcome {
 }
 
 /// The store. Invariant: no text in it is empty, so that equal stores are equal.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "K: Ord + Deserialize<'de>"))]
 pub struct Kv<K = Key>(BTreeMap<K, String>);
 
 impl<K> Default for Kv<K> {

@@ -70,11 +70,11 @@ pub enum LockOutcome {
 }
 
 /// The locks, and what they protect.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Locks(BTreeMap<LockId, Lock>);
 
 /// One lock, and the resource that it protects.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 struct Lock {
     holder: Option<Who>,
     /// The token of the last grant; 0 before the first one.

@@ -49,7 +49,7 @@ pub enum MembershipOutcome {
 }
 
 /// The registry.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Membership {
     /// None where nobody asks.
     version: Option<u64>,

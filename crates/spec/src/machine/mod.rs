@@ -150,7 +150,7 @@ pub enum Outcome {
 }
 
 /// A state machine with its state.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Machine {
     /// One register.
     Register(Register<Value>),

@@ -42,7 +42,7 @@ pub enum QueueOutcome<V> {
 }
 
 /// The queue.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Queue<V>(VecDeque<V>);
 
 impl<V> Default for Queue<V> {

@@ -35,7 +35,7 @@ pub enum RegisterOutcome<V> {
 }
 
 /// The register.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Register<V>(Option<V>);
 
 impl<V> Default for Register<V> {

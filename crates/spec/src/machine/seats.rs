@@ -58,7 +58,7 @@ pub enum SeatsOutcome {
 }
 
 /// The box office.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Seats {
     /// Seats from here on do not exist.
     seats: u16,

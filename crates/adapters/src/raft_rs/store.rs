@@ -1,0 +1,476 @@
+//! The disk: records of the contract, and the crate's `Storage` over what they say.
+//!
+//! The image in memory runs ahead of the disk, as the crate wants it ("the updates can be read by raft from the Storage
+//! trait before calling advance_append_async"); a crash takes it back to what the disk holds.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::fmt::{self, Display};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use quarrel_protocol::{Fingerprint, Fingerprinter, NodeId};
+use quarrel_spec::session::Replica;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use super::message::Shown;
+#[cfg(not(feature = "raft-0-6"))]
+use super::raft::GetEntriesContext;
+use super::raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
+use super::raft::{Error, RaftState, Result, Storage, StorageError, util};
+use super::{Config, wire};
+
+/// The position that members from the start share. What is applied begins after it.
+pub const FIRST_INDEX: u64 = 1;
+const FIRST_TERM: u64 = 1;
+
+/// Entries of the crate as they are written: what a record keeps and what the log in memory holds is one and the same.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Kept(Option<Arc<[Entry]>>);
+
+/// The crate never compares what it cannot: its entries hold no floats.
+impl Eq for Kept {}
+
+impl From<Vec<Entry>> for Kept {
+    fn from(entries: Vec<Entry>) -> Self {
+        Self((!entries.is_empty()).then(|| Arc::from(entries)))
+    }
+}
+
+impl Deref for Kept {
+    type Target = [Entry];
+
+    #[inline]
+    fn deref(&self) -> &[Entry] {
+        self.0.as_ref().map_or(&[], |entries| entries)
+    }
+}
+
+impl Serialize for Kept {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(wire::to_hex))
+    }
+}
+
+impl<'de> Deserialize<'de> for Kept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        let entries: std::result::Result<Vec<Entry>, String> =
+            texts.iter().map(|text| wire::from_hex(text)).collect();
+        entries.map(Kept::from).map_err(D::Error::custom)
+    }
+}
+
+/// The crate's `HardState`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Hard {
+    /// The current term.
+    pub term: u64,
+    /// Whom the node has voted for in it, as the crate numbers peers; 0 is nobody.
+    pub vote: u64,
+    /// The last position known to be committed.
+    pub commit: u64,
+}
+
+impl From<&HardState> for Hard {
+    fn from(state: &HardState) -> Self {
+        Self { term: state.term, vote: state.vote, commit: state.commit }
+    }
+}
+
+/// Who is a member: the crate's `ConfState`, in order.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Members {
+    /// Who votes.
+    pub voters: Vec<u64>,
+    /// Who voted before, while the configuration is joint.
+    pub outgoing: Vec<u64>,
+    /// Who learns.
+    pub learners: Vec<u64>,
+    /// Who will learn once the joint configuration is left.
+    pub learners_next: Vec<u64>,
+    /// Whether a joint configuration is left by itself.
+    pub auto_leave: bool,
+}
+
+impl Members {
+    pub(super) fn of(state: &ConfState) -> Self {
+        let sorted = |ids: &[u64]| {
+            let mut ids = ids.to_vec();
+            ids.sort_unstable();
+            ids
+        };
+        Self {
+            voters: sorted(state.get_voters()),
+            outgoing: sorted(state.get_voters_outgoing()),
+            learners: sorted(state.get_learners()),
+            learners_next: sorted(state.get_learners_next()),
+            auto_leave: state.auto_leave,
+        }
+    }
+
+    fn to_conf_state(&self) -> ConfState {
+        let mut state = ConfState::default();
+        state.set_voters(self.voters.clone());
+        state.set_voters_outgoing(self.outgoing.clone());
+        state.set_learners(self.learners.clone());
+        state.set_learners_next(self.learners_next.clone());
+        state.auto_leave = self.auto_leave;
+        state
+    }
+}
+
+/// A snapshot: all that the log up to `index` has led to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Image {
+    /// The last position that it covers; 0 for a node that knows nothing yet.
+    pub index: u64,
+    /// The term of the entry there.
+    pub term: u64,
+    /// The members then.
+    pub members: Members,
+    /// The state machine behind its sessions.
+    pub replica: Replica,
+}
+
+/// One durable fact.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Record {
+    /// The node has been started so many times: contexts of reads are never used again.
+    Started(u32),
+    /// A hard state by itself.
+    Hard(Hard),
+    /// What a `Ready` wants on disk, or a part of it. The first entry replaces whatever stood there and after it.
+    Write {
+        /// Entries.
+        entries: Kept,
+        /// The hard state.
+        hard: Option<Hard>,
+    },
+    /// A snapshot, and nothing of the log but what the next record says.
+    Snapshot {
+        /// The snapshot. In a box, because it is rare and long, and records are moved.
+        image: Box<Image>,
+        /// The log goes on after this position, whose entry was of this term.
+        before: (u64, u64),
+    },
+}
+
+impl Display for Hard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "term {}, vote {}, commit {}", self.term, self.vote, self.commit)
+    }
+}
+
+impl Fingerprint for Hard {
+    #[inline]
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        into.pair(self.term, self.vote);
+        into.word(self.commit);
+    }
+}
+
+impl Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Record::Started(times) => write!(f, "start {times}"),
+            Record::Snapshot { image, .. } => write!(f, "snapshot up to {}@{}", image.index, image.term),
+            Record::Hard(hard) => hard.fmt(f),
+            Record::Write { entries, hard } => {
+                for (position, entry) in entries.iter().enumerate() {
+                    write!(f, "{}{}", if position == 0 { "" } else { ", " }, Shown(entry))?;
+                }
+                let Some(hard) = hard else { return Ok(()) };
+                write!(f, "{}{hard}", if entries.is_empty() { "" } else { "; " })
+            }
+        }
+    }
+}
+
+impl Fingerprint for Record {
+    #[inline]
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        match self {
+            Record::Started(times) => {
+                into.mark(1);
+                times.fingerprint(into);
+            }
+            Record::Hard(hard) => {
+                into.mark(3);
+                hard.fingerprint(into);
+            }
+            Record::Snapshot { image, before } => {
+                into.mark(2);
+                into.pair(image.index, image.term);
+                into.pair(before.0, before.1);
+                into.word(image.replica.digest());
+            }
+            Record::Write { entries, hard } => {
+                into.mark(3 + entries.len() as u64);
+                entries.iter().for_each(|entry| wire::print_entry(entry, into));
+                hard.iter().for_each(|hard| hard.fingerprint(into));
+            }
+        }
+    }
+}
+
+/// Where an entry is: the write that brought it, and its place there.
+struct Place(Kept, u32);
+
+impl Place {
+    #[inline]
+    fn entry(&self) -> &Entry {
+        &self.0[self.1 as usize]
+    }
+}
+
+/// What the records say, in memory.
+pub struct Store {
+    started: u32,
+    hard: Hard,
+    snapshot: Image,
+    /// The first entry that is kept follows position `before.0`, whose entry was of term `before.1`.
+    /// Invariant: `before.0 <= snapshot.index`.
+    before: (u64, u64),
+    entries: VecDeque<Place>,
+    /// The crate wants a snapshot of at least this position and there was none.
+    wanted: Cell<Option<u64>>,
+}
+
+impl Store {
+    /// Reads the disk of a node; an empty one is that of a node at its first start.
+    pub(super) fn recover(config: &Config, id: NodeId, disk: &[Record]) -> Self {
+        let replica = Replica::new(config.machine, config.memory());
+        let snapshot = if config.members().contains(id) {
+            let members = Members::of(&config.initial_conf_state());
+            Image { index: FIRST_INDEX, term: FIRST_TERM, members, replica }
+        } else {
+            Image { index: 0, term: 0, members: Members::default(), replica }
+        };
+        let mut store = Self {
+            started: 0,
+            hard: Hard { term: snapshot.term, vote: 0, commit: snapshot.index },
+            before: (snapshot.index, snapshot.term),
+            snapshot,
+            entries: VecDeque::new(),
+            wanted: Cell::new(None),
+        };
+        for record in disk {
+            store.replay(record);
+        }
+        store
+    }
+
+    fn replay(&mut self, record: &Record) {
+        match record {
+            Record::Started(times) => self.started = *times,
+            Record::Hard(hard) => self.hard = *hard,
+            Record::Snapshot { image, before } => {
+                self.before = *before;
+                self.snapshot = Image::clone(image);
+                self.entries.clear();
+            }
+            Record::Write { entries, hard } => {
+                self.push(entries);
+                self.hard = hard.unwrap_or(self.hard);
+            }
+        }
+    }
+
+    /// The same state in as few records as it takes.
+    pub(super) fn records(&self) -> Vec<Record> {
+        let entries: Vec<Entry> = self.kept().cloned().collect();
+        let image = Box::new(self.snapshot.clone());
+        vec![
+            Record::Started(self.started),
+            Record::Snapshot { image, before: self.before },
+            Record::Write { entries: entries.into(), hard: Some(self.hard) },
+        ]
+    }
+
+    /// Puts entries at their positions; whatever stood there and after them is gone.
+    fn push(&mut self, entries: &Kept) {
+        for (place, entry) in (0..).zip(entries.iter()) {
+            let kept = entry.index.checked_sub(self.before.0 + 1).expect("no entry is put before the first");
+            let kept = kept as usize;
+            assert!(kept <= self.entries.len(), "a log has no gaps");
+            self.entries.truncate(kept);
+            self.entries.push_back(Place(entries.clone(), place));
+        }
+    }
+
+    /// Appends what a `Ready` brings. The position from which entries were overwritten, and the last one, if any were.
+    pub(super) fn append(&mut self, entries: &Kept) -> Option<(u64, u64)> {
+        let first = entries.first()?.index;
+        let last = self.last();
+        self.push(entries);
+        (first <= last).then_some((first, last))
+    }
+
+    /// The node has started once more. The record that says so.
+    pub(super) fn start(&mut self) -> Record {
+        self.started += 1;
+        Record::Started(self.started)
+    }
+
+    /// How often the node was started.
+    pub(super) fn started(&self) -> u32 {
+        self.started
+    }
+
+    pub(super) fn set_hard(&mut self, hard: Hard) {
+        self.hard = hard;
+    }
+
+    pub(super) fn hard(&self) -> Hard {
+        self.hard
+    }
+
+    /// Takes over a snapshot that a leader has sent.
+    pub(super) fn install(&mut self, image: Image) {
+        self.before = (image.index, image.term);
+        self.hard.commit = self.hard.commit.max(image.index);
+        self.snapshot = image;
+        self.entries.clear();
+    }
+
+    /// Keeps a snapshot of its own, and `keep` entries before its end.
+    pub(super) fn keep_snapshot(&mut self, image: Image, keep: u64) {
+        assert!(image.index > self.snapshot.index, "snapshots only move on");
+        assert!(image.index <= self.last(), "a snapshot is of what is in the log");
+        let from = image.index.saturating_sub(keep).max(self.before.0);
+        if from > self.before.0 {
+            let term = self.term_at(from).expect("the position is in the log");
+            self.entries.drain(..(from - self.before.0) as usize);
+            self.before = (from, term);
+        }
+        self.snapshot = image;
+    }
+
+    /// The last snapshot.
+    #[must_use]
+    pub fn image(&self) -> &Image {
+        &self.snapshot
+    }
+
+    /// The entries that are kept, in order.
+    pub fn kept(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().map(Place::entry)
+    }
+
+    /// The position that the log follows, and the term of the entry there.
+    #[must_use]
+    pub fn before(&self) -> (u64, u64) {
+        self.before
+    }
+
+    /// The last position.
+    #[must_use]
+    #[inline]
+    pub fn last(&self) -> u64 {
+        self.before.0 + self.entries.len() as u64
+    }
+
+    /// The term of the entry at a position, if it is known.
+    pub(super) fn term_at(&self, index: u64) -> Option<u64> {
+        match index.checked_sub(self.before.0)? {
+            0 => Some(self.before.1),
+            offset => self.entries.get(offset as usize - 1).map(|place| place.entry().term),
+        }
+    }
+
+    /// The least position that a snapshot must cover which the crate has asked for in vain.
+    pub(super) fn take_wanted(&self) -> Option<u64> {
+        self.wanted.take()
+    }
+
+    fn read(&self, low: u64, high: u64, bytes_max: Option<u64>) -> Result<Vec<Entry>> {
+        if low <= self.before.0 {
+            return Err(Error::Store(StorageError::Compacted));
+        }
+        assert!(high <= self.last() + 1, "the crate reads no further than the log goes");
+        let from = (low - self.before.0) as usize - 1;
+        let to = (high - self.before.0) as usize - 1;
+        let mut entries: Vec<Entry> =
+            self.entries.range(from..to).map(|place| place.entry().clone()).collect();
+        util::limit_size(&mut entries, bytes_max);
+        Ok(entries)
+    }
+
+    fn snapshot_of(&self, request_index: u64) -> Result<Snapshot> {
+        let image = &self.snapshot;
+        if image.index < request_index || image.index == 0 {
+            self.wanted.set(Some(request_index.max(self.wanted.get().unwrap_or(0))));
+            return Err(Error::Store(StorageError::SnapshotTemporarilyUnavailable));
+        }
+        let mut snapshot = Snapshot::default();
+        let data = postcard::to_allocvec(&image.replica).expect("a replica in memory can be written");
+        snapshot.set_data(data.into());
+        let metadata = snapshot.mut_metadata();
+        (metadata.index, metadata.term) = (image.index, image.term);
+        metadata.set_conf_state(image.members.to_conf_state());
+        Ok(snapshot)
+    }
+}
+
+/// What a snapshot of the crate says; nothing if its data are no replica.
+pub(super) fn read_snapshot(snapshot: &Snapshot) -> Option<Image> {
+    let metadata = snapshot.get_metadata();
+    Some(Image {
+        index: metadata.index,
+        term: metadata.term,
+        members: Members::of(metadata.get_conf_state()),
+        replica: postcard::from_bytes(&snapshot.data).ok()?,
+    })
+}
+
+impl Storage for Store {
+    fn initial_state(&self) -> Result<RaftState> {
+        let mut hard = HardState::default();
+        (hard.term, hard.vote, hard.commit) = (self.hard.term, self.hard.vote, self.hard.commit);
+        Ok(RaftState::new(hard, self.snapshot.members.to_conf_state()))
+    }
+
+    #[cfg(not(feature = "raft-0-6"))]
+    fn entries(
+        &self,
+        low: u64,
+        high: u64,
+        max_size: impl Into<Option<u64>>,
+        _: GetEntriesContext,
+    ) -> Result<Vec<Entry>> {
+        self.read(low, high, max_size.into())
+    }
+
+    #[cfg(feature = "raft-0-6")]
+    fn entries(&self, low: u64, high: u64, max_size: impl Into<Option<u64>>) -> Result<Vec<Entry>> {
+        self.read(low, high, max_size.into())
+    }
+
+    fn term(&self, index: u64) -> Result<u64> {
+        match self.term_at(index) {
+            Some(term) => Ok(term),
+            // A snapshot whose log before it is gone still knows the term at its end.
+            None if index < self.before.0 => Err(Error::Store(StorageError::Compacted)),
+            None => Err(Error::Store(StorageError::Unavailable)),
+        }
+    }
+
+    fn first_index(&self) -> Result<u64> {
+        Ok(self.before.0 + 1)
+    }
+
+    fn last_index(&self) -> Result<u64> {
+        Ok(self.last())
+    }
+
+    #[cfg(not(feature = "raft-0-6"))]
+    fn snapshot(&self, request_index: u64, _to: u64) -> Result<Snapshot> {
+        self.snapshot_of(request_index)
+    }
+
+    #[cfg(feature = "raft-0-6")]
+    fn snapshot(&self, request_index: u64) -> Result<Snapshot> {
+        self.snapshot_of(request_index)
+    }
+}

@@ -1,0 +1,136 @@
+//! The scenarios that go by a name: those that are built in, the user's own under `scenarios/` of the working folder,
+//! and calm and chaos for every protocol that has none of its own.
+
+use std::path::{Path, PathBuf};
+
+use quarrel_formats::Scenario;
+use quarrel_harness::registry::Registry;
+
+use crate::builtin::{self, Builtin};
+
+/// Where a user's own scenarios lie.
+pub(crate) const FOLDER: &str = "scenarios";
+/// How deep below that folder names are looked for: `scenarios/my-protocol/chaos.toml`.
+const DEPTH_MAX: usize = 2;
+/// A folder with more scenarios than this is listed in part.
+const FILES_MAX: usize = 1000;
+
+/// A scenario by name.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    /// Its name: `raft/chaos`.
+    pub(crate) name: String,
+    /// Where it is.
+    pub(crate) source: Source,
+}
+
+/// Where a scenario is.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// In the program: what it says, and the name that errors give.
+    Within { text: String, file: String },
+    /// In a file.
+    File(PathBuf),
+}
+
+/// All scenarios by name, in the order in which they are listed. Of two with one name the first counts.
+pub(crate) fn all(registry: &Registry) -> Vec<Named> {
+    let mut named: Vec<Named> = Vec::new();
+    let candidates = built_in(registry).chain(own(Path::new(FOLDER))).chain(general(registry));
+    for candidate in candidates {
+        if named.iter().all(|known| known.name != candidate.name) {
+            named.push(candidate);
+        }
+    }
+    named
+}
+
+/// Those that come with Quarrel and fit a protocol that is here. A user's protocol may have the name of one of ours.
+fn built_in(registry: &Registry) -> impl Iterator<Item = Named> {
+    let vocabulary = registry.vocabulary();
+    let fits = move |builtin: &Builtin| {
+        let read = Scenario::parse(builtin.name, builtin.file, builtin.text.as_bytes());
+        read.is_ok_and(|scenario| scenario.check(&vocabulary).is_ok())
+    };
+    builtin::ALL.iter().copied().filter(fits).map(|Builtin { name, file, text }| Named {
+        name: name.to_string(),
+        source: Source::Within { text: text.to_string(), file: file.to_string() },
+    })
+}
+
+/// What any protocol can be put into.
+fn general(registry: &Registry) -> impl Iterator<Item = Named> {
+    registry.entries().flat_map(|entry| {
+        let calm = ("calm", quarrel::Scenario::calm(3).must_come_back());
+        let chaos = ("chaos", quarrel::Scenario::chaos(5).must_come_back());
+        [calm, chaos].map(|(weather, scenario)| {
+            let name = format!("{}/{weather}", entry.name());
+            let file = format!("{name} (built in)");
+            Named { source: Source::Within { text: scenario.text(entry.name()), file }, name }
+        })
+    })
+}
+
+/// The files below this folder, by name: `scenarios/a/b.toml` is `a/b`. What cannot be read is not there.
+fn own(folder: &Path) -> Vec<Named> {
+    let mut files = Vec::new();
+    collect(folder, DEPTH_MAX, &mut files);
+    files.sort();
+    let named = |file: PathBuf| {
+        let parts = file.strip_prefix(folder).ok()?.with_extension("");
+        let parts: Option<Vec<&str>> = parts.iter().map(|part| part.to_str()).collect();
+        Some(Named { name: parts?.join("/"), source: Source::File(file) })
+    };
+    files.into_iter().filter_map(named).collect()
+}
+
+fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if files.len() >= FILES_MAX {
+            return;
+        }
+        if path.is_dir() && depth > 1 {
+            collect(&path, depth - 1, files);
+        } else if path.is_file() && path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_by_where_they_lie() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("there is room");
+            std::fs::write(path, "").expect("there is room");
+        };
+        for name in ["mine/b.toml", "mine/a.toml", "top.toml", "mine/notes.md", "mine/too/deep.toml"] {
+            write(name);
+        }
+        let names: Vec<String> = own(folder.path()).into_iter().map(|named| named.name).collect();
+        assert_eq!(names, ["mine/a", "mine/b", "top"]);
+        assert!(own(&folder.path().join("nothing")).is_empty());
+    }
+
+    #[test]
+    fn each_protocol_has_a_calm_and_a_chaos_and_each_name_is_there_once() {
+        let registry = Registry::standard();
+        let mut names: Vec<String> = all(&registry).into_iter().map(|named| named.name).collect();
+        for entry in registry.entries() {
+            for weather in ["calm", "chaos"] {
+                assert!(names.contains(&format!("{}/{weather}", entry.name())), "{names:?}");
+            }
+        }
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert!(all(&Registry::default()).is_empty());
+    }
+}

@@ -1,0 +1,125 @@
+//! What is under way arrives: at once, later, or never.
+
+use quarrel_protocol::{Input, Kinded, NodeId, Protocol};
+
+use crate::cluster::Cluster;
+use crate::decision::Endpoint;
+use crate::fault::FaultClass;
+use crate::flight::{Cargo, Flight};
+use crate::observer::Observer;
+use crate::queue::Entry;
+
+impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
+    #[inline]
+    pub(crate) fn arrive(&mut self, entry: Entry) {
+        if self.slab.is_struck(entry.slot) {
+            self.slab.take(entry.slot);
+            return;
+        }
+        let flight = self.slab.flight(entry.slot);
+        let Endpoint::Node(to) = flight.to else { return self.answer(entry, flight) };
+        if self.turns.is_some() && self.is_behind(entry, flight.from, to) {
+            return;
+        }
+        let node = &self.nodes[to.index()];
+        if node.paused_until > self.now && node.is_up() {
+            let time = node.paused_until;
+            self.counts.strike(FaultClass::Pause);
+            self.wait(entry, time);
+            return;
+        }
+        if self.links.is_disturbed() && self.is_held_up(entry, flight.from, to) {
+            return;
+        }
+        let node = &self.nodes[to.index()];
+        if flight.from == flight.to && flight.incarnation != node.incarnation {
+            // It died with the node that sent it.
+            self.slab.take(entry.slot);
+            return;
+        }
+        if !node.is_up() {
+            return self.lose_on_arrival(entry.slot, to, "the node is down");
+        }
+        match self.slab.take(entry.slot) {
+            Some(Cargo::Message(message)) => self.deliver(to, flight, message, entry.tie.occurrence()),
+            Some(Cargo::Request(position)) => self.deliver_request(to, flight, position),
+            Some(Cargo::Reply(..)) | None => {}
+        }
+    }
+
+    /// Whether the network lets it through only later, or not at all.
+    #[cold]
+    fn is_held_up(&mut self, entry: Entry, from: Endpoint, to: NodeId) -> bool {
+        let Endpoint::Node(from) = from else { return false };
+        if from == to {
+            return false;
+        }
+        if self.links.is_cut(from, to) {
+            self.counts.strike(FaultClass::Partition);
+            self.lose_on_arrival(entry.slot, to, "the network is cut");
+            return true;
+        }
+        let clogged = self.links.clogged_until(from, to);
+        if clogged > self.now {
+            self.counts.strike(FaultClass::Clog);
+            self.wait(entry, clogged);
+            return true;
+        }
+        false
+    }
+
+    /// What was under way arrives where nobody hears it.
+    #[cold]
+    fn lose_on_arrival(&mut self, slot: u32, to: NodeId, why: &str) {
+        let flight = self.slab.flight(slot);
+        let Some(cargo) = self.slab.take(slot) else { return };
+        self.open(Some(Endpoint::Node(to)), flight.print, "lost", || {
+            let what = match &cargo {
+                Cargo::Message(message) => message.to_string(),
+                Cargo::Request(_) => "a request".to_string(),
+                Cargo::Reply(id, reply) => format!("{id}: {reply}"),
+            };
+            (format!("{what}: {why}"), Some(flight.from), Some(flight.cause))
+        });
+        self.close();
+    }
+
+    /// Whether one that was sent before is held up, on a link that keeps the order.
+    fn is_behind(&mut self, entry: Entry, from: Endpoint, to: NodeId) -> bool {
+        let (Some(turns), Endpoint::Node(from)) = (&mut self.turns, from) else { return false };
+        if from == to {
+            return false;
+        }
+        let held = turns.held_until(from, to);
+        if held > self.now {
+            self.wait(entry, held);
+        }
+        held > self.now
+    }
+
+    #[inline]
+    fn deliver(&mut self, to: NodeId, flight: Flight, message: P::Message, occurrence: u32) {
+        let Endpoint::Node(from) = flight.from else { return };
+        if from != to {
+            if let Some(turns) = &mut self.turns {
+                turns.arrive(from, to, occurrence);
+            } else if self.links.arrive(from, to, message.kind(), occurrence) {
+                self.counts.strike(FaultClass::Reordering);
+            }
+        }
+        self.open(Some(flight.to), flight.print, "deliver", || {
+            (message.to_string(), Some(flight.from), Some(flight.cause))
+        });
+        self.step(to, Input::Message { from, message });
+    }
+
+    fn deliver_request(&mut self, to: NodeId, flight: Flight, position: u32) {
+        let operation = self.clients.operation(position);
+        let (client, id, request) = (operation.client, operation.id, operation.request.clone());
+        let oldest = self.clients.oldest(position);
+        let words = || (format!("{id}: {request}"), Some(flight.from), Some(flight.cause));
+        self.open(Some(flight.to), flight.print, "request", words);
+        self.words.mark(u64::from(oldest.0));
+        self.step(to, Input::Request { client, id, oldest, request });
+    }
+}

@@ -1,6 +1,6 @@
 //! Golden digests: the same campaign has the same digest on every machine, in every build, for ever within a version.
 //!
-//! The suite runs this unoptimised, and `cargo xtask ci` once more optimised. `cargo xtask bless` rewrites the file;
+//! The suite runs this unoptimised, and `cargo xtask ci` asks the optimised binary for the same. `cargo xtask bless` rewrites the file;
 //! a change in it means that seeds found before no longer name the same runs.
 #![allow(clippy::disallowed_methods, reason = "tests read and bless the golden file")]
 
@@ -9,15 +9,18 @@ use std::path::Path;
 
 use quarrel_formats::Scenario;
 use quarrel_harness::oracle::Judges;
-use quarrel_harness::registry::Registry;
 
 /// Each scenario with the number of seeds, from 0.
-const CAMPAIGNS: [(&str, u64); 5] = [
+const CAMPAIGNS: [(&str, u64); 9] = [
     ("raft/chaos", 48),
     ("raft/standard-unit", 8),
     ("raft/figure-8", 1),
     ("paxos/chaos", 200),
     ("paxos/acceptor-restarts", 1),
+    ("raft-rs/chaos", 16),
+    ("raft-rs/membership", 16),
+    ("omnipaxos/chaos", 32),
+    ("omnipaxos/lossy-fifo", 16),
 ];
 
 #[test]
@@ -27,7 +30,7 @@ fn digests_are_those_on_file() {
     for (name, seeds) in CAMPAIGNS {
         let bytes = std::fs::read(root.join("../../scenarios").join(format!("{name}.toml"))).expect(name);
         let scenario = Scenario::parse(name, name, &bytes).unwrap_or_else(|error| panic!("{error}"));
-        let trial = Registry::standard()
+        let trial = quarrel_cli::standard()
             .trial(scenario, &[], Judges::default())
             .unwrap_or_else(|error| panic!("{error}"));
         let tallies = trial.batch(0..seeds, &|| false);

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::{cargo, run as run_command};
 use crate::tests::Count;
-use crate::{tests, tidy};
+use crate::{older, tests, tidy};
 
 /// A step: its name, and what it does. Only the step that runs the tests touches the count.
 type Step = (&'static str, fn(&Path, &mut Count) -> Result<()>);
@@ -22,6 +22,7 @@ pub(crate) const FEATURES: &str = "quarrel/proptest";
 const STEPS: &[Step] = &[
     ("format", |root, _| run_command(cargo(root, &["fmt", "--all", "--", "--check"]))),
     ("tidy", |root, _| tidy::check(root)),
+    ("older locks", |root, _| older::check(root)),
     ("clippy", |root, _| {
         run_command(cargo(
             root,
@@ -138,6 +139,7 @@ mod check {
             [
                 "format",
                 "tidy",
+                "older locks",
                 "clippy",
                 "documentation",
                 "tests",

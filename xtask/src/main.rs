@@ -1,7 +1,8 @@
 //! The checks of the house, all behind one door: `cargo xtask ci`.
 //!
 //! Read in this order: [`ci`] says what is checked, [`tidy`] what of it is ours, [`tests`] how tests are run and
-//! counted, [`command`] how anything is run; [`bless`] and [`mod@bench`] are one command each.
+//! counted, [`older`] what lies outside the workspace, [`command`] how anything is run; [`bless`] and [`mod@bench`] are
+//! one command each.
 
 #![allow(
     clippy::disallowed_methods,
@@ -12,6 +13,7 @@ mod bench;
 mod bless;
 mod ci;
 mod command;
+mod older;
 mod tests;
 mod tidy;
 

@@ -174,6 +174,8 @@ fn a_run_is_a_function_of_its_seed() {
         ("raft-rs/membership", 10),
         ("raft-rs/crash-restart", 10),
         ("raft-rs/lease", 10),
+        ("raft-rs/removed-leader", 10),
+        ("raft-rs/replaced-voters", 10),
         ("raft-rs/standard-unit", 2),
     ] {
         let trial = trial(name, &[]);
@@ -225,6 +227,16 @@ fn wrong_uses_of_the_crate_are_found() {
     check("raft-rs/chaos", "read-before-applied", &["linearizability"]);
     check("raft-rs/crash-restart", "snapshot-not-reported", &["liveness"]);
     check("raft-rs/membership", "initial-conf-state", &["leader-completeness", "election-safety"]);
+}
+
+/// Members that have come must do without those that they have replaced.
+#[test]
+fn whoever_skips_empty_entries_never_leaves_a_joint_configuration() {
+    let tallies = |flaws| trial("raft-rs/replaced-voters", flaws).batch(0..30, &|| false);
+    let right = tallies(&[]);
+    assert_eq!((right.blocked, right.groups.len()), (0, 0));
+    let wrong = tallies(&["skip-empty-entries"]);
+    assert!(wrong.blocked >= 25 && wrong.groups.is_empty(), "{} runs block", wrong.blocked);
 }
 
 /// What a monitor makes of these announcements.

@@ -11,7 +11,7 @@ use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::{Registry, Trial};
 
 /// The scenarios, and how many seeds of each.
-const SCENARIOS: [(&str, u64); 15] = [
+const SCENARIOS: [(&str, u64); 17] = [
     ("omnipaxos/calm", 100),
     ("omnipaxos/chaos", 100),
     ("omnipaxos/crash-restart", 100),
@@ -26,6 +26,8 @@ const SCENARIOS: [(&str, u64); 15] = [
     ("raft-rs/crash-restart", 50),
     ("raft-rs/lease", 50),
     ("raft-rs/membership", 50),
+    ("raft-rs/removed-leader", 50),
+    ("raft-rs/replaced-voters", 50),
     ("raft-rs/standard-unit", 20),
 ];
 

@@ -13,7 +13,7 @@ use quarrel_harness::registry::Registry;
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
-    /// For people, or one JSON document for tools.
+    /// For people, or one JSON document for tools; of `compare` also a table for a README.
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: Format,
     #[command(subcommand)]
@@ -27,6 +27,8 @@ pub(crate) enum Format {
     Human,
     /// One JSON document.
     Json,
+    /// A table for a README; only of `compare`.
+    Markdown,
 }
 
 #[derive(Subcommand, Debug)]
@@ -46,6 +48,9 @@ pub(crate) enum Command {
     /// Tell what happened in a trace.
     #[command(after_long_help = crate::report::json::VIEW_HELP)]
     View(ViewArguments),
+    /// Measure protocols side by side: what a decision costs, what stops them, what breaks them.
+    #[command(after_long_help = crate::report::compare_json::COMPARE_HELP)]
+    Compare(CompareArguments),
     /// Say whether a client history, from anywhere, is linearizable.
     #[command(after_long_help = crate::report::check_help::CHECK_HELP)]
     Check(CheckArguments),
@@ -98,7 +103,7 @@ pub(crate) struct RunArguments {
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
     pub(crate) on_trial: TrialArguments,
-    /// Obey the plan of this trace: its cluster, faults, operations, orders and decisions.
+    /// Obey the plan of this trace; of another protocol's, its faults, links, disks and clocks.
     #[arg(long, value_name = "TRACE")]
     pub(crate) plan: Option<PathBuf>,
     /// Write the run as a trace to this file.
@@ -134,7 +139,7 @@ pub(crate) struct CampaignArguments {
     /// The folder for traces of failing runs, created if need be. [default: quarrel-out]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Write what came of it to this file as JUnit XML, for the pages of CI servers.
+    /// Write what came of it to this file as JUnit XML, for CI servers; folders are created.
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 }
@@ -178,6 +183,22 @@ pub(crate) struct ViewArguments {
     /// A space-time diagram: a column for each node.
     #[arg(long)]
     pub(crate) diagram: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompareArguments {
+    /// The protocols; see `list protocols`. [default: those that theory has figures for]
+    #[arg(value_name = "PROTOCOL")]
+    pub(crate) protocols: Vec<String>,
+    /// Change the measurement, such as `participants=5`; the keys are below. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_set)]
+    pub(crate) sets: Vec<(String, String)>,
+    /// The first seed.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// How many threads. [default: as many as the machine runs at once]
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
 }
 
 #[derive(Args, Debug)]
@@ -235,7 +256,7 @@ pub(crate) struct NewArguments {
 pub(crate) struct ListArguments {
     /// What to list.
     #[arg(value_enum)]
-    pub(crate) what: Listed,
+    pub(crate) what: Option<Listed>,
 }
 
 /// What can be listed.

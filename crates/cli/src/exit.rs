@@ -20,18 +20,22 @@ pub(crate) const INTERRUPTED: u8 = 75;
 pub(crate) struct Failure {
     pub(crate) code: u8,
     pub(crate) message: String,
+    /// Where it is: file, line and column.
+    pub(crate) place: Option<(String, usize, usize)>,
 }
 
 impl Failure {
     /// What was asked or given is wrong.
     pub(crate) fn input(message: impl Into<String>) -> Self {
-        Self { code: USAGE, message: message.into() }
+        Self { code: USAGE, message: message.into(), place: None }
     }
 }
 
 impl From<InputError> for Failure {
     fn from(error: InputError) -> Self {
-        Self::input(error.to_string())
+        let place = error.line().zip(error.column());
+        let place = place.map(|(line, column)| (error.file().to_string(), line, column));
+        Self { place, ..Self::input(error.to_string()) }
     }
 }
 

@@ -88,11 +88,18 @@ fn obey(registry: &Registry, words: &[OsString]) -> u8 {
             return if error.use_stderr() { exit::USAGE } else { exit::MET };
         }
     };
+    let compares = matches!(arguments.command, Some(args::Command::Compare(_)));
+    if arguments.format == args::Format::Markdown && !compares {
+        output::complain("only `compare` has a table to write: `--format markdown` is not for anything else");
+        return exit::USAGE;
+    }
+    let program = how_to_start(program, std::env::current_exe().ok().as_deref());
     let mut session = Session { registry, program, output: Output::new(arguments.format) };
     match commands::run(&mut session, arguments.command) {
         Ok(code) => code,
         Err(failure) => {
             output::complain(&failure.message);
+            report::github::tell_failure(&failure);
             failure.code
         }
     }
@@ -101,4 +108,47 @@ fn obey(registry: &Registry, words: &[OsString]) -> u8 {
 fn program_name(first: Option<&OsString>) -> String {
     let name = first.and_then(|word| Path::new(word).file_stem());
     name.map_or_else(|| "quarrel".to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// How somebody starts this program again, as its reports suggest: by its name, but one that lies where Cargo builds is
+/// in nobody's `PATH`, and is started by Cargo. Ours is installed.
+fn how_to_start(name: String, program: Option<&Path>) -> String {
+    let folder = program.and_then(Path::parent);
+    let (profile, example) = match folder {
+        Some(folder) if folder.ends_with("examples") => (folder.parent(), format!(" --example {name}")),
+        folder => (folder, String::new()),
+    };
+    // Cargo keeps fingerprints of what it has built there.
+    let Some(profile) = profile.filter(|folder| name != "quarrel" && folder.join(".fingerprint").is_dir())
+    else {
+        return name;
+    };
+    let profile = match profile.file_name().and_then(|profile| profile.to_str()) {
+        Some("debug") | None => String::new(),
+        Some("release") => " --release".to_string(),
+        Some(other) => format!(" --profile {other}"),
+    };
+    format!("cargo run{profile}{example} --")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_has_built_is_started_by_cargo() {
+        let place = tempfile::tempdir().expect("a folder");
+        let target = place.path().join("target");
+        for profile in ["debug", "release", "fast"] {
+            std::fs::create_dir_all(target.join(profile).join(".fingerprint")).expect("there is room");
+        }
+        let start = |name: &str, path: &str| how_to_start(name.to_string(), Some(&target.join(path)));
+        assert_eq!(start("demo", "release/demo"), "cargo run --release --");
+        assert_eq!(start("demo", "debug/demo"), "cargo run --");
+        assert_eq!(start("demo", "fast/demo"), "cargo run --profile fast --");
+        assert_eq!(start("lock", "release/examples/lock"), "cargo run --release --example lock --");
+        assert_eq!(start("quarrel", "release/quarrel"), "quarrel");
+        assert_eq!(start("demo", "bin/demo"), "demo");
+        assert_eq!(how_to_start("demo".to_string(), None), "demo");
+    }
 }

@@ -63,7 +63,7 @@ impl Output {
         text: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
         match self.format {
-            Format::Human => self.print(&text()),
+            Format::Human | Format::Markdown => self.print(&text()),
             Format::Json => self.print_json(document),
         }
     }

@@ -83,7 +83,7 @@ fn a_new_crate_builds_and_its_tests_pass() {
     let found = cargo(&demo, &["run", "campaign", "demo/chaos", "--flaw", "demo/no-write-back"], &[]);
     assert_eq!(found.status.code(), Some(1), "{found:?}");
     let told = String::from_utf8_lossy(&found.stdout);
-    assert!(told.contains(" demo replay quarrel-out/demo-chaos-"), "{told}");
+    assert!(told.contains("  replay   cargo run -- replay quarrel-out/demo-chaos-"), "{told}");
 
     // What is there stays as it is.
     let again = quarrel("new demo");

@@ -149,6 +149,7 @@ fn main() -> ExitCode {
     nobody_elses_protocol_is_mentioned(folder.path());
     scenarios_of_ones_own_have_names(folder.path());
     the_general_scenarios_can_be_run(folder.path());
+    it_is_measured_without_a_theory(folder.path());
     println!("own_protocol: fine");
     ExitCode::SUCCESS
 }
@@ -214,7 +215,9 @@ fn nobody_elses_protocol_is_mentioned(folder: &Path) {
         ["", "--help", "list protocols", "list scenarios", "list flaws", "list invariants"]
             .map(String::from)
             .into();
-    asked.extend(["run", "campaign", "replay", "view", "shrink", "list"].map(|it| format!("{it} --help")));
+    asked.extend(
+        ["run", "campaign", "replay", "view", "shrink", "compare", "list"].map(|it| format!("{it} --help")),
+    );
     for arguments in asked {
         let told = told("alone", folder, &arguments, 0);
         for stranger in ["raft/", "raft-rs", "paxos"] {
@@ -278,6 +281,17 @@ fn the_general_scenarios_can_be_run(folder: &Path) {
     let program = lost.lines().find(|line| line.contains("  replay  ")).expect("it says how to replay");
     assert!(program.contains("own_protocol"), "{program}");
     assert!(replay.is_none_or(|rest| rest.contains("quarrel-out/")), "{replay:?}");
+}
+
+/// `compare` knows nothing of it but its name: what it costs is measured all the same.
+fn it_is_measured_without_a_theory(folder: &Path) {
+    let told = told("alone", folder, "compare --set participants=1 --set runs=5", 0);
+    for words in ["keeper", "its own problem", "compare --set participants=1 --set runs=5 --seed 0"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    for stranger in ["raft", "paxos", "2pc"] {
+        assert!(!told.contains(stranger), "{told}");
+    }
 }
 
 fn write_scenario(folder: &Path, operations: &str) {

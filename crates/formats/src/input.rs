@@ -103,6 +103,12 @@ impl InputError {
         &self.0.message
     }
 
+    /// The input, as whoever named it calls it.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.0.file
+    }
+
     /// The line, from 1, if there is one.
     #[must_use]
     pub fn line(&self) -> Option<usize> {

@@ -5,7 +5,7 @@ mod words;
 use proptest::prelude::*;
 use quarrel_formats::Scenario;
 use quarrel_formats::scenario::{
-    Draw, Expected, Off, Order, Owes, Raw, Reflex, Strikes, parse_duration, parse_probability,
+    Draw, Expected, Off, Order, Owes, Raw, Reflex, Side, Strikes, parse_duration, parse_probability,
     probability_text,
 };
 use quarrel_protocol::{ClientId, Lasting, NodeId, NodeSet};
@@ -137,6 +137,23 @@ fn decisions_operations_and_expectations_are_read() {
     assert_eq!(scenario.expected(&flaw("raft/forget-sessions")), Expected::Known(known.to_vec()));
     assert_eq!(scenario.expected(&flaw("raft/unheard-of")), Expected::Holds, "silence means: holds");
     assert_eq!(scenario.expected(&[flaw("raft/commit-old-term"), flaw("raft/x")].concat()), Expected::Holds);
+}
+
+#[test]
+fn an_expectation_may_name_the_side_of_the_model() {
+    let side = |line: &str| {
+        let text =
+            format!("# A scenario.\nprotocol = 'raft'\nnodes = 3\nduration = '1s'\n[[expect]]\n{line}\n");
+        let scenario = Scenario::parse("t", "t.toml", text.as_bytes());
+        scenario.map(|scenario| scenario.expected_side(&[])).map_err(|error| error.to_string())
+    };
+    assert_eq!(side("violates = 'x'"), Ok(None));
+    assert_eq!(side("violates = 'x'\noutside = true"), Ok(Some(Side::Outside)));
+    assert_eq!(side("violates = 'x'\noutside = false"), Ok(Some(Side::Inside)));
+    for line in ["holds = true\noutside = true", "blocks = true\noutside = false"] {
+        let complaint = side(line).unwrap_err();
+        assert!(complaint.contains("beside `violates`"), "{complaint}");
+    }
 }
 
 #[test]

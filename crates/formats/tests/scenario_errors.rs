@@ -134,3 +134,27 @@ fn a_full_megabyte_is_read_in_no_time() {
         15_999
     );
 }
+
+#[test]
+fn a_known_finding_that_nothing_can_meet_is_refused() {
+    let error = |finding: &str| {
+        let text = format!("{HEAD}\n[[expect]]\nknown = [\"{finding}\"]\n");
+        let scenario = Scenario::parse("test", "a.toml", text.as_bytes());
+        scenario.map_or_else(|error| error.to_string(), |_| "no error".to_string())
+    };
+    assert!(error("liveness: nonsense").starts_with("a.toml:7:10: liveness is never violated as `nonsense`"));
+    assert!(error("liveness: blokced").contains("did you mean `blocked`?"));
+    assert!(error("panic: ").starts_with("a.toml:7:10: nothing stands behind `panic:`"));
+    assert!(error("events-limit: here").contains("events-limit has only one signature, its name"));
+    for fine in ["liveness: never done", "liveness", "panic: no such peer #, at a-1.0.0/src/b.rs:7", "panic"]
+    {
+        assert_eq!(error(fine), "no error", "{fine}");
+    }
+}
+
+#[test]
+fn a_missing_comment_is_the_last_thing_to_complain_of() {
+    let text = "protocol = \"raft\"\nnodes = 3\nduration = \"1s\"\n[[expect]]\nviolates = \"nonsense\"\n";
+    let error = read(text).expect_err("this is bad").to_string();
+    assert!(error.starts_with("a.toml:5:12: raft has no property"), "{error}");
+}

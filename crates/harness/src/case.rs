@@ -7,7 +7,7 @@ use quarrel_sim::digest::ALGORITHM;
 use quarrel_sim::world::{Operation, Order};
 
 use crate::oracle::Judges;
-use crate::run::{Outcome, Schedule, replay_events};
+use crate::run::{Outcome, Schedule, replay, replay_events};
 use crate::shrink::{ShrinkReport, shrink};
 use crate::subject::Subject;
 
@@ -161,7 +161,10 @@ impl<P: Subject> Case for Filed<P> {
     }
 
     fn shrink(&self, stop: &dyn Fn() -> bool) -> Option<Shrunk> {
-        let violation = self.expected.as_ref()?;
+        let recorded = self.expected.as_ref()?;
+        // A panic has its place as it is in the code of today, not as it was when it was recorded.
+        let outcome = replay(&self.schedule, Judges::of(self.origin.jury));
+        let violation = outcome.verdict().filter(|violation| violation.is_like(recorded)).unwrap_or(recorded);
         let mut shrunk = shrink_and_file(self.schedule.clone(), violation, &self.origin, stop);
         shrunk.trace.header.world.limits.events_max = self.events_max;
         Some(shrunk)
@@ -226,7 +229,13 @@ pub(crate) fn run_schedule<P: Subject>(schedule: &Schedule<P>, origin: &Origin) 
         events: tally.events,
         simulated_ns: tally.ended_ns,
     };
-    let verdict = Verdict { judgement, at_ns: tally.ended_ns, events: tally.events, digest: tally.digest };
+    let verdict = Verdict {
+        judgement,
+        at_ns: tally.ended_ns,
+        events: tally.events,
+        digest: tally.digest,
+        outside: outcome.outside.clone(),
+    };
     (outcome, Trace { header, events, verdict })
 }
 

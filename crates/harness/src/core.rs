@@ -44,7 +44,7 @@ fn draw_core<P: Subject>(recovery: &Recovery, config: &P::Config, nodes: u8, dic
 
 /// The bound: so many rounds, in each of which the protocol's own timers run out once, a client waits once in vain,
 /// and messages go back and forth twice and are written twice; on the slowest clock.
-fn bound_ns<P: Subject>(rounds: u32, config: &P::Config, world: &World, latency_ns: u64) -> u64 {
+pub(crate) fn bound_ns<P: Subject>(rounds: u32, config: &P::Config, world: &World, latency_ns: u64) -> u64 {
     let sync_ns = world.sync_ns.iter().max().copied().unwrap_or(0);
     let links_ns = latency_ns.saturating_add(world.client_latency_ns).saturating_mul(4);
     let own_ns = P::round_ns(config).saturating_add(world.client.timeout_ns);

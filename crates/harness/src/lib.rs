@@ -4,9 +4,12 @@
 //! it as a pure function, [`tallies`] adds runs up so that the order does not matter, [`shrink`] makes a failure
 //! small, [`story`] tells it, and [`registry`] reaches all of that for a protocol known only by name.
 
+pub mod aftermath;
+pub mod carry;
 pub mod case;
 pub mod dice;
 pub mod history;
+pub mod model;
 pub mod oracle;
 pub mod profile;
 pub mod reach;

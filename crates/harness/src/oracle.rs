@@ -2,8 +2,10 @@
 
 use quarrel_formats::trace::Oracle as Jury;
 use quarrel_protocol::{
-    ClientId, Monitor, NodeId, NodeSet, Property, PropertyKind, Protocol, Report, RequestId, Violation,
+    ClientId, Ending, Monitor, NodeId, NodeSet, Property, PropertyKind, Protocol, Report, RequestId,
+    Suspense, Violation,
 };
+use quarrel_sim::fault::FaultClass;
 use quarrel_sim::{End, Observer};
 use quarrel_spec::Service;
 
@@ -107,9 +109,21 @@ impl<P: Subject> Oracle<P> {
         let counts = |count: u64| if self.looks_inside() { count } else { 0 };
         let evaluated =
             reports.iter().flat_map(|report| report.evaluated().iter().map(|&count| counts(count)));
-        let evaluated = evaluated.chain(clients.map(u64::from)).collect();
+        let own = P::Service::JUDGES.map(|_| u64::from(is_judged));
+        let evaluated = evaluated.chain(clients.map(u64::from)).chain(own).collect();
         let cells = reports.iter().flat_map(|report| report.cells().iter().copied()).collect();
         Findings { violations, evaluated, cells, judged }
+    }
+
+    /// Which nodes are up and cannot go on, as monitors see it.
+    pub(crate) fn suspended(&self) -> Vec<Suspense> {
+        let mut suspended = self.properties.monitor.suspended();
+        for suspense in self.invariants.monitor.suspended() {
+            if !suspended.contains(&suspense) {
+                suspended.push(suspense);
+            }
+        }
+        suspended
     }
 
     /// What clients saw.
@@ -122,7 +136,8 @@ impl<P: Subject> Oracle<P> {
 #[must_use]
 pub fn properties<P: Subject>() -> Vec<Property> {
     let clients = [LINEARIZABILITY, DURABILITY, LIVENESS];
-    [P::Properties::properties(), P::Invariants::properties(), &clients].concat()
+    let own = P::Service::JUDGES;
+    [P::Properties::properties(), P::Invariants::properties(), &clients, own.as_slice()].concat()
 }
 
 /// The cells that a campaign of `P` watches.
@@ -187,6 +202,20 @@ impl<P: Subject> Observer<P> for Oracle<P> {
 
     fn on_recover(&mut self, node: NodeId, state: &P) {
         both!(self, on_recover(node, state));
+    }
+
+    fn on_fault(&mut self, _: FaultClass) {
+        both!(self, on_fault());
+    }
+
+    #[inline]
+    fn on_time(&mut self, now_ns: u64) {
+        self.properties.monitor.on_time(now_ns);
+        self.invariants.monitor.on_time(now_ns);
+    }
+
+    fn on_finish(&mut self, ending: Ending) {
+        both!(self, on_end(ending));
     }
 
     #[inline]

@@ -8,17 +8,22 @@ use quarrel_formats::scenario::{Complaint, Vocabulary, Words};
 use quarrel_formats::trace::{Oracle as Jury, Trace};
 use quarrel_formats::{InputError, Scenario};
 use quarrel_paxos::Paxos;
-use quarrel_protocol::{Announcement, Cell, Flaw, Kinded, Property};
+use quarrel_protocol::{Announcement, Cell, Flaw, Kinded, NodeId, Property};
 use quarrel_raft::Raft;
+use quarrel_three_phase_commit::ThreePhaseCommit;
+use quarrel_two_phase_commit::TwoPhaseCommit;
 
 use quarrel_sim::record::TraceEvent;
+use quarrel_two_generals::TwoGenerals;
 
+use crate::carry::{self, Carried};
 use crate::case::{Case, Filed, Origin, Shrunk, run_and_file, run_schedule, shrink_and_file};
 use crate::dice::Dice;
 use crate::history;
+use crate::model::{self, Retrial};
 use crate::oracle::{self, Judges};
 use crate::profile;
-use crate::run::{self, Charge, Outcome, Schedule};
+use crate::run::{self, Charge, Metered, Outcome, Schedule};
 use crate::subject::{Setting, Subject};
 use crate::tallies::{Names, Tallies, WORLD_CELLS, WORLD_PROPERTIES};
 
@@ -63,6 +68,8 @@ pub trait Trial: Send + Sync {
     fn scenario(&self) -> &Scenario;
     /// The flaws that are on, with the protocol's name.
     fn flaws(&self) -> &[String];
+    /// The same flaws with all that the catalogue says of them.
+    fn flaws_on(&self) -> Vec<Flaw>;
     /// Whose judgement counts.
     fn jury(&self) -> Jury;
     /// The cells that runs may fill.
@@ -77,27 +84,48 @@ pub trait Trial: Send + Sync {
     fn batch(&self, seeds: Range<u64>, stop: &dyn Fn() -> bool) -> Tallies;
     /// The events of one seed, as the seed's own run has them and not as a replay repeats them.
     fn events(&self, seed: u64) -> Vec<TraceEvent>;
+    /// Runs one seed and keeps every event, and what its messages weighed.
+    fn metered(&self, seed: u64) -> Metered;
     /// Runs one seed again and writes down what its clients saw, in the format of `quarrel check`; and how many operations
     /// it has no word for.
     fn history(&self, seed: u64) -> (Vec<Line>, usize);
     /// Runs one seed again and files it: the replay of its schedule, with every event.
     fn record(&self, seed: u64) -> Trace;
     /// Runs this scenario's protocol, as the seed configures it, under the plan of a trace: its world with all faults,
-    /// its operations, its orders and its decisions. `file` is the name that errors give.
+    /// its operations, its orders and its decisions. Of a trace of another protocol only what the world did: see
+    /// [`crate::carry`]. `file` is the name that errors give.
     ///
     /// # Errors
-    /// When the trace is of another protocol.
-    fn follow(&self, seed: u64, file: &str, plan: &Trace) -> Result<(Outcome, Trace), InputError>;
+    /// When the trace is of this protocol and does not fit it.
+    fn follow(&self, seed: u64, file: &str, plan: &Trace) -> Result<Followed, InputError>;
+    /// Runs a seed that fails outside the model again without what lies outside; `None` if it does not fail so.
+    fn retry_inside(&self, seed: u64) -> Option<Retrial>;
     /// Runs one seed again and, if it fails, makes the failure as small as it gets.
     /// Ends early, with the best so far, when `stop` says so.
     fn shrink(&self, seed: u64, stop: &dyn Fn() -> bool) -> Option<Shrunk>;
+}
+
+/// What came of a run under the plan of a trace.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The run, filed.
+    pub trace: Trace,
+    /// What was carried over from a trace of another protocol.
+    pub carried: Option<Carried>,
 }
 
 impl Registry {
     /// The protocols that come with Quarrel.
     #[must_use]
     pub fn standard() -> Self {
-        Self::default().with::<Raft>().with::<Paxos>()
+        Self::default()
+            .with::<Raft>()
+            .with::<Paxos>()
+            .with::<TwoPhaseCommit>()
+            .with::<ThreePhaseCommit>()
+            .with::<TwoGenerals>()
     }
 
     /// And this one.
@@ -212,7 +240,14 @@ impl<P: Subject> Entry for Registered<P> {
             misfit.map_or(Ok(()), |why| Err(complain(why)))?;
         }
         for order in &scenario.orders {
-            P::parse_order(&order.words).map_err(|why| scenario.explain(Complaint::new(order.place, why)))?;
+            let complain = |why| scenario.explain(Complaint::new(order.place, why));
+            let asked = P::parse_order(&order.words).map_err(complain)?;
+            let nodes = scenario.nodes.least();
+            let is_missing = |node: &NodeId| node.0 >= nodes;
+            if let Some(node) = P::named_nodes(&asked).into_iter().find(is_missing) {
+                let all = if nodes == 1 { "only n1".to_string() } else { format!("n1 to n{nodes}") };
+                return Err(complain(format!("there is no node `{node}`: the cluster has {all}")));
+            }
         }
         Ok(Box::new(Prepared::<P> { options, flaws: flaws.to_vec(), names: names::<P>(), scenario, judges }))
     }
@@ -250,6 +285,12 @@ impl<P: Subject> Prepared<P> {
         Charge { scenario: &self.scenario, options: &self.options, flaws, judges: self.judges }
     }
 
+    fn run_plan(&self, seed: u64, schedule: &Schedule<P>, carried: Option<Carried>) -> Followed {
+        let (mut outcome, trace) = run_schedule(schedule, &self.origin(seed));
+        outcome.seed = seed;
+        Followed { outcome, trace, carried }
+    }
+
     fn bare_flaws(&self) -> Vec<&str> {
         let bare = |flaw: &'_ String| flaw.split_once('/').map_or(0, |(protocol, _)| protocol.len() + 1);
         self.flaws.iter().map(|flaw| &flaw[bare(flaw)..]).collect()
@@ -263,6 +304,11 @@ impl<P: Subject> Trial for Prepared<P> {
 
     fn flaws(&self) -> &[String] {
         &self.flaws
+    }
+
+    fn flaws_on(&self) -> Vec<Flaw> {
+        let on = self.bare_flaws();
+        P::FLAWS.iter().filter(|flaw| on.contains(&flaw.name)).copied().collect()
     }
 
     fn jury(&self) -> Jury {
@@ -282,7 +328,7 @@ impl<P: Subject> Trial for Prepared<P> {
     }
 
     fn run(&self, seed: u64) -> Outcome {
-        run::run(self.charge(&self.bare_flaws()), seed)
+        run::run_closely(self.charge(&self.bare_flaws()), seed)
     }
 
     fn batch(&self, seeds: Range<u64>, stop: &dyn Fn() -> bool) -> Tallies {
@@ -301,6 +347,10 @@ impl<P: Subject> Trial for Prepared<P> {
         run::seed_events(self.charge(&self.bare_flaws()), seed)
     }
 
+    fn metered(&self, seed: u64) -> Metered {
+        run::metered(self.charge(&self.bare_flaws()), seed)
+    }
+
     fn history(&self, seed: u64) -> (Vec<Line>, usize) {
         let (_, seen) = run::history(self.charge(&self.bare_flaws()), seed);
         (history::lines(&seen), history::left_out(&seen))
@@ -311,10 +361,12 @@ impl<P: Subject> Trial for Prepared<P> {
         run_and_file(&schedule, &self.origin(seed)).trace
     }
 
-    fn follow(&self, seed: u64, file: &str, plan: &Trace) -> Result<(Outcome, Trace), InputError> {
+    fn follow(&self, seed: u64, file: &str, plan: &Trace) -> Result<Followed, InputError> {
         if plan.header.protocol != P::NAME {
-            let message = format!("this trace is of {}, the scenario of {}", plan.header.protocol, P::NAME);
-            return Err(InputError::whole(&format!("{file}:1:1"), message));
+            let flaws = self.bare_flaws();
+            let own = profile::draw::<P>(&self.scenario, &self.options, &flaws, seed).plan;
+            let (schedule, carried) = carry::over(&self.scenario, own, plan);
+            return Ok(self.run_plan(seed, &schedule, Some(carried)));
         }
         let schedule = Filed::<P>::open(file, plan)?.schedule;
         let mut dice = Dice::new(seed, profile::CONFIG);
@@ -322,9 +374,13 @@ impl<P: Subject> Trial for Prepared<P> {
         let machine = profile::draw_workload(&self.scenario, seed).kind;
         let setting = Setting { nodes: schedule.world.nodes, flaws: &flaws, machine };
         let config = P::configure(&self.options, setting, &mut dice);
-        let (mut outcome, trace) = run_schedule(&Schedule { config, ..schedule }, &self.origin(seed));
-        outcome.seed = seed;
-        Ok((outcome, trace))
+        Ok(self.run_plan(seed, &Schedule { config, ..schedule }, None))
+    }
+
+    fn retry_inside(&self, seed: u64) -> Option<Retrial> {
+        let (outcome, schedule) = run::record(self.charge(&self.bare_flaws()), seed);
+        let violation = outcome.verdict().filter(|_| !outcome.outside.is_empty())?.clone();
+        Some(model::retry(schedule, &violation, self.judges, outcome))
     }
 
     fn shrink(&self, seed: u64, stop: &dyn Fn() -> bool) -> Option<Shrunk> {

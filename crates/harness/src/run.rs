@@ -2,13 +2,14 @@
 
 use quarrel_formats::Scenario;
 use quarrel_formats::trace::Oracle as Jury;
-use quarrel_protocol::{Protocol, Violation};
+use quarrel_protocol::{PropertyKind, Protocol, Violation};
 use quarrel_sim::decision::{Decision, Key, Which};
 use quarrel_sim::fault::Fault;
-use quarrel_sim::record::TraceEvent;
+use quarrel_sim::record::{Parcel, TraceEvent};
 use quarrel_sim::world::{Operation, Order, Rule, World};
-use quarrel_sim::{Chooser, Cluster, Plan, Tally};
+use quarrel_sim::{Chooser, Cluster, Observer, Plan, Tally};
 
+use crate::aftermath::Aftermath;
 use crate::oracle::{Findings, Judges, Oracle};
 use crate::profile;
 use crate::subject::Subject;
@@ -33,6 +34,11 @@ pub struct Outcome {
     pub never_asked: u64,
     /// How what clients saw was judged.
     pub judged: Judged,
+    /// If something broke: what struck by then that the protocol does not promise to live with, a reason each. The
+    /// violation is outside the model if there are some.
+    pub outside: Vec<String>,
+    /// How a run that blocks left its nodes; nothing of a run of a batch, and of one that got on or was cut short.
+    pub aftermath: Option<Aftermath>,
 }
 
 impl Outcome {
@@ -55,6 +61,17 @@ impl Outcome {
         let asked = &self.tally.asked;
         asked.started > asked.answered + asked.failed
     }
+}
+
+/// A run whose events and messages were kept.
+#[derive(Clone, Debug)]
+pub struct Metered {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What happened, in order.
+    pub events: Vec<TraceEvent>,
+    /// The messages from node to node, in the order in which they were sent.
+    pub parcels: Vec<Parcel>,
 }
 
 /// A run without chance: all that a replay needs, and what shrinking works on.
@@ -109,6 +126,12 @@ pub fn run<P: Subject>(charge: Charge<'_, P>, seed: u64) -> Outcome {
     Trial::of_seed(charge, seed).run()
 }
 
+/// Runs one seed, and looks at its nodes when it is over.
+pub fn run_closely<P: Subject>(charge: Charge<'_, P>, seed: u64) -> Outcome {
+    let trial = Trial::of_seed(charge, seed);
+    Trial { looks_closely: true, ..trial }.run()
+}
+
 /// Runs one seed again and keeps what clients saw, in the order of their calls.
 pub fn history<P: Subject>(charge: Charge<'_, P>, seed: u64) -> (Outcome, Vec<Seen<P>>) {
     let mut trial = Trial::of_seed(charge, seed);
@@ -135,6 +158,16 @@ pub fn seed_events<P: Subject>(charge: Charge<'_, P>, seed: u64) -> Vec<TraceEve
     events
 }
 
+/// Runs one seed and keeps every event, and what its messages weighed: what is counted of a run.
+pub fn metered<P: Subject>(charge: Charge<'_, P>, seed: u64) -> Metered {
+    let mut trial = Trial::of_seed(charge, seed);
+    trial.cluster.record_events();
+    let tally = trial.cluster.run();
+    let parcels = trial.cluster.take_parcels();
+    let (_, _, events) = trial.cluster.take_recorded();
+    Metered { outcome: trial.outcome(tally).0, events, parcels }
+}
+
 /// Replays a schedule.
 pub fn replay<P: Subject>(schedule: &Schedule<P>, judges: Judges) -> Outcome {
     Trial::of_schedule(schedule, judges).run()
@@ -153,7 +186,7 @@ pub fn anchor<P: Subject>(schedule: &Schedule<P>, judges: Judges) -> Schedule<P>
 
 /// Replays a schedule and keeps every event.
 pub fn replay_events<P: Subject>(schedule: &Schedule<P>, judges: Judges) -> (Outcome, Vec<TraceEvent>) {
-    let mut trial = Trial::of_schedule(schedule, judges);
+    let mut trial = Trial { looks_closely: true, ..Trial::of_schedule(schedule, judges) };
     trial.cluster.record_events();
     let (outcome, _, _, events) = trial.finish();
     (outcome, events)
@@ -169,6 +202,8 @@ struct Trial<P: Subject> {
     on: Vec<&'static str>,
     /// When the faults end.
     healed_ns: u64,
+    /// Whether nodes are asked what they wait for when it is over.
+    looks_closely: bool,
 }
 
 impl<P: Subject> Trial<P> {
@@ -194,7 +229,7 @@ impl<P: Subject> Trial<P> {
         if judges.jury == Jury::Clients {
             cluster.look_away();
         }
-        Self { cluster, seed, on: Vec::new(), healed_ns }
+        Self { cluster, seed, on: Vec::new(), healed_ns, looks_closely: false }
     }
 
     fn run(mut self) -> Outcome {
@@ -208,13 +243,42 @@ impl<P: Subject> Trial<P> {
         (self.outcome(tally).0, decisions, faults, events)
     }
 
+    /// How the nodes stand, if somebody may have been left waiting.
+    fn aftermath(&self, tally: &Tally) -> Option<Aftermath> {
+        // Whoever has panicked is asked nothing more.
+        let is_over = tally.halted.as_ref().is_none_or(|halted| halted.kind == PropertyKind::Liveness);
+        let oracle = self.cluster.observer();
+        if !self.looks_closely || !is_over || oracle.is_over() {
+            return None;
+        }
+        let suspended = oracle.suspended();
+        let asked = &tally.asked;
+        let is_blocked = asked.started > asked.answered + asked.failed;
+        (is_blocked || !suspended.is_empty())
+            .then(|| Aftermath::new(tally.ended_ns, self.cluster.standings(), &suspended))
+    }
+
     fn outcome(self, mut tally: Tally) -> (Outcome, Vec<Seen<P>>) {
-        let Self { cluster, seed, on, healed_ns } = self;
+        let aftermath = self.aftermath(&tally);
+        let Self { cluster, seed, on, healed_ns, .. } = self;
         let never_asked = cluster.never_asked();
+        let outside = P::outside(cluster.config(), &tally.struck);
         let oracle = cluster.into_observer();
         let Findings { violations, evaluated, cells, judged } =
             oracle.judge(tally.halted.take(), tally.settled_ns.is_some(), healed_ns);
-        let outcome = Outcome { seed, tally, violations, evaluated, cells, on, never_asked, judged };
+        let outside = if violations.is_empty() { Vec::new() } else { outside };
+        let outcome = Outcome {
+            seed,
+            tally,
+            violations,
+            evaluated,
+            cells,
+            on,
+            never_asked,
+            judged,
+            outside,
+            aftermath,
+        };
         (outcome, oracle.into_truth().into_seen())
     }
 }

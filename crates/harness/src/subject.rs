@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use quarrel_formats::scenario::{Complaint, Raw};
 use quarrel_protocol::{ClientId, Flaw, Lasting, Monitor, NodeId, NodeSet, Protocol};
+use quarrel_sim::Struck;
 use quarrel_sim::time::SECOND;
 use quarrel_spec::Service;
 use quarrel_spec::machine::Kind;
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 use crate::dice::Dice;
 use crate::history::Spelled;
+use crate::model::lost_disks;
 use crate::truth::{AnswerOf, CallOf};
 
 /// The `[config]` table of a scenario: options by name, as they were written.
@@ -61,6 +63,14 @@ pub trait Subject: Protocol {
     fn round_ns(config: &Self::Config) -> u64 {
         let _ = config;
         SECOND
+    }
+
+    /// Why what struck in a run is more than the protocol promises to live with: a reason each, in words that name
+    /// what struck and what is allowed ("a message took 412 ms, 40 ms are allowed"). A violation in such a run is outside
+    /// the model; without reasons it is a mistake. To measure less must never give more reasons.
+    fn outside(config: &Self::Config, struck: &Struck) -> Vec<String> {
+        let _ = config;
+        lost_disks(struck).into_iter().collect()
     }
 
     /// The same configuration with every deliberate defect switched off.
@@ -120,6 +130,12 @@ pub trait Subject: Protocol {
     /// When the words are none, with what was expected.
     fn parse_order(words: &str) -> Result<Self::Admin, String> {
         Err(format!("{} takes no orders in words: leave `{words}` out", Self::NAME))
+    }
+
+    /// The nodes that an order names, beside the one that it is for: each must be in the cluster.
+    fn named_nodes(order: &Self::Admin) -> Vec<NodeId> {
+        let _ = order;
+        Vec::new()
     }
 
     /// A call and its answer, in the words of a history on file; unless a protocol knows better, its own. `None` for a

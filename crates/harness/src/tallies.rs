@@ -22,8 +22,57 @@ pub struct Group {
     pub violation: Violation,
     /// How many there are.
     pub runs: u64,
-    /// The lowest seeds, at most [`SEEDS_KEPT`].
+    /// How many of them failed outside the model.
+    pub outside: u64,
+    /// What is outside the model in the lowest seed, a reason each.
+    pub reasons: Vec<String>,
+    /// The lowest seeds, at most [`SEEDS_KEPT`]: of runs inside the model, if there are any.
     pub seeds: Vec<u64>,
+}
+
+impl Group {
+    /// One run that failed with this violation; outside the model if there are reasons.
+    #[must_use]
+    pub fn of(violation: &Violation, reasons: &[String], seed: u64) -> Self {
+        Self {
+            violation: violation.clone(),
+            runs: 1,
+            outside: u64::from(!reasons.is_empty()),
+            reasons: reasons.to_vec(),
+            seeds: vec![seed],
+        }
+    }
+
+    /// Whether every one of them failed outside the model.
+    #[must_use]
+    pub const fn is_outside(&self) -> bool {
+        self.runs == self.outside
+    }
+
+    /// Adds runs that failed in the same way. Those inside the model tell of it, if there are any.
+    fn add(&mut self, other: &Self) {
+        match (self.is_outside(), other.is_outside()) {
+            (true, false) => self.be_told_by(other),
+            (false, true) => {}
+            (true, true) | (false, false) => {
+                let mut seeds = [self.seeds.as_slice(), &other.seeds].concat();
+                if other.seeds.first() < self.seeds.first() {
+                    self.be_told_by(other);
+                }
+                seeds.sort_unstable();
+                seeds.truncate(SEEDS_KEPT);
+                self.seeds = seeds;
+            }
+        }
+        self.runs += other.runs;
+        self.outside += other.outside;
+    }
+
+    fn be_told_by(&mut self, other: &Self) {
+        self.violation = other.violation.clone();
+        self.reasons.clone_from(&other.reasons);
+        self.seeds.clone_from(&other.seeds);
+    }
 }
 
 /// How a value was distributed over runs: exact below 1,024, and cut off there.
@@ -193,7 +242,7 @@ impl Tallies {
             if violation.kind.counts() {
                 self.failed.push(outcome.seed);
             }
-            self.group(violation, 1, &[outcome.seed]);
+            self.group(&Group::of(violation, &outcome.outside, outcome.seed));
         }
     }
 
@@ -208,9 +257,9 @@ impl Tallies {
     }
 
     fn add_faults(&mut self, outcome: &Outcome) {
-        self.faults.add(&outcome.tally.faults);
+        self.faults.add(&outcome.tally.struck.faults);
         for class in FaultClass::ALL {
-            let count = outcome.tally.faults.of(class);
+            let count = outcome.tally.struck.of(class);
             if count > 0 {
                 *self.fault_runs.entry(class.name()).or_default() += 1;
             }
@@ -221,16 +270,13 @@ impl Tallies {
         }
     }
 
-    fn group(&mut self, violation: &Violation, runs: u64, seeds: &[u64]) {
-        let fresh = || Group { violation: violation.clone(), runs: 0, seeds: Vec::new() };
-        let group = self.groups.entry(violation.signature.clone()).or_insert_with(fresh);
-        group.runs += runs;
-        if seeds.first() < group.seeds.first() {
-            group.violation = violation.clone();
+    fn group(&mut self, found: &Group) {
+        match self.groups.get_mut(&found.violation.signature) {
+            Some(group) => group.add(found),
+            None => {
+                self.groups.insert(found.violation.signature.clone(), found.clone());
+            }
         }
-        group.seeds.extend_from_slice(seeds);
-        group.seeds.sort_unstable();
-        group.seeds.truncate(SEEDS_KEPT);
     }
 
     /// The ways of failing, the one that matters most first: what counts, properties of the paper before all others;
@@ -271,7 +317,7 @@ impl Tallies {
             self.spreads.entry(name).or_default().merge(spread);
         }
         for group in other.groups.values() {
-            self.group(&group.violation, group.runs, &group.seeds);
+            self.group(group);
         }
         self.failed.extend_from_slice(&other.failed);
     }
@@ -295,11 +341,45 @@ mod tests {
             ("client", PropertyKind::Client, 8, 5),
         ] {
             let (property, detail, signature) = (property.to_string(), String::new(), property.to_string());
-            tallies.group(&Violation { property, kind, detail, signature }, runs, &[seed]);
+            let violation = Violation { property, kind, detail, signature };
+            tallies.group(&Group { runs, ..Group::of(&violation, &[], seed) });
         }
         let ranked = tallies.ranked();
         let ranked: Vec<&str> = ranked.iter().map(|group| group.violation.property.as_str()).collect();
         assert_eq!(ranked, ["early", "late", "rare", "client", "panic", "invariant"]);
+    }
+
+    #[test]
+    fn who_fails_inside_the_model_tells_of_it_in_whatever_order() {
+        let (kind, word) = (PropertyKind::Paper, "p".to_string());
+        let told = |detail: &str| {
+            let detail = detail.to_string();
+            Violation { property: word.clone(), kind, detail, signature: word.clone() }
+        };
+        let outside = [String::from("a node lost its disk")];
+        let one = |seed: u64| match seed {
+            3 | 7 => Group::of(&told(&format!("at {seed}")), &[], seed),
+            _ => Group::of(&told(&format!("at {seed}")), &outside, seed),
+        };
+        let sum = |seeds: &[u64]| {
+            let mut tallies = Tallies::default();
+            seeds.iter().for_each(|&seed| tallies.group(&one(seed)));
+            tallies.groups.remove("p").unwrap()
+        };
+        let all = sum(&[1, 2, 3, 5, 7]);
+        assert_eq!(
+            (all.runs, all.outside, all.is_outside(), all.seeds.as_slice()),
+            (5, 3, false, &[3, 7][..])
+        );
+        assert_eq!((all.violation.detail.as_str(), all.reasons.is_empty()), ("at 3", true));
+        for order in [[7, 5, 3, 2, 1], [3, 1, 7, 2, 5], [5, 7, 1, 3, 2]] {
+            assert_eq!(sum(&order), all, "{order:?}");
+        }
+        let only = sum(&[5, 2, 1]);
+        assert_eq!(
+            (only.is_outside(), only.seeds.as_slice(), only.reasons),
+            (true, &[1, 2, 5][..], outside.to_vec())
+        );
     }
 
     #[test]

@@ -6,8 +6,8 @@
 use quarrel_protocol::{ClientId, NodeId, NodeSet, Property, PropertyKind, RequestId, Violation};
 use quarrel_sim::End;
 use quarrel_sim::time::Span as Time;
-use quarrel_spec::Service;
 use quarrel_spec::linearizability::{Explanation, Model, Placed, Span, Verdict, check_near, explains};
+use quarrel_spec::{Service, Sight, Told};
 
 use crate::subject::Subject;
 
@@ -161,8 +161,24 @@ impl<P: Subject> Truth<P> {
         self.seen.iter().any(|seen| seen.called.1 > healed_ns && seen.answer().is_some())
     }
 
+    /// What the service itself finds wrong with what clients saw.
+    fn anomaly(&self) -> Option<Violation> {
+        let Property { name, kind, .. } = P::Service::JUDGES?;
+        let sights: Vec<Sight<'_, _>> = self.seen.iter().map(Seen::sight).collect();
+        let (detail, canonical) = self.service.anomaly(&sights)?;
+        Some(Violation {
+            property: name.to_string(),
+            kind,
+            detail,
+            signature: format!("{name}: {canonical}"),
+        })
+    }
+
     /// Judges what clients saw. What was asked after `healed_ns` reads back what was acknowledged before.
     pub(crate) fn judge(&self, healed_ns: u64) -> (Judged, Option<Violation>) {
+        if let Some(anomaly) = self.anomaly() {
+            return (Judged::Broken, Some(anomaly));
+        }
         let known: Vec<&Seen<P>> = self.seen.iter().filter(|seen| !seen.has_failed()).collect();
         let history: Vec<Span<_, _>> = known.iter().map(|seen| seen.span()).collect();
         let position = |seen: &&Seen<P>| match seen.ended {
@@ -203,6 +219,18 @@ impl<P: Subject> Seen<P> {
             Some((_, Ended::Ok(answer))) => Some(answer),
             _ => None,
         }
+    }
+
+    fn sight(&self) -> Sight<'_, <P::Service as Service<P>>::Model> {
+        let ended = self.ended.as_ref().map(|((position, _), ended)| {
+            let told = match ended {
+                Ended::Ok(answer) => Told::Ok(answer),
+                Ended::Failed => Told::Failed,
+                Ended::Unknown => Told::Unknown,
+            };
+            (*position, told)
+        });
+        Sight { id: self.id, call: &self.call, called: self.called.0, ended }
     }
 
     fn has_failed(&self) -> bool {

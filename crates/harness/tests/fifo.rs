@@ -31,8 +31,8 @@ fn nothing_is_reordered_and_nobody_waits_for_it() {
         for seed in 0..40 {
             let outcome = trial.run(seed);
             assert_eq!(outcome.verdict(), None, "{name}, seed {seed}");
-            assert_eq!(outcome.tally.faults.of(FaultClass::Reordering), 0, "{name}, seed {seed}");
-            late += outcome.tally.faults.of(FaultClass::Delay);
+            assert_eq!(outcome.tally.struck.of(FaultClass::Reordering), 0, "{name}, seed {seed}");
+            late += outcome.tally.struck.of(FaultClass::Delay);
         }
         assert!(late > 1_000, "{name}: {late} messages are late");
     }

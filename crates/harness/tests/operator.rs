@@ -7,7 +7,7 @@ use quarrel_formats::trace::{FORMAT, Judgement, Outcome, Trace, compare};
 use quarrel_formats::{InputError, Scenario};
 use quarrel_harness::case::{Flaws, items};
 use quarrel_harness::oracle::Judges;
-use quarrel_harness::registry::{Registry, Trial};
+use quarrel_harness::registry::{Followed, Registry, Trial};
 use quarrel_harness::story;
 use quarrel_protocol::NodeId;
 use quarrel_sim::world::Order;
@@ -122,9 +122,10 @@ fn runs_with_orders_replay_byte_for_byte() {
         let again = case.replay(Flaws::Kept);
         assert_eq!(compare(&read, &again.trace), Outcome::Reproduced, "seed {seed}");
         assert_eq!(again.trace.to_bytes(), bytes);
-        let (followed, plan) =
+        let Followed { outcome: followed, trace: plan, carried } =
             trial.follow(seed, "test.jsonl", &read).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!((followed.tally.digest, plan.header.orders), (trace.verdict.digest, read.header.orders));
+        assert_eq!(carried, None, "its own protocol's plan is obeyed as it is");
     }
     assert!(lost > 10, "{lost} orders to nodes that are down");
 }

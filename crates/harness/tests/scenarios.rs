@@ -28,7 +28,32 @@ enum Nature {
 
 use Nature::{Drawn, Scripted};
 
-const SCENARIOS: [(&str, Nature); 27] = [
+const SCENARIOS: [(&str, Nature); 55] = [
+    ("2pc/calm", Drawn(100)),
+    ("2pc/chaos", Drawn(1000)),
+    ("2pc/cooperative-termination", Scripted),
+    ("2pc/coordinator-crash-blocks", Scripted),
+    ("2pc/coordinator-returns", Scripted),
+    ("2pc/participant-restarts", Scripted),
+    ("2pc/presumed-abort", Scripted),
+    ("2pc/presumed-commit", Scripted),
+    ("2pc/resolver", Scripted),
+    ("2pc/transfer-aborts", Scripted),
+    ("2pc/transfer-commits", Scripted),
+    ("2pc/votes-out-of-step", Scripted),
+    ("3pc/all-uncertain", Scripted),
+    ("3pc/calm", Drawn(100)),
+    ("3pc/chaos-asynchronous", Drawn(200)),
+    ("3pc/chaos-synchronous", Drawn(1000)),
+    ("3pc/coordinator-crash-does-not-block", Scripted),
+    ("3pc/first-acknowledgement", Scripted),
+    ("3pc/late-precommit", Scripted),
+    ("3pc/logged-pre-commit", Scripted),
+    ("3pc/partition-splits", Scripted),
+    ("3pc/simultaneous-failure", Scripted),
+    ("3pc/total-failure", Scripted),
+    ("3pc/two-crash-in-turn", Scripted),
+    ("3pc/vote-forgotten", Scripted),
     ("paxos/acceptor-restarts", Scripted),
     ("paxos/back-off-ends-the-duel", Drawn(40)),
     ("paxos/calm", Drawn(100)),
@@ -56,13 +81,33 @@ const SCENARIOS: [(&str, Nature); 27] = [
     ("raft/stale-read", Scripted),
     ("raft/standard-unit", Drawn(100)),
     ("raft/tickets", Drawn(200)),
+    ("two-generals/calm", Drawn(100)),
+    ("two-generals/chaos", Drawn(200)),
+    ("two-generals/no-certainty", Drawn(200)),
 ];
 
-const CHAOS: [&str; 2] = ["raft/chaos", "paxos/chaos"];
+const CHAOS: [&str; 3] = ["raft/chaos", "paxos/chaos", "2pc/chaos"];
 
 /// Whose clients may give up, ask at the very end, or be turned away because too much is under way.
-const MAY_LEAVE_UNANSWERED: [&str; 4] =
-    ["raft/chaos", "paxos/chaos", "raft/standard-unit", "raft/retry-storm"];
+const MAY_LEAVE_UNANSWERED: [&str; 17] = [
+    "raft/chaos",
+    "paxos/chaos",
+    "2pc/chaos",
+    "2pc/coordinator-crash-blocks",
+    "3pc/all-uncertain",
+    "3pc/chaos-asynchronous",
+    "3pc/chaos-synchronous",
+    "3pc/coordinator-crash-does-not-block",
+    "3pc/first-acknowledgement",
+    "3pc/late-precommit",
+    "3pc/logged-pre-commit",
+    "3pc/partition-splits",
+    "3pc/simultaneous-failure",
+    "3pc/total-failure",
+    "3pc/two-crash-in-turn",
+    "raft/standard-unit",
+    "raft/retry-storm",
+];
 
 /// Flaws that clients notice by themselves, and where.
 const NOTICED_BY_CLIENTS: [(&str, &str, &str); 18] = [
@@ -216,8 +261,11 @@ fn scripted_scenarios_come_out_as_expected_in_every_seed() {
             let first = trial.run(0);
             for outcome in (0..5).map(|seed| trial.run(seed)) {
                 let verdict = outcome.verdict();
+                // The client of a coordinator that has failed may never hear, and all may be as it should be.
+                let is_excused =
+                    MAY_LEAVE_UNANSWERED.contains(&name) && expected == Expected::Holds && verdict.is_none();
                 assert!(
-                    comes_out(&outcome, &expected),
+                    comes_out(&outcome, &expected) || is_excused,
                     "{name} with {flaws:?}: {expected:?}, not {verdict:?}"
                 );
                 assert_eq!(outcome.tally.digest, first.tally.digest, "{name} with {flaws:?}");
@@ -316,9 +364,15 @@ fn without_a_flaw_every_scenario_is_sound_and_none_is_empty() {
     for (name, nature) in SCENARIOS {
         let trial = trial(name, &[]);
         let tallies = batch(&*trial, 0..if let Drawn(seeds) = nature { seeds } else { 1 });
-        assert!(tallies.groups.is_empty(), "{name}: {:?}", tallies.groups);
-        if !MAY_LEAVE_UNANSWERED.contains(&name) {
-            assert_eq!((tallies.blocked, tallies.asked.answered), (0, tallies.asked.started), "{name}");
+        // A theorem is no mistake: where a violation is what must come out, it is another test's affair.
+        let holds = trial.scenario().expected(&[]) == Expected::Holds;
+        assert!(tallies.groups.is_empty() || !holds, "{name}: {:?}", tallies.groups);
+        if holds && !MAY_LEAVE_UNANSWERED.contains(&name) {
+            // A transaction that aborts has failed, and its client knows.
+            let is_commit = name.starts_with("2pc/") || name.starts_with("3pc/");
+            let aborted = if is_commit { tallies.asked.failed } else { 0 };
+            let answered = tallies.asked.answered + aborted;
+            assert_eq!((tallies.blocked, answered), (0, tallies.asked.started), "{name}");
         }
         let owed = owed(&*trial);
         assert!(!owed.is_empty() || name == "raft/standard-unit", "{name} owes nothing");

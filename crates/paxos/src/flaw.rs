@@ -1,7 +1,6 @@
 //! The catalogue of deliberate defects. Each is one named condition at the place of the correct line.
 
-use quarrel_protocol::Flaw;
-use serde::{Deserialize, Serialize};
+use quarrel_protocol::{Defect, Flaw};
 
 /// A defect that can be switched on. In the order of [`FLAWS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,59 +72,18 @@ pub const FLAWS: &[Flaw] = &[
     },
 ];
 
-/// A set of defects. In files, a list of their names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct FlawSet(u64);
+impl Defect for PaxosFlaw {
+    const PROTOCOL: &'static str = "paxos";
+    const CATALOGUE: &'static [Flaw] = FLAWS;
 
-impl FlawSet {
-    /// The set of one defect.
-    #[must_use]
-    pub const fn only(flaw: PaxosFlaw) -> Self {
-        Self(1 << flaw as u64)
-    }
-
-    /// The set of the defects with these names.
-    ///
-    /// # Errors
-    /// With the first name that [`FLAWS`] does not have.
-    pub fn from_names(names: &[String]) -> Result<Self, String> {
-        names.iter().try_fold(Self::default(), |set, name| {
-            let position = FLAWS.iter().position(|flaw| flaw.name == name).ok_or_else(|| name.clone())?;
-            Ok(Self(set.0 | 1 << position))
-        })
-    }
-
-    /// Whether a defect is switched on.
-    #[must_use]
     #[inline]
-    pub const fn contains(self, flaw: PaxosFlaw) -> bool {
-        self.0 >> flaw as u64 & 1 == 1
-    }
-
-    /// The names, in the order of [`FLAWS`].
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        FLAWS
-            .iter()
-            .enumerate()
-            .filter(move |(position, _)| self.0 >> position & 1 == 1)
-            .map(|(_, flaw)| flaw.name)
+    fn position(self) -> usize {
+        self as usize
     }
 }
 
-impl TryFrom<Vec<String>> for FlawSet {
-    type Error = String;
-
-    fn try_from(names: Vec<String>) -> Result<Self, String> {
-        Self::from_names(&names).map_err(|name| format!("paxos has no flaw `{name}`"))
-    }
-}
-
-impl From<FlawSet> for Vec<String> {
-    fn from(set: FlawSet) -> Self {
-        set.names().map(str::to_string).collect()
-    }
-}
+/// A set of defects. In files, a list of their names.
+pub type FlawSet = quarrel_protocol::FlawSet<PaxosFlaw>;
 
 #[cfg(test)]
 mod tests {
@@ -143,13 +101,5 @@ mod tests {
         ];
         assert_eq!(names, known);
         assert_eq!(names.len(), FLAWS.len());
-    }
-
-    #[test]
-    fn names_make_a_set_and_an_unknown_one_is_named() {
-        let set = FlawSet::from_names(&["no-accept-check".into(), "own-value".into()]).unwrap();
-        assert!(set.contains(PaxosFlaw::OwnValue) && set.contains(PaxosFlaw::NoAcceptCheck));
-        assert!(!set.contains(PaxosFlaw::AcceptorAmnesiaPromise));
-        assert_eq!(FlawSet::from_names(&["own-valu".into()]), Err("own-valu".into()));
     }
 }

@@ -26,10 +26,10 @@ pub use contract::{
     Announcement, Answer, ClientId, ClientReply, Data, Input, Kinded, Message, Nothing, Protocol, RequestId,
     Summary, Wait,
 };
-pub use effects::{After, Effect, Effects};
+pub use effects::{After, Effect, Effects, Pushed};
 pub use fingerprint::{Fingerprint, Fingerprinter, fold};
-pub use flaw::Flaw;
+pub use flaw::{Defect, Flaw, FlawSet};
 pub use lasting::Lasting;
-pub use monitor::{Cell, Monitor, Property, PropertyKind, Report, Violation};
+pub use monitor::{Cell, Ending, Monitor, Property, PropertyKind, Report, Suspense, Violation};
 pub use node::{NodeId, NodeSet};
 pub use quorum::Quorum;

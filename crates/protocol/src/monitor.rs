@@ -5,7 +5,27 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, NodeId, Protocol, RequestId};
+use crate::{ClientId, NodeId, NodeSet, Protocol, RequestId};
+
+/// How a run ended, for properties that speak of what must have happened by then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ending {
+    /// When, in nanoseconds of virtual time.
+    pub at_ns: u64,
+    /// The nodes that healed for good and had come back and settled; `None` if nobody had to, or they had not.
+    pub settled: Option<NodeSet>,
+}
+
+/// A node that cannot go on: it has promised something whose end is not in its own hands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Suspense {
+    /// Which node.
+    pub node: NodeId,
+    /// What it is waiting to learn, in a few words: `in doubt about t3`.
+    pub what: String,
+    /// Since when, in nanoseconds of virtual time.
+    pub since_ns: u64,
+}
 
 /// How a property counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -83,6 +103,47 @@ pub struct Violation {
     pub detail: String,
     /// The canonical form, without identities, numbers or times: failures with equal signatures are one failure.
     pub signature: String,
+}
+
+impl Violation {
+    /// The signature of a panic or a failed assertion in two: its text, and the place in the code, file and line, if
+    /// somebody noted it. Other violations have no place.
+    #[must_use]
+    pub fn text_and_place(&self) -> (&str, Option<(&str, u32)>) {
+        let signature = self.signature.as_str();
+        if !matches!(self.kind, PropertyKind::Panic | PropertyKind::Assertion) {
+            return (signature, None);
+        }
+        let line_of = |place: &str| place.rsplit_once(':').and_then(|(_, line)| line.parse().ok());
+        // In a text every number is a `#`: what ends with one is a place.
+        match signature.rsplit_once(", at ").and_then(|(text, place)| Some((text, place, line_of(place)?))) {
+            None => (signature, None),
+            Some((text, place, line)) => {
+                (text, Some((place.rsplit_once(':').map_or(place, |(file, _)| file), line)))
+            }
+        }
+    }
+
+    /// Whether a run that is recorded fails as this one: by signature, but a panic whose line has moved in the same
+    /// file is the same panic, and so is one that was recorded before places were noted. A trace outlives edits of the
+    /// code that it tells of.
+    #[must_use]
+    pub fn is_like(&self, recorded: &Self) -> bool {
+        if self.signature == recorded.signature {
+            return true;
+        }
+        let ((mine, here), (theirs, there)) = (self.text_and_place(), recorded.text_and_place());
+        let is_same_file = match (here, there) {
+            (Some((here, _)), Some((there, _))) => is_end_of(here, there) || is_end_of(there, here),
+            _ => true,
+        };
+        mine == theirs && is_same_file
+    }
+}
+
+/// Whether one path is the end of the other: a crate is built from its own folder or from another one.
+fn is_end_of(end: &str, path: &str) -> bool {
+    path.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
 /// What a monitor found: the tallies of one run.
@@ -203,4 +264,75 @@ pub trait Monitor<P: Protocol> {
 
     /// A node has been rebuilt from its disk.
     fn on_recover(&mut self, _node: NodeId, _state: &P, _report: &mut Report) {}
+
+    /// Something happened that would not have happened by itself: a message was lost, held up or doubled, a node
+    /// stopped or stood still, a disk or a clock was not what it should be. Until then the run was free of failures.
+    fn on_fault(&mut self, _report: &mut Report) {}
+
+    /// It is now so late, in nanoseconds of virtual time: said before anything else happens at that time.
+    #[inline]
+    fn on_time(&mut self, _now_ns: u64) {}
+
+    /// The run has gone to its end.
+    fn on_end(&mut self, _ending: Ending, _report: &mut Report) {}
+
+    /// Which nodes are up and cannot go on, in the order of nodes.
+    fn suspended(&self) -> Vec<Suspense> {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(kind: PropertyKind, signature: &str) -> Violation {
+        let (property, detail) = (kind.to_string(), String::new());
+        Violation { property, kind, detail, signature: signature.to_string() }
+    }
+
+    fn panicked(signature: &str) -> Violation {
+        failed(PropertyKind::Panic, signature)
+    }
+
+    #[test]
+    fn a_panic_is_a_text_and_a_place() {
+        let cases = [
+            (
+                "panic: none, at raft-0.7.0/src/raft.rs:941",
+                "panic: none",
+                Some(("raft-0.7.0/src/raft.rs", 941)),
+            ),
+            ("panic: at #, at src/a.rs:7", "panic: at #", Some(("src/a.rs", 7))),
+            ("panic: lost, at n#:#", "panic: lost, at n#:#", None),
+            ("panic: none", "panic: none", None),
+        ];
+        for (signature, text, place) in cases {
+            assert_eq!(panicked(signature).text_and_place(), (text, place));
+        }
+        let other = failed(PropertyKind::Client, "durability: lost, at a:7");
+        assert_eq!(other.text_and_place(), ("durability: lost, at a:7", None));
+    }
+
+    #[test]
+    fn the_same_panic_is_known_without_its_place_and_at_another_line() {
+        let now = panicked("panic: none, at crates/raft/src/raft.rs:12");
+        for recorded in [
+            "panic: none",
+            "panic: none, at crates/raft/src/raft.rs:12",
+            "panic: none, at crates/raft/src/raft.rs:40",
+            "panic: none, at raft/src/raft.rs:40",
+        ] {
+            assert!(now.is_like(&panicked(recorded)), "{recorded}");
+        }
+        for recorded in [
+            "panic: some, at crates/raft/src/raft.rs:12",
+            "panic: none, at crates/raft/src/log.rs:12",
+            "panic: none, at mycraft/src/raft.rs:12",
+            "panic: some",
+        ] {
+            assert!(!now.is_like(&panicked(recorded)), "{recorded}");
+        }
+        assert!(!failed(PropertyKind::Client, "a").is_like(&failed(PropertyKind::Client, "a: b")));
+    }
 }

@@ -21,7 +21,7 @@ use crate::complaint::{Complaint, in_short};
 use crate::engine::{self, Failure, Findings, Orders};
 use crate::environment::{self, SeedWish, TRACE_VARIABLE};
 use crate::files;
-use crate::judgement::{Judgement, judge};
+use crate::judgement::{Judgement, judge, shows};
 use crate::numbers::counted;
 use crate::replay::{Replay, fit, replay};
 use crate::suite::Test;
@@ -99,15 +99,15 @@ impl<P: Subject> Campaign<P> {
     #[track_caller]
     #[must_use]
     pub fn run(&self) -> Conclusion {
-        match self.conclude() {
+        match SeedWish::of_environment().and_then(|wish| self.conclude(wish)) {
             Ok(conclusion) => conclusion,
             Err(mistake) => panic!("{mistake}"),
         }
     }
 
-    fn conclude(&self) -> Result<Conclusion, String> {
+    fn conclude(&self, wish: Option<SeedWish>) -> Result<Conclusion, String> {
         let trial = self.prepare()?;
-        let (seeds, environment) = match SeedWish::of_environment()? {
+        let (seeds, environment) = match wish {
             None => (self.seeds.clone(), None),
             Some(wish) => {
                 let (ours, seeds) = (&self.seeds, wish.seeds(&self.seeds)?);
@@ -145,7 +145,7 @@ impl<P: Subject> Campaign<P> {
             Err(mistake) => panic!("{mistake}"),
             Ok(Some(path)) => {
                 self.assert_trace_holds(&path);
-                say(&format!("{}: replayed {}: it holds", test.name(), path.display()));
+                say(&format!("{TRACE_VARIABLE}: {}: replayed {}: it holds", test.name(), path.display()));
             }
             Ok(None) => {
                 let conclusion = self.run();
@@ -160,10 +160,12 @@ impl<P: Subject> Campaign<P> {
 
     /// Runs the campaign as a test of the campaign itself: in some run, this property must be violated. With
     /// `QUARREL_TRACE=<path>` in the environment, that trace is replayed instead, if it fits, and must violate it. Returns
-    /// the campaign's conclusion, if there was a campaign.
+    /// the campaign's conclusion, if there was a campaign. A violated `durability` is a violated `linearizability` that
+    /// came out only when everything was read back, and so will do for it.
     ///
     /// # Panics
-    /// When the property is violated in no run, or there is no such property.
+    /// When the property is violated in no run, or there is no such property. `QUARREL_SEED` is passed over, with a note,
+    /// unless this test was asked for by its whole name: some other test fails at that seed.
     #[track_caller]
     pub fn assert_violates(&self, property: &str) -> Option<Conclusion> {
         let test = Test::current();
@@ -171,12 +173,35 @@ impl<P: Subject> Campaign<P> {
             Err(mistake) => panic!("{mistake}"),
             Ok(Some(path)) => {
                 self.assert_trace_violates(&path, property);
-                say(&format!("{}: replayed {}: it violates {property}", test.name(), path.display()));
+                say(&format!(
+                    "{TRACE_VARIABLE}: {}: replayed {}: it violates {property}",
+                    test.name(),
+                    path.display()
+                ));
                 return None;
             }
             Ok(None) => {}
         }
-        let conclusion = self.run();
+        // A seed is that of some failing test. One that is to find something finds it in its own seeds, unless it was
+        // asked for by name.
+        let concluded = SeedWish::of_environment().and_then(|wish| {
+            let foreign = wish.as_ref().filter(|wish| wish.names_seeds() && !test.is_named());
+            match foreign {
+                None => self.conclude(wish),
+                Some(foreign) => {
+                    let (words, name) = (foreign.words(), test.name());
+                    say(&format!(
+                        "{words}: {name} runs its own seeds, since it looks for a violation of {property}, which \
+                         other seeds need not have; ask for it by its whole name to run these"
+                    ));
+                    self.conclude(None)
+                }
+            }
+        });
+        let conclusion = match concluded {
+            Ok(conclusion) => conclusion,
+            Err(mistake) => panic!("{mistake}"),
+        };
         if conclusion.failure(property).is_none() {
             let complaint = Complaint::of_absence(&test, &conclusion, property);
             complaint.annotate(std::panic::Location::caller());
@@ -205,8 +230,9 @@ impl<P: Subject> Campaign<P> {
     /// When the trace does not violate the property, or cannot be replayed.
     #[track_caller]
     pub fn assert_trace_violates(&self, trace: &Path, property: &str) {
-        let violated =
-            |replay: &Replay| replay.violation().is_some_and(|violation| violation.property == property);
+        let violated = |replay: &Replay| {
+            replay.violation().is_some_and(|violation| shows(&violation.property, property))
+        };
         match self.replay(trace) {
             Err(mistake) => panic!("{TRACE_VARIABLE}: {mistake}"),
             Ok(replay) if !violated(&replay) => {
@@ -235,7 +261,10 @@ impl<P: Subject> Campaign<P> {
             None => Ok(Some(path)),
             Some(why) if test.is_named() => Err(format!("{TRACE_VARIABLE}={}: {why}", path.display())),
             Some(why) => {
-                say(&format!("{}: not replayed, but run as usual, since {why}", test.name()));
+                say(&format!(
+                    "{TRACE_VARIABLE}: {}: not replayed, but run as usual, since {why}",
+                    test.name()
+                ));
                 Ok(None)
             }
         }
@@ -322,10 +351,14 @@ impl Conclusion {
         self.judgement == Judgement::Met && self.findings.failures.is_empty()
     }
 
-    /// The failure of that property with the lowest seed, shrunk.
+    /// The failure of that property with the lowest seed, shrunk. For `linearizability` that of `durability` will do:
+    /// where that is violated no order explains the history.
     #[must_use]
     pub fn failure(&self, property: &str) -> Option<&Failure> {
-        self.findings.failures.iter().find(|failure| failure.group.violation.property == property)
+        let of = |failure: &&Failure| failure.group.violation.property == property;
+        let shows_it = |failure: &&Failure| shows(&failure.group.violation.property, property);
+        let mut failures = self.findings.failures.iter();
+        failures.clone().find(of).or_else(|| failures.find(shows_it))
     }
 
     /// The story of that property's failure, in ten to twenty lines.
@@ -377,7 +410,7 @@ fn fail_replay(replay: &Replay, why: &str) -> ! {
 /// it from one that ran as usual. The macros that print are captured, this is not. In one piece, as other tests talk
 /// as well.
 fn say(line: &str) {
-    let _unheard = std::io::stderr().lock().write_all(format!("{TRACE_VARIABLE}: {line}\n").as_bytes());
+    let _unheard = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 /// This protocol alone: a user's `raft` is theirs.

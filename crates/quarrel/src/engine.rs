@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 use quarrel_formats::scenario::Expected;
 use quarrel_formats::trace::{Judgement, Trace};
 use quarrel_harness::case::Shrunk;
+use quarrel_harness::model::Retrial;
 use quarrel_harness::registry::Trial;
 use quarrel_harness::shrink::ShrinkReport;
 use quarrel_harness::tallies::{Group, Tallies};
 
+use crate::judgement::shows;
 use crate::panics::in_run;
 
 /// What a campaign is to do.
@@ -103,6 +105,9 @@ pub struct Failure {
     pub trace: Trace,
     /// What shrinking gave; `None` when it was off or interrupted.
     pub shrunk: Option<ShrinkReport>,
+    /// If every such run failed outside the model: what became of those at hand without what lies outside, and the
+    /// lowest seed of which that is true. One that survives outranks all others.
+    pub retried: Option<(Retrial, u64)>,
 }
 
 impl Failure {
@@ -295,6 +300,26 @@ fn smallest(
     smallest
 }
 
+/// Runs what fails only outside the model again without what lies outside. The smallest run would not do: in it each
+/// fault is needed, though others could have stood in for it.
+fn retry(trial: &dyn Trial, group: &Group, interrupted: &AtomicBool) -> Option<(Retrial, u64)> {
+    let mut retried: Option<(Retrial, u64)> = None;
+    for &seed in group.seeds.iter().filter(|_| group.is_outside()) {
+        if interrupted.load(Ordering::Relaxed) {
+            break;
+        }
+        match (in_run(|| trial.retry_inside(seed)), &retried) {
+            (Some(Retrial::Survives), _) => return Some((Retrial::Survives, seed)),
+            (Some(found), None) => retried = Some((found, seed)),
+            (Some(Retrial::Undecided), Some((Retrial::Gone, _))) => {
+                retried = Some((Retrial::Undecided, seed))
+            }
+            _ => {}
+        }
+    }
+    retried
+}
+
 /// Makes each way of failing small: what the scenario asks for first (the violation that it expects, or whatever is no
 /// known finding), then what matters most.
 fn failures(
@@ -305,12 +330,21 @@ fn failures(
     interrupted: &AtomicBool,
 ) -> Vec<Failure> {
     let expected = trial.scenario().expected(trial.flaws());
-    let is_secondary = |group: &&Group| match &expected {
-        Expected::Violates(property) => *property != group.violation.property,
-        Expected::Holds | Expected::Blocks | Expected::Known(_) => expected.knows(&group.violation),
+    let breaks = trial.flaws_on();
+    let is_known = |group: &Group| trial.scenario().known(trial.flaws(), &group.violation).is_some();
+    // Known findings come last; of the others first what was asked for, by the scenario or by a flaw.
+    let rank = |group: &&Group| {
+        let property = group.violation.property.as_str();
+        let is_asked = match &expected {
+            Expected::Violates(asked) => shows(property, asked),
+            Expected::Holds | Expected::Blocks | Expected::Known(_) => {
+                breaks.iter().any(|flaw| shows(property, flaw.breaks))
+            }
+        };
+        (is_known(group), !is_asked)
     };
     let mut groups = tallies.ranked();
-    groups.sort_by_key(is_secondary);
+    groups.sort_by_key(rank);
     let mut failures = Vec::with_capacity(groups.len());
     for (position, group) in groups.into_iter().enumerate() {
         let shrinking = orders.shrinking == Shrinking::Each && position < SIGNATURES_SHRUNK_MAX;
@@ -320,7 +354,8 @@ fn failures(
             Some((seed, shrunk)) => (seed, shrunk.trace, Some(shrunk.report)),
             None => (first, in_run(|| trial.record(first)), None),
         };
-        failures.push(Failure { group: group.clone(), seed, trace, shrunk });
+        let retried = retry(trial, group, interrupted);
+        failures.push(Failure { group: group.clone(), seed, trace, shrunk, retried });
     }
     failures
 }

@@ -2,7 +2,7 @@
 //!
 //! | variable | what it does |
 //! |---|---|
-//! | `QUARREL_SEED` | these seeds in place of those in the code: one, `17`, or a range, `0..5000` |
+//! | `QUARREL_SEED` | these seeds in place of those in the code: one, `17`, or a range, `0..5000`; tests that look for a violation keep theirs, unless asked for by name |
 //! | `QUARREL_RUNS` | so many seeds, from the first one in the code or the one of `QUARREL_SEED` |
 //! | `QUARREL_TRACE` | this trace is run again in place of the campaigns that it fits |
 //!
@@ -63,6 +63,12 @@ impl SeedWish {
     #[must_use]
     pub fn words(&self) -> &str {
         &self.words
+    }
+
+    /// Whether it says which seeds, and not only how many.
+    #[must_use]
+    pub const fn names_seeds(&self) -> bool {
+        self.seeds.is_some()
     }
 
     /// The seeds to run where `given` would be.
@@ -150,6 +156,9 @@ fn read_seeds(text: &str) -> Result<Seeds, String> {
 }
 
 fn read_runs(text: &str) -> Result<u64, String> {
+    if is_number(text) && text.parse::<u64>().is_err() {
+        return Err(format!("there are at most {} runs", u64::MAX));
+    }
     let runs = text.parse().ok().filter(|&runs: &u64| is_number(text) && runs > 0);
     runs.ok_or_else(|| "expected a number of runs such as `5000`, at least 1".to_string())
 }
@@ -197,7 +206,7 @@ mod tests {
             ("", "0", "QUARREL_RUNS=0: expected a number of runs"),
             ("", "+5", "QUARREL_RUNS=+5: expected"),
             ("", "1e3", "QUARREL_RUNS=1e3: expected"),
-            ("", "18446744073709551616", "expected a number of runs"),
+            ("", "18446744073709551616", "there are at most 18446744073709551615 runs"),
             ("1..5", "7", "QUARREL_SEED=1..5 says how many runs there are, and so does QUARREL_RUNS=7"),
             ("18446744073709551615", "", "QUARREL_SEED=18446744073709551615: seeds end before"),
             ("", "18446744073709551615", "seeds end before"),

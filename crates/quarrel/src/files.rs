@@ -25,9 +25,20 @@ const PART_BYTES_MAX: usize = 60;
 /// which no one commits; `quarrel-out` in the working folder when there is no such place.
 pub(crate) fn default_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
-    // Cargo marks its target folder so.
-    let target = program.ancestors().skip(1).find(|folder| folder.join("CACHEDIR.TAG").is_file());
-    target.map_or_else(|| PathBuf::from("quarrel-out"), |folder| folder.join("quarrel"))
+    target_of(&program).map_or_else(|| PathBuf::from("quarrel-out"), |folder| folder.join("quarrel"))
+}
+
+/// The folder that Cargo built this program in. Cargo marks one that it creates; one that was there before it only
+/// holds what Cargo writes, below the folder of the profile.
+fn target_of(program: &Path) -> Option<&Path> {
+    let mut folders = program.ancestors().skip(1);
+    let is_marked =
+        |folder: &&Path| ["CACHEDIR.TAG", ".rustc_info.json"].iter().any(|mark| folder.join(mark).is_file());
+    let of_profile = || {
+        let profile = program.ancestors().skip(1).find(|folder| folder.join(".fingerprint").is_dir());
+        profile.and_then(Path::parent)
+    };
+    folders.find(is_marked).or_else(of_profile)
 }
 
 /// Reads a file of at most `bytes_max` bytes.
@@ -122,6 +133,9 @@ pub fn write(
 /// # Errors
 /// When it may not: why, for a person.
 pub fn check_output<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), InputError> {
+    if path.as_os_str() == "-" {
+        return Err(about(path, "this would be standard output elsewhere; name a file (`./-` is one)"));
+    }
     let place = place_of(path)?.canonicalize();
     let same =
         |input: &Path| place.as_ref().is_ok_and(|place| input.canonicalize().is_ok_and(|it| it == *place));
@@ -276,6 +290,19 @@ mod tests {
         assert_eq!(five.len(), 8);
         assert_ne!(five, six);
         assert_eq!(pins(&[("a", "1"), ("b", "2")]), pins(&[("b", "2"), ("a", "1")]));
+    }
+
+    #[test]
+    fn the_folder_that_cargo_builds_in_is_known_marked_or_not() {
+        let place = tempfile::tempdir().expect("a folder");
+        let target = place.path().join("target");
+        let program = target.join("debug/deps/chaos-0123");
+        std::fs::create_dir_all(target.join("debug/deps")).expect("there is room");
+        assert_eq!(target_of(&program), None);
+        std::fs::create_dir(target.join("debug/.fingerprint")).expect("there is room");
+        assert_eq!(target_of(&program), Some(target.as_path()));
+        std::fs::write(target.join("CACHEDIR.TAG"), "").expect("there is room");
+        assert_eq!(target_of(&program), Some(target.as_path()));
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Place {
     pub file: String,
     /// The line, from 1.
     pub line: Option<u32>,
+    /// The column, from 1.
+    pub column: Option<u32>,
 }
 
 /// A note beside the code. Its `Display` is the line of the log that makes one.
@@ -47,9 +49,10 @@ impl Display for Annotation {
             Level::Error => "::error ",
             Level::Warning => "::warning ",
         })?;
-        if let Some(Place { file, line }) = &self.place {
+        if let Some(Place { file, line, column }) = &self.place {
             write!(f, "file={},", property(file))?;
             line.map_or(Ok(()), |line| write!(f, "line={line},"))?;
+            column.map_or(Ok(()), |column| write!(f, "col={column},"))?;
         }
         write!(f, "title={}::{}", property(&self.title), data(self.message.trim_end()))
     }
@@ -79,7 +82,11 @@ pub fn place_of(file: &Path) -> Place {
     let absolute = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
     let root = root.and_then(|root| root.canonicalize().ok());
     let below = root.and_then(|root| absolute.strip_prefix(root).map(Path::to_path_buf).ok());
-    Place { file: below.unwrap_or_else(|| file.to_path_buf()).display().to_string(), line: None }
+    Place {
+        file: below.unwrap_or_else(|| file.to_path_buf()).display().to_string(),
+        line: None,
+        column: None,
+    }
 }
 
 /// A line of code as annotations name it. The compiler names files from the root of the Cargo workspace, which lies
@@ -110,11 +117,11 @@ mod tests {
             level: Level::Error,
             title: "a: 5 %, b::c".to_string(),
             message: "100 %\r\n::warning::no, this is text\n".to_string(),
-            place: Some(Place { file: "tests/a,b.rs".to_string(), line: Some(7) }),
+            place: Some(Place { file: "tests/a,b.rs".to_string(), line: Some(7), column: Some(3) }),
         };
         assert_eq!(
             annotation.to_string(),
-            "::error file=tests/a%2Cb.rs,line=7,title=a%3A 5 %25%2C b%3A%3Ac::100 %25%0D%0A::warning::no, this is text"
+            "::error file=tests/a%2Cb.rs,line=7,col=3,title=a%3A 5 %25%2C b%3A%3Ac::100 %25%0D%0A::warning::no, this is text"
         );
         let plain = Annotation { level: Level::Warning, place: None, ..annotation };
         assert!(plain.to_string().starts_with("::warning title=a%3A"));

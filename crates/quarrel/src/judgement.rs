@@ -1,11 +1,12 @@
 //! What a campaign's findings mean: met, not met, or not enough to say.
 
-use quarrel_formats::scenario::{Expected, Owes};
+use quarrel_formats::scenario::{Expected, Owes, Side};
 use quarrel_formats::trace::Oracle;
+use quarrel_harness::model::Retrial;
 use quarrel_harness::reach::{FAULT_DUE_RUNS, fault_classes, owed_cells};
 use quarrel_harness::registry::Trial;
 use quarrel_harness::tallies::{Group, Tallies};
-use quarrel_harness::truth::LINEARIZABILITY;
+use quarrel_harness::truth::{DURABILITY, LINEARIZABILITY};
 use quarrel_protocol::{PropertyKind, Violation};
 use quarrel_sim::fault::FaultClass;
 
@@ -59,7 +60,18 @@ pub fn judge(trial: &dyn Trial, findings: &Findings) -> Judgement {
         return Judgement::Vacuous(vec!["no run was done".to_string()]);
     }
     let expected = trial.scenario().expected(trial.flaws());
-    if let Some(why) = contradiction(&expected, trial.jury(), &findings.tallies) {
+    let mut told = findings.tallies.clone();
+    // What is known of the program says nothing about its flaw.
+    told.groups.retain(|_, group| {
+        matches!(expected, Expected::Holds)
+            || trial.scenario().known(trial.flaws(), &group.violation).is_none()
+    });
+    let broken: Vec<&str> = trial.flaws_on().iter().map(|flaw| flaw.breaks).collect();
+    if let Some(why) = contradiction(&expected, trial.jury(), &broken, &told) {
+        return Judgement::NotMet(why);
+    }
+    let side = trial.scenario().expected_side(trial.flaws());
+    if let Some(why) = side.and_then(|side| misplacement(side, &expected, trial.jury(), findings)) {
         return Judgement::NotMet(why);
     }
     let due = debts(trial, &findings.tallies).into_iter().filter(|debt| debt.is_due);
@@ -86,14 +98,22 @@ pub fn runs_missing(trial: &dyn Trial, findings: &Findings) -> Option<u64> {
 /// is to break, whatever they notice of it will do.
 #[must_use]
 pub fn is_expected(violation: &Violation, property: &str, jury: Oracle) -> bool {
-    violation.property == property || jury == Oracle::Clients && violation.kind.counts()
+    shows(&violation.property, property) || jury == Oracle::Clients && violation.kind.counts()
 }
 
-fn contradiction(expected: &Expected, jury: Oracle, tallies: &Tallies) -> Option<String> {
+/// Whether a violation of the one property is one of the other. Where *durability* is violated no order explains the
+/// history: that is a violated *linearizability* with a name for when it came out, only as everything was read back.
+#[must_use]
+pub(crate) fn shows(violated: &str, property: &str) -> bool {
+    violated == property || violated == DURABILITY.name && property == LINEARIZABILITY.name
+}
+
+/// What contradicts the expectation, in a sentence. `breaks`: the properties that the flaws are known to break.
+fn contradiction(expected: &Expected, jury: Oracle, breaks: &[&str], tallies: &Tallies) -> Option<String> {
     let broken =
         |property: &str| tallies.groups.values().any(|group| is_expected(&group.violation, property, jury));
     match expected {
-        Expected::Holds => violated(tallies),
+        Expected::Holds => violated(tallies, breaks),
         Expected::Violates(property) if broken(property) => None,
         Expected::Violates(property) => Some(format!("{property} was to be violated, and in no run it was")),
         Expected::Blocks if !tallies.groups.is_empty() => {
@@ -104,6 +124,46 @@ fn contradiction(expected: &Expected, jury: Oracle, tallies: &Tallies) -> Option
         }
         Expected::Blocks => None,
         Expected::Known(_) => unknown(expected, tallies),
+    }
+}
+
+/// Why what was violated lies on the wrong side of the model.
+fn misplacement(side: Side, expected: &Expected, jury: Oracle, findings: &Findings) -> Option<String> {
+    let Expected::Violates(property) = expected else { return None };
+    let groups = findings.tallies.groups.values();
+    match side {
+        Side::Inside => {
+            let mut found = groups.filter(|group| is_expected(&group.violation, property, jury));
+            let is_met = found.any(|group| !group.is_outside());
+            (!is_met).then(|| format!("{property} was violated, but only outside the model"))
+        }
+        Side::Outside => {
+            // Whatever breaks inside the model is a mistake, be it expected by name or not.
+            let mut counting = groups.filter(|group| group.violation.kind.counts());
+            let inside = counting.find(|group| !group.is_outside()).map(|group| {
+                let (broken, runs) = (&group.violation.property, counted(group.runs - group.outside, "run"));
+                format!("{broken} was violated inside the model in {runs}")
+            });
+            let survivor = findings.failures.iter().find_map(|failure| match failure.retried {
+                Some((Retrial::Survives, seed)) => Some(format!(
+                    "{} was violated outside the model, but seed {seed} fails so without what lies outside as well",
+                    failure.group.violation.property
+                )),
+                _ => None,
+            });
+            inside.or(survivor)
+        }
+    }
+}
+
+/// Whether one run lies on the side of the model that is expected; `retried` is what became of it without what lies
+/// outside.
+#[must_use]
+pub fn is_on_side(side: Option<Side>, reasons: &[String], retried: Option<Retrial>) -> bool {
+    match side {
+        None => true,
+        Some(Side::Inside) => reasons.is_empty(),
+        Some(Side::Outside) => !reasons.is_empty() && retried != Some(Retrial::Survives),
     }
 }
 
@@ -122,9 +182,11 @@ fn unknown(expected: &Expected, tallies: &Tallies) -> Option<String> {
 }
 
 /// What was violated, in a sentence. Runs that broke nothing but invariants and assertions are reported apart, but
-/// those must hold as well.
-fn violated(tallies: &Tallies) -> Option<String> {
-    let Violation { property, kind, .. } = &tallies.ranked().first()?.violation;
+/// those must hold as well. The property that a flaw is known to break is named before others.
+fn violated(tallies: &Tallies, breaks: &[&str]) -> Option<String> {
+    let ranked = tallies.ranked();
+    let is_own = |group: &&&Group| breaks.iter().any(|breaks| shows(&group.violation.property, breaks));
+    let Violation { property, kind, .. } = &ranked.iter().find(is_own).or(ranked.first())?.violation;
     let (failed, all) = (grouped(tallies.failed.len() as u64), counted(tallies.runs, "run"));
     let apart: Vec<&Group> = tallies.groups.values().filter(|it| !it.violation.kind.counts()).collect();
     let broke = |kind: PropertyKind| apart.iter().any(|group| group.violation.kind == kind);
@@ -254,7 +316,7 @@ mod tests {
         for &(property, kind, runs) in groups {
             let (property, signature) = (property.to_string(), property.to_string());
             let violation = Violation { property, kind, detail: String::new(), signature: signature.clone() };
-            tallies.groups.insert(signature, Group { violation, runs, seeds: vec![0] });
+            tallies.groups.insert(signature, Group { runs, ..Group::of(&violation, &[], 0) });
             if kind.counts() {
                 tallies.failed.extend(0..runs);
             }
@@ -271,7 +333,7 @@ mod tests {
         ];
         let told = |known: &[&str]| {
             let known = known.iter().map(ToString::to_string).collect();
-            contradiction(&Expected::Known(known), Oracle::All, &tallies(&groups))
+            contradiction(&Expected::Known(known), Oracle::All, &[], &tallies(&groups))
         };
         let only = |signature: &str, runs: u64| {
             format!("`{signature}` is not a known finding; {runs} of 10,000 runs failed in this way")
@@ -300,7 +362,7 @@ mod tests {
             ("s", PropertyKind::Assertion, 1),
         );
         let told = |groups: &[(&str, PropertyKind, u64)]| {
-            contradiction(&Expected::Holds, Oracle::All, &tallies(groups))
+            contradiction(&Expected::Holds, Oracle::All, &[], &tallies(groups))
         };
         let cases = [
             (vec![paper], "a was violated; 43 of 10,000 runs failed"),
@@ -325,5 +387,30 @@ mod tests {
             assert_eq!(told(&groups).as_deref(), Some(sentence));
         }
         assert_eq!(told(&[]), None);
+    }
+
+    #[test]
+    fn the_property_of_a_flaw_is_named_first() {
+        let both = tallies(&[("agreement", PropertyKind::Paper, 9), ("durability", PropertyKind::Client, 3)]);
+        let told = |breaks: &[&str]| contradiction(&Expected::Holds, Oracle::All, breaks, &both);
+        assert!(told(&[]).is_some_and(|why| why.starts_with("agreement was violated; 12 of ")));
+        assert!(
+            told(&["linearizability"]).is_some_and(|why| why.starts_with("durability was violated; 12 of "))
+        );
+        assert!(told(&["validity"]).is_some_and(|why| why.starts_with("agreement was violated; 12 of ")));
+    }
+
+    #[test]
+    fn what_did_not_last_cannot_be_explained() {
+        let lost = tallies(&[("durability", PropertyKind::Client, 1)]);
+        let told = |property: &str| {
+            contradiction(&Expected::Violates(property.to_string()), Oracle::All, &[], &lost)
+        };
+        assert_eq!(told("durability"), None);
+        assert_eq!(told("linearizability"), None);
+        assert!(told("validity").is_some());
+        let unexplained = tallies(&[("linearizability", PropertyKind::Client, 1)]);
+        let expected = Expected::Violates("durability".to_string());
+        assert!(contradiction(&expected, Oracle::All, &[], &unexplained).is_some());
     }
 }

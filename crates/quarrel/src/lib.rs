@@ -164,6 +164,7 @@ extern crate self as quarrel;
 pub mod guide {}
 
 pub mod campaign;
+pub mod compare;
 pub mod engine;
 pub mod environment;
 pub mod files;
@@ -200,7 +201,7 @@ pub use quarrel_harness::{Asker, NoInvariants, Operator, RawOptions, Setting, Su
 pub use quarrel_protocol::{
     After, Announcement, Answer, Cell, ClientId, ClientReply, Clocked, Data, Effect, Effects, Fingerprint,
     Fingerprinter, Flaw, Input, Kinded, Lasting, LocalTime, Message, Monitor, NodeId, NodeSet, Nothing,
-    Property, PropertyKind, Protocol, Quorum, Report, RequestId, Summary, Violation, Wait,
+    Property, PropertyKind, Protocol, Pushed, Quorum, Report, RequestId, Summary, Violation, Wait,
 };
 pub use quarrel_spec::{self as spec, NoService, Service, Value};
 pub use serde;

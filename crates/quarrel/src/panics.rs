@@ -8,6 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::PanicHookInfo;
 use std::sync::{Once, OnceLock};
 
+use quarrel_sim::panics::note_place;
+
 thread_local! {
     /// How many runs this thread is inside of.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
@@ -52,6 +54,7 @@ fn install_hook() {
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
+            note_place(info);
             if DEPTH.with(Cell::get) > 0 {
                 REMEMBERED.with(|remembered| *remembered.borrow_mut() = message(info));
             } else if let Some(teller) = TELLER.get() {

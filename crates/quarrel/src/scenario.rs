@@ -40,7 +40,9 @@ impl Scenario {
         Self::new("chaos", Weather::Generated { nodes, prose: CHAOS, sections })
     }
 
-    /// Fair weather over a cluster of `nodes` nodes: two clients, nothing goes wrong.
+    /// Fair weather over a cluster of `nodes` nodes: two clients, nothing goes wrong. A protocol that lives with
+    /// something for good ([`Subject::LASTING`](crate::Subject::LASTING)) may still be short of a minority at the end, where it
+    /// [`must_come_back`](Self::must_come_back).
     #[must_use]
     pub fn calm(nodes: u8) -> Self {
         let sections = include_str!("calm.toml");

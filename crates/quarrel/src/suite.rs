@@ -1,5 +1,7 @@
 //! The test that a campaign runs in: what it is called, how somebody runs it again, whether they asked for it by name.
 
+use std::path::Path;
+
 use crate::files::shell_word;
 
 /// The options of test programs whose value is a word of its own.
@@ -12,6 +14,8 @@ pub(crate) struct Test {
     name: Option<String>,
     runner: &'static str,
     is_named: bool,
+    /// The option for a build such as this one, with a space before it: ` --release`.
+    profile: String,
 }
 
 impl Test {
@@ -19,7 +23,8 @@ impl Test {
     pub(crate) fn current() -> Self {
         let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
         let is_nextest = std::env::var_os("NEXTEST").is_some();
-        Self::of(std::thread::current().name(), &words.collect::<Vec<_>>(), is_nextest)
+        let profile = std::env::current_exe().map_or(String::new(), |it| profile_option(&it, is_nextest));
+        Self { profile, ..Self::of(std::thread::current().name(), &words.collect::<Vec<_>>(), is_nextest) }
     }
 
     fn of(thread: Option<&str>, words: &[String], is_nextest: bool) -> Self {
@@ -34,7 +39,8 @@ impl Test {
         };
         // nextest names each test that it runs, whatever was asked of it.
         let is_named = !is_nextest && name.as_deref().is_some_and(|name| filters.contains(&name));
-        Self { name, runner: if is_nextest { "cargo nextest run" } else { "cargo test" }, is_named }
+        let runner = if is_nextest { "cargo nextest run" } else { "cargo test" };
+        Self { name, runner, is_named, profile: String::new() }
     }
 
     /// What it is called.
@@ -49,7 +55,19 @@ impl Test {
 
     /// How somebody runs it again with that variable: `QUARREL_SEED=17 cargo test my_test`.
     pub(crate) fn command(&self, variable: &str, value: &str) -> String {
-        format!("{variable}={} {} {}", shell_word(value), self.runner, self.name())
+        format!("{variable}={} {}{} {}", shell_word(value), self.runner, self.profile, self.name())
+    }
+}
+
+/// The option that builds a program where this one lies: `target/release/deps/chaos-0123`. Another build has other
+/// assertions, and other traces of panics.
+fn profile_option(program: &Path, is_nextest: bool) -> String {
+    let folder = program.ancestors().find(|folder| folder.ends_with("deps")).and_then(Path::parent);
+    match folder.and_then(Path::file_name).and_then(|profile| profile.to_str()) {
+        None | Some("debug") => String::new(),
+        Some("release") => " --release".to_string(),
+        Some(other) if is_nextest => format!(" --cargo-profile {other}"),
+        Some(other) => format!(" --profile {other}"),
     }
 }
 
@@ -103,5 +121,17 @@ mod tests {
         assert_eq!(plain, "QUARREL_SEED=17 cargo test a::holds");
         let nextest = test(Some("a::holds"), "--exact a::holds", true).command("QUARREL_TRACE", "/a b/c");
         assert_eq!(nextest, "QUARREL_TRACE='/a b/c' cargo nextest run a::holds");
+    }
+
+    #[test]
+    fn commands_build_as_this_program_was_built() {
+        let option = |path: &str, is_nextest| profile_option(Path::new(path), is_nextest);
+        assert_eq!(option("/x/target/debug/deps/chaos-0123", false), "");
+        assert_eq!(option("/x/target/release/deps/chaos-0123", false), " --release");
+        assert_eq!(option("/x/target/fast/deps/chaos-0123", false), " --profile fast");
+        assert_eq!(option("/x/target/fast/deps/chaos-0123", true), " --cargo-profile fast");
+        assert_eq!(option("/usr/bin/chaos", false), "");
+        let release = Test { profile: " --release".to_string(), ..test(Some("holds"), "", false) };
+        assert_eq!(release.command("QUARREL_SEED", "17"), "QUARREL_SEED=17 cargo test --release holds");
     }
 }

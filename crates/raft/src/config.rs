@@ -72,13 +72,13 @@ impl Config {
     }
 
     /// How long this time: any point of the range, so that candidates rarely meet (section 5.2).
-    pub(crate) const fn election_timer(&self) -> After {
+    pub(crate) fn election_timer(&self) -> After {
         let After { min_ns, .. } = self.election_timeout;
         if self.has(RaftFlaw::IdenticalTimeouts) { After::exactly(min_ns) } else { self.election_timeout }
     }
 
     /// Whether the replicas remember what they have applied.
-    pub(crate) const fn memory(&self) -> Memory {
+    pub(crate) fn memory(&self) -> Memory {
         if self.has(RaftFlaw::ForgetSessions) { Memory::Forgotten } else { Memory::Kept }
     }
 
@@ -88,7 +88,7 @@ impl Config {
     }
 
     #[inline]
-    pub(crate) const fn has(&self, flaw: RaftFlaw) -> bool {
+    pub(crate) fn has(&self, flaw: RaftFlaw) -> bool {
         self.flaws.contains(flaw)
     }
 }

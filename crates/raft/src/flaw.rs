@@ -1,9 +1,6 @@
 //! The catalogue of deliberate defects. Each is one named condition at the place where the correct line is.
 
-use std::fmt::{self, Display};
-
-use quarrel_protocol::Flaw;
-use serde::{Deserialize, Serialize};
+use quarrel_protocol::{Defect, Flaw};
 
 /// One deliberate defect, in the order of [`FLAWS`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -149,83 +146,18 @@ impl RaftFlaw {
     }
 }
 
-/// The flaws that are switched on. In files it is the list of their names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct FlawSet(u32);
+impl Defect for RaftFlaw {
+    const PROTOCOL: &'static str = "raft";
+    const CATALOGUE: &'static [Flaw] = FLAWS;
 
-impl FlawSet {
-    /// No flaw: Raft as it should be.
-    pub const NONE: Self = Self(0);
-
-    /// Exactly one flaw.
-    #[must_use]
-    pub const fn only(flaw: RaftFlaw) -> Self {
-        Self(1 << flaw as u32)
-    }
-
-    /// The flaws with these names.
-    ///
-    /// # Errors
-    /// When a name is not in the catalogue.
-    pub fn from_names<N: AsRef<str>>(names: &[N]) -> Result<Self, UnknownFlaw> {
-        names.iter().try_fold(Self::NONE, |set, name| {
-            let name = name.as_ref();
-            match RaftFlaw::ALL.iter().find(|flaw| flaw.name() == name) {
-                Some(&flaw) => Ok(Self(set.0 | Self::only(flaw).0)),
-                None => Err(UnknownFlaw(name.to_string())),
-            }
-        })
-    }
-
-    /// Whether this flaw is on.
-    #[must_use]
     #[inline]
-    pub const fn contains(self, flaw: RaftFlaw) -> bool {
-        self.0 & Self::only(flaw).0 != 0
-    }
-
-    /// Whether no flaw is on.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The flaws that are on, in the order of the catalogue.
-    pub fn iter(self) -> impl Iterator<Item = RaftFlaw> {
-        RaftFlaw::ALL.into_iter().filter(move |&flaw| self.contains(flaw))
+    fn position(self) -> usize {
+        self as usize
     }
 }
 
-impl TryFrom<Vec<String>> for FlawSet {
-    type Error = UnknownFlaw;
-
-    fn try_from(names: Vec<String>) -> Result<Self, UnknownFlaw> {
-        Self::from_names(&names)
-    }
-}
-
-impl From<FlawSet> for Vec<String> {
-    fn from(set: FlawSet) -> Self {
-        set.iter().map(|flaw| flaw.name().to_string()).collect()
-    }
-}
-
-/// A name that is not in the catalogue.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct UnknownFlaw(pub String);
-
-impl Display for UnknownFlaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "raft has no flaw named `{}`; it has ", self.0)?;
-        for (position, flaw) in FLAWS.iter().enumerate() {
-            write!(f, "{}{}", if position == 0 { "" } else { ", " }, flaw.name)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for UnknownFlaw {}
+/// The flaws that are switched on. In files it is the list of their names.
+pub type FlawSet = quarrel_protocol::FlawSet<RaftFlaw>;
 
 #[cfg(test)]
 mod tests {
@@ -237,7 +169,7 @@ mod tests {
         for (position, flaw) in RaftFlaw::ALL.into_iter().enumerate() {
             assert_eq!(flaw as usize, position);
             let set = FlawSet::from_names(&[FLAWS[position].name]).unwrap();
-            assert_eq!(set.iter().collect::<Vec<_>>(), [flaw]);
+            assert_eq!(set, FlawSet::only(flaw));
         }
     }
 
@@ -248,9 +180,6 @@ mod tests {
         assert_eq!(written, r#"["commit-old-term","dup-vote-counted"]"#);
         assert_eq!(serde_json::from_str::<FlawSet>(&written).unwrap(), set);
         let refusal = serde_json::from_str::<FlawSet>(r#"["commit-new-term"]"#).unwrap_err().to_string();
-        assert!(
-            refusal.contains("no flaw named `commit-new-term`; it has vote-not-persisted, "),
-            "{refusal}"
-        );
+        assert!(refusal.contains("no flaw `commit-new-term`; it has vote-not-persisted, "), "{refusal}");
     }
 }

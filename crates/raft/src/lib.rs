@@ -42,7 +42,7 @@ mod waits;
 
 pub use config::{Config, LIVES_WITH};
 pub use event::Event;
-pub use flaw::{FLAWS, FlawSet, RaftFlaw, UnknownFlaw};
+pub use flaw::{FLAWS, FlawSet, RaftFlaw};
 pub use invariants::Invariants;
 pub use log::{Entry, Index, Log, Term};
 pub use message::{

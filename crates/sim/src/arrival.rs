@@ -12,19 +12,19 @@ use crate::queue::Entry;
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     #[inline]
     pub(crate) fn arrive(&mut self, entry: Entry) {
-        if self.slab.is_struck(entry.slot) {
+        let Some(flight) = self.slab.flight(entry.slot) else {
             self.slab.take(entry.slot);
             return;
-        }
-        let flight = self.slab.flight(entry.slot);
+        };
         let Endpoint::Node(to) = flight.to else { return self.answer(entry, flight) };
-        if self.turns.is_some() && self.is_behind(entry, flight.from, to) {
+        if self.turns.is_some() && self.is_behind(entry, flight, to) {
             return;
         }
         let node = &self.nodes[to.index()];
         if node.paused_until > self.now && node.is_up() {
             let time = node.paused_until;
-            self.counts.strike(FaultClass::Pause);
+            self.suffer_pause(to);
+            self.note_reached(entry.slot, flight);
             self.wait(entry, time);
             return;
         }
@@ -47,6 +47,17 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
     }
 
+    /// A flight is at its goal, which stands still.
+    #[cold]
+    fn note_reached(&mut self, slot: u32, flight: Flight) {
+        if matches!(flight.from, Endpoint::Node(from) if Endpoint::Node(from) != flight.to)
+            && !flight.has_reached
+        {
+            self.note_arrival(flight.sent_at);
+        }
+        self.slab.reach(slot);
+    }
+
     /// Whether the network lets it through only later, or not at all.
     #[cold]
     fn is_held_up(&mut self, entry: Entry, from: Endpoint, to: NodeId) -> bool {
@@ -55,13 +66,13 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             return false;
         }
         if self.links.is_cut(from, to) {
-            self.counts.strike(FaultClass::Partition);
+            self.suffer(FaultClass::Partition);
             self.lose_on_arrival(entry.slot, to, "the network is cut");
             return true;
         }
         let clogged = self.links.clogged_until(from, to);
         if clogged > self.now {
-            self.counts.strike(FaultClass::Clog);
+            self.suffer(FaultClass::Clog);
             self.wait(entry, clogged);
             return true;
         }
@@ -71,7 +82,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// What was under way arrives where nobody hears it.
     #[cold]
     fn lose_on_arrival(&mut self, slot: u32, to: NodeId, why: &str) {
-        let flight = self.slab.flight(slot);
+        let Some(flight) = self.slab.flight(slot) else { return };
         let Some(cargo) = self.slab.take(slot) else { return };
         self.open(Some(Endpoint::Node(to)), flight.print, "lost", || {
             let what = match &cargo {
@@ -85,13 +96,16 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// Whether one that was sent before is held up, on a link that keeps the order.
-    fn is_behind(&mut self, entry: Entry, from: Endpoint, to: NodeId) -> bool {
-        let (Some(turns), Endpoint::Node(from)) = (&mut self.turns, from) else { return false };
+    fn is_behind(&mut self, entry: Entry, flight: Flight, to: NodeId) -> bool {
+        let (Some(turns), Endpoint::Node(from)) = (&mut self.turns, flight.from) else { return false };
         if from == to {
             return false;
         }
         let held = turns.held_until(from, to);
         if held > self.now {
+            if self.nodes[to.index()].paused_until > self.now {
+                self.note_reached(entry.slot, flight);
+            }
             self.wait(entry, held);
         }
         held > self.now
@@ -101,10 +115,13 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     fn deliver(&mut self, to: NodeId, flight: Flight, message: P::Message, occurrence: u32) {
         let Endpoint::Node(from) = flight.from else { return };
         if from != to {
+            if !flight.has_reached {
+                self.note_arrival(flight.sent_at);
+            }
             if let Some(turns) = &mut self.turns {
                 turns.arrive(from, to, occurrence);
             } else if self.links.arrive(from, to, message.kind(), occurrence) {
-                self.counts.strike(FaultClass::Reordering);
+                self.suffer(FaultClass::Reordering);
             }
         }
         self.open(Some(flight.to), flight.print, "deliver", || {

@@ -2,13 +2,13 @@
 //!
 //! Campaigns do not record, so everything that only a recorder wants is out of line.
 
-use quarrel_protocol::{ClientId, Fingerprinter, LocalTime, NodeId, Protocol};
+use quarrel_protocol::{ClientId, Fingerprinter, Kinded, LocalTime, Message, NodeId, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
 use crate::observer::Observer;
 use crate::queue::WORLD;
-use crate::record::{TraceEffect, TraceEvent};
+use crate::record::{Parcel, TraceEffect, TraceEvent};
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Opens an event: counts it and starts its words. `words` are what is said, who sent it and what caused it.
@@ -45,7 +45,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     #[inline]
-    fn is_recording(&self) -> bool {
+    pub(crate) fn is_recording(&self) -> bool {
         self.recorder.is_some()
     }
 
@@ -79,6 +79,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if let Some(recorder) = &mut self.recorder {
             recorder.effect(effect());
         }
+    }
+
+    /// Keeps what a message weighs, if anybody records.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn note_parcel(&mut self, from: NodeId, to: NodeId, message: &P::Message) {
+        let Some(recorder) = &mut self.recorder else { return };
+        let (kind, bytes) = (message.kind_name(), message.size() as u64);
+        recorder.parcels.push(Parcel { event: self.events, from, to, kind, bytes });
     }
 
     /// Says which decision made the event that is open so, if anybody records.

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quarrel_protocol::{
-    Effects, Fingerprint, Fingerprinter, Input, Kinded, NodeId, PropertyKind, Protocol, Violation,
+    Effects, Ending, Fingerprint, Fingerprinter, Input, Kinded, NodeId, PropertyKind, Protocol, Violation,
 };
 
 use crate::chooser::{Chooser, Names};
@@ -11,7 +11,7 @@ use crate::clients::{Asked, Clients};
 use crate::clock::Clock;
 use crate::decision::{Decision, DecisionKind, Endpoint, Which};
 use crate::digest::Digest;
-use crate::fault::{Fault, FaultClass, FaultCounts};
+use crate::fault::{Fault, FaultClass};
 use crate::flight::Slab;
 use crate::links::Links;
 use crate::liveness::Healing;
@@ -19,9 +19,10 @@ use crate::nemesis::Nemesis;
 use crate::node::Node;
 use crate::observer::Observer;
 use crate::orders::Orders;
-use crate::panics::verdict_of_panic;
+use crate::panics::{note_places, verdict_of_panic};
 use crate::queue::{Class, Entry, Queue, Tie, WORLD};
-use crate::record::{Recorder, TraceEvent};
+use crate::record::{Parcel, Recorder, TraceEvent};
+use crate::struck::Struck;
 use crate::timers::Look;
 use crate::turns::Turns;
 use crate::world::{Operation, Order, Rule, World};
@@ -49,8 +50,8 @@ pub struct Tally {
     pub messages: u64,
     /// When the run ended, in nanoseconds of virtual time.
     pub ended_ns: u64,
-    /// How often each class of faults changed something.
-    pub faults: FaultCounts,
+    /// What struck.
+    pub struck: Struck,
     /// What clients did.
     pub asked: Asked,
     /// How many orders of an operator reached a node.
@@ -90,7 +91,7 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) digest: Digest,
     pub(crate) words: Fingerprinter,
     pub(crate) effects: Effects<P>,
-    pub(crate) counts: FaultCounts,
+    pub(crate) struck: Struck,
     pub(crate) messages: u64,
     pub(crate) partitions: u64,
     pub(crate) crashes_mid_flight: u64,
@@ -142,6 +143,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             let offset_ns = world.clock_offset_ns.get(index).copied().unwrap_or(0);
             node.clock = Clock::new(offset_ns, world.clock_ppm[index]);
         }
+        let clock_ppm = world.clock_ppm.iter().map(|ppm| ppm.unsigned_abs()).max().unwrap_or(0);
         Ok(Self {
             links: Links::new(count, P::Message::KINDS.len(), world.latency_ns.clone()),
             turns: world.fifo.then(|| Turns::new(count)),
@@ -162,7 +164,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             digest: Digest::default(),
             words: Fingerprinter::default(),
             effects: Effects::default(),
-            counts: FaultCounts::default(),
+            struck: Struck { clock_ppm, ..Struck::default() },
             messages: 0,
             partitions: 0,
             crashes_mid_flight: 0,
@@ -211,6 +213,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Runs to the end: of time, of patience with a broken property, or of a limit. A panic in the protocol is
     /// caught and becomes a verdict.
     pub fn run(&mut self) -> Tally {
+        note_places();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.run_events()));
         if let Err(panic) = outcome {
             self.halted = Some(verdict_of_panic(&*panic, self.asserting));
@@ -221,7 +224,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             events: self.events,
             messages: self.messages,
             ended_ns: self.now,
-            faults: self.counts,
+            struck: self.struck_by_now(),
             asked: self.clients.asked,
             orders: self.orders.heard,
             settled_ns: self.settled_ns,
@@ -241,10 +244,20 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         (self.chooser.take_recorded(), faults, events)
     }
 
+    /// What each message weighed that the recorded events sent. Ask before [`Cluster::take_recorded`].
+    pub fn take_parcels(&mut self) -> Vec<Parcel> {
+        self.recorder.as_mut().map(|recorder| std::mem::take(&mut recorder.parcels)).unwrap_or_default()
+    }
+
     /// How many overrides of the chooser no one asked for.
     #[must_use]
     pub fn never_asked(&self) -> u64 {
         self.chooser.never_asked()
+    }
+
+    /// The protocol's configuration.
+    pub fn config(&self) -> &P::Config {
+        &self.config
     }
 
     /// Who watched.
@@ -257,14 +270,27 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         while !self.observer.is_over() && self.halted.is_none() {
             let end = self.end();
             let Some(entry) = self.queue.pop_until(end) else {
-                self.now = end;
-                return self.judge_liveness();
+                if end > self.now {
+                    self.now = end;
+                    self.observer.on_time(end);
+                }
+                self.judge_liveness();
+                return self.finish();
             };
             self.advance(entry.time);
             self.handle(entry);
             if self.healing.is_some() && self.has_settled() {
-                return;
+                return self.finish();
             }
+        }
+    }
+
+    /// The run has gone to its end, unless its very last event broke something.
+    fn finish(&mut self) {
+        if !self.observer.is_over() {
+            // A core that was asked nothing new has only ended its operations: its nodes need not have come to agree.
+            let settled = self.settled_ns.filter(|_| self.is_new).and_then(|_| self.core());
+            self.observer.on_finish(Ending { at_ns: self.now, settled });
         }
     }
 
@@ -292,6 +318,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.chooser.set_now(time);
         if time != self.instant {
             (self.instant, self.instant_events) = (time, 0);
+            self.observer.on_time(time);
         }
         self.instant_events += 1;
         let limits = &self.world.limits;
@@ -349,7 +376,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if node.paused_until > self.now {
             let time = node.paused_until;
             if node.timers.defer(entry.slot, self.now, time) {
-                self.counts.strike(FaultClass::Pause);
+                self.suffer_pause(id);
             }
             self.queue.push(Entry { time, ..entry });
             return;
@@ -362,7 +389,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             }
             Look::Fires(timer, decided) => {
                 if !node.clock.is_right() {
-                    self.counts.strike(FaultClass::ClockDrift);
+                    self.suffer(FaultClass::ClockDrift);
                 }
                 self.digest_decision(decided);
                 self.open(Some(Endpoint::Node(id)), timer.digest(), "timer", || {

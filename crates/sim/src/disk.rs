@@ -19,6 +19,8 @@ pub(crate) struct Disk<P: Protocol> {
     synced: u64,
     /// How many writes the running sync covers.
     syncing: Option<u64>,
+    /// When it began; never if it has come to its end, and only its node is late to notice.
+    pub(crate) began_ns: u64,
     /// Whether something made the running sync slower than usual.
     pub(crate) slowed: bool,
 }
@@ -31,6 +33,7 @@ impl<P: Protocol> Default for Disk<P> {
             written: 0,
             synced: 0,
             syncing: None,
+            began_ns: 0,
             slowed: false,
         }
     }
@@ -77,9 +80,9 @@ impl<P: Protocol> Disk<P> {
     }
 
     /// Starts a sync of everything written so far.
-    pub(crate) fn start_sync(&mut self, slowed: bool) {
+    pub(crate) fn start_sync(&mut self, slowed: bool, now: u64) {
         debug_assert!(self.syncing.is_none() && !self.is_clean());
-        (self.syncing, self.slowed) = (Some(self.written), slowed);
+        (self.syncing, self.slowed, self.began_ns) = (Some(self.written), slowed, now);
     }
 
     /// The running sync is complete.

@@ -109,8 +109,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if self.nodes[id.index()].crash_at_write.is_some() && self.crashes_at_this_write(id) {
             return false;
         }
-        let node = &mut self.nodes[id.index()];
-        if !node.disk.is_syncing() && sync_ns.is_none() {
+        if sync_ns.is_none() && !self.nodes[id.index()].disk.is_syncing() {
             *sync_ns = Some(self.sync_length(id));
         }
         let disk = &mut self.nodes[id.index()].disk;
@@ -138,10 +137,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// Decides how long the next sync of the node's disk takes.
+    #[inline]
     fn sync_length(&mut self, id: NodeId) -> u64 {
-        let drawn = self.chooser.sync(id);
-        let extra = drawn.saturating_add(self.nodes[id.index()].slow_disk_ns);
-        self.nodes[id.index()].disk.slowed = extra > 0;
+        let node = &mut self.nodes[id.index()];
+        let extra = self.chooser.sync(id).saturating_add(node.slow_disk_ns);
+        node.disk.slowed = extra > 0;
         self.words.mark(tag::SYNC);
         self.words.word(extra);
         self.world.sync_ns[id.index()].saturating_add(extra)
@@ -156,7 +156,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let length = decided.unwrap_or_else(|| self.sync_length(id));
         let node = &mut self.nodes[id.index()];
         let slowed = node.disk.slowed;
-        node.disk.start_sync(slowed);
+        node.disk.start_sync(slowed, self.now);
         let tie = Tie::new(id.0, Class::Sync, 0, 0, 0, 0);
         self.queue.push(Entry { time: self.now.saturating_add(length), tie, slot: node.incarnation });
     }
@@ -170,13 +170,20 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
         if node.paused_until > self.now {
             let time = node.paused_until;
+            if !node.held.is_empty() {
+                // What a message needs to leave is complete, and nobody is there to send it.
+                self.suffer_pause(id);
+            }
+            self.note_sync(id);
             self.queue.push(Entry { time, ..entry });
             return;
         }
+        self.note_sync(id);
+        let node = &mut self.nodes[id.index()];
         node.disk.finish_sync();
         let synced = node.disk.synced();
         if node.disk.slowed && !node.held.is_empty() {
-            self.counts.strike(FaultClass::SlowDisk);
+            self.suffer(FaultClass::SlowDisk);
         }
         self.open(Some(Endpoint::Node(id)), synced, "sync", || {
             (format!("{} durable", count(synced, "write is", "writes are")), None, None)
@@ -249,22 +256,30 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let is_disturbed = self.links.is_disturbed();
         let cut = is_disturbed && self.links.is_cut(from, to);
         let aimed = is_disturbed && !cut && self.links.is_aimed_at(kind, from, to);
-        self.note(|| {
-            let fate = match (cut, aimed, fate) {
-                (true, ..) => Some("cut".to_string()),
-                (_, true, _) => Some("lost (aimed)".to_string()),
-                (.., 0) => None,
-                (.., fate) => Some(Decision::answer(DecisionKind::Fate, fate)),
-            };
-            TraceEffect { to: Some(Endpoint::Node(to)), fate, ..plain("send", message.to_string()) }
-        });
+        if self.is_recording() {
+            self.note_send(to, &message, fate, (cut, aimed));
+            self.note_parcel(from, to, &message);
+        }
         if cut || aimed {
-            self.counts.strike(if cut { FaultClass::Partition } else { FaultClass::AimedLoss });
+            self.suffer(if cut { FaultClass::Partition } else { FaultClass::AimedLoss });
             return;
         }
         let flight = self.flight(Endpoint::Node(from), Endpoint::Node(to), print);
         let tie = |copy| Tie::new(to.0, Class::Arrival, 1 + from.0, kind as u8, copy, occurrence);
-        self.launch(flight, Cargo::Message(message), self.links.latency(from, to), fate, tie);
+        self.launch(flight, || Cargo::Message(message), self.links.latency(from, to), fate, tie);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_send(&mut self, to: NodeId, message: &P::Message, fate: u64, (cut, aimed): (bool, bool)) {
+        let fate = match (cut, aimed, fate) {
+            (true, ..) => Some("cut".to_string()),
+            (_, true, _) => Some("lost (aimed)".to_string()),
+            (.., 0) => None,
+            (.., fate) => Some(Decision::answer(DecisionKind::Fate, fate)),
+        };
+        let sent = plain("send", message.to_string());
+        self.note(|| TraceEffect { to: Some(Endpoint::Node(to)), fate, ..sent });
     }
 
     fn send_to_self(&mut self, id: NodeId, message: P::Message, print: u64) {
@@ -273,7 +288,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         node.to_itself = node.to_itself.wrapping_add(1);
         let tie = Tie::new(id.0, Class::Arrival, 0, message.kind() as u8, 0, node.to_itself);
         let flight = self.flight(Endpoint::Node(id), Endpoint::Node(id), print);
-        let slot = self.slab.insert(flight, Cargo::Message(message));
+        let slot = self.slab.insert(flight, || Cargo::Message(message));
         self.queue.push(Entry { time: self.now, tie, slot });
     }
 
@@ -297,7 +312,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         });
         let flight = self.flight(Endpoint::Node(from), Endpoint::Client(client), print);
         let tie = |copy| Tie::new(client_code(client), Class::Arrival, 1 + from.0, 1, copy, occurrence);
-        self.launch(flight, Cargo::Reply(id, reply), self.world.client_latency_ns, fate, tie);
+        self.launch(flight, || Cargo::Reply(id, reply), self.world.client_latency_ns, fate, tie);
     }
 
     pub(crate) fn send_request(&mut self, client: ClientId, to: NodeId, position: u32, print: u64) {
@@ -316,7 +331,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
         let flight = self.flight(Endpoint::Client(client), Endpoint::Node(to), print);
         let tie = |copy| Tie::new(to.0, Class::Arrival, client_code(client), 0, copy, occurrence);
-        self.launch(flight, Cargo::Request(position), self.world.client_latency_ns, fate, tie);
+        self.launch(flight, || Cargo::Request(position), self.world.client_latency_ns, fate, tie);
     }
 
     /// The fate of a request or its reply: neither comes twice where the request may not be repeated.
@@ -335,42 +350,50 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             Endpoint::Client(_) => 0,
         };
         let (sent_at, cause, order) = (self.now, self.event(), self.order);
-        Flight { from, to, incarnation, print, sent_at, cause, order }
+        Flight { from, to, incarnation, print, sent_at, cause, order, has_reached: false }
     }
 
     /// Puts a flight under way as its fate has it.
     #[inline]
-    fn launch(&mut self, flight: Flight, cargo: Cargo<P>, latency: u64, fate: u64, tie: impl Fn(u8) -> Tie) {
+    fn launch(
+        &mut self,
+        flight: Flight,
+        cargo: impl FnOnce() -> Cargo<P>,
+        latency: u64,
+        fate: u64,
+        tie: impl Fn(u8) -> Tie,
+    ) {
         let base = self.now.saturating_add(latency);
         let late = |us: u32| base.saturating_add(u64::from(us) * MICROSECOND);
         let (delay, copy) = match Fate::decode(fate) {
-            Fate::Lost => return self.counts.strike(FaultClass::Loss),
+            Fate::Lost => return self.suffer(FaultClass::Loss),
             Fate::Arrives(delay) => {
                 if fate != 0 {
-                    self.counts.strike(FaultClass::Delay);
+                    self.suffer(FaultClass::Delay);
                 }
                 (delay, None)
             }
             Fate::Twice(first, second) => {
-                self.counts.strike(FaultClass::Duplication);
+                self.suffer(FaultClass::Duplication);
                 (first, Some(second))
             }
         };
-        let original = self.in_turn(&flight, late(delay), tie(0));
+        let Flight { from, to, .. } = flight;
+        let (time, place) = self.in_turn(from, to, late(delay), tie(0));
+        let slot = self.slab.insert(flight, cargo);
+        self.queue.push(Entry { time, tie: place, slot });
         if let Some(delay) = copy {
-            let (time, tie) = self.in_turn(&flight, late(delay), tie(1));
-            let slot = self.slab.insert(flight, cargo.clone());
+            let (time, tie) = self.in_turn(from, to, late(delay), tie(1));
+            let slot = self.slab.copy(slot);
             self.queue.push(Entry { time, tie, slot });
         }
-        let slot = self.slab.insert(flight, cargo);
-        self.queue.push(Entry { time: original.0, tie: original.1, slot });
     }
 
     /// When a flight is due that could arrive at `time`, and its place among what is due then: on a link that keeps
     /// the order, behind all that was sent before.
     #[inline]
-    fn in_turn(&mut self, flight: &Flight, time: u64, tie: Tie) -> (u64, Tie) {
-        match (&mut self.turns, flight.from, flight.to) {
+    fn in_turn(&mut self, from: Endpoint, to: Endpoint, time: u64, tie: Tie) -> (u64, Tie) {
+        match (&mut self.turns, from, to) {
             (Some(turns), Endpoint::Node(from), Endpoint::Node(to)) => {
                 let (due, number) = turns.enter(from, to, time);
                 (due, Tie::new(to.0, Class::Arrival, 1 + from.0, 0, 0, number))

@@ -237,6 +237,13 @@ impl FaultCounts {
         self.0[class as usize]
     }
 
+    /// The same counts, had this class never changed anything.
+    #[must_use]
+    pub const fn without(mut self, class: FaultClass) -> Self {
+        self.0[class as usize] = 0;
+        self
+    }
+
     /// Adds another run's counts.
     pub fn add(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);

@@ -1,6 +1,6 @@
 //! What is under way: messages, requests and replies, in a slab with a free list.
 
-use quarrel_protocol::{Protocol, RequestId};
+use quarrel_protocol::{NodeId, Protocol, RequestId};
 
 use crate::decision::Endpoint;
 
@@ -35,69 +35,109 @@ pub(crate) struct Flight {
     /// The event that sent it, and its place among what that event sent.
     pub(crate) cause: u64,
     pub(crate) order: u32,
+    /// Whether it has reached a node that stood still, and waits there.
+    pub(crate) has_reached: bool,
 }
 
-/// The slab. Flights and cargos lie apart: most questions are about the flight alone, and a cargo is moved only twice.
+impl Flight {
+    /// What is in a place that was never taken.
+    const NONE: Self = {
+        let nobody = Endpoint::Node(NodeId(0));
+        let has_reached = false;
+        Self {
+            from: nobody,
+            to: nobody,
+            incarnation: 0,
+            print: 0,
+            sent_at: 0,
+            cause: 0,
+            order: 0,
+            has_reached,
+        }
+    };
+}
+
+/// A place in the slab.
+struct Place<P: Protocol> {
+    flight: Flight,
+    /// Nothing if the place is free, or what was here was struck from flight.
+    cargo: Option<Cargo<P>>,
+}
+
+/// The slab.
 pub(crate) struct Slab<P: Protocol> {
-    flights: Vec<Flight>,
-    /// The cargo of each flight; nothing if its slot is free, or it was struck from flight.
-    cargos: Vec<Option<Cargo<P>>>,
+    places: Vec<Place<P>>,
     free: Vec<u32>,
 }
 
 impl<P: Protocol> Default for Slab<P> {
     fn default() -> Self {
-        Self { flights: Vec::new(), cargos: Vec::new(), free: Vec::new() }
+        Self { places: Vec::new(), free: Vec::new() }
     }
 }
 
 impl<P: Protocol> Slab<P> {
-    #[inline]
-    pub(crate) fn insert(&mut self, flight: Flight, cargo: Cargo<P>) -> u32 {
-        if let Some(slot) = self.free.pop() {
-            debug_assert!(self.cargos[slot as usize].is_none());
-            self.flights[slot as usize] = flight;
-            self.cargos[slot as usize] = Some(cargo);
-            return slot;
-        }
-        self.flights.push(flight);
-        self.cargos.push(Some(cargo));
-        self.flights.len() as u32 - 1
+    /// Puts a flight under way. Always inlined, and the cargo is built here: both then lie at once where they stay.
+    /// Handed over and copied they would be read in wide words right after they were written in narrow ones, and the
+    /// processor waits for that: some ten nanoseconds for each.
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, flight: Flight, cargo: impl FnOnce() -> Cargo<P>) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| self.grow());
+        let place = &mut self.places[slot as usize];
+        assert!(place.cargo.is_none(), "nothing is under way in a free place");
+        place.flight = flight;
+        place.cargo = Some(cargo());
+        slot
+    }
+
+    /// Another of what is in this slot, which was neither freed nor struck.
+    #[cold]
+    pub(crate) fn copy(&mut self, slot: u32) -> u32 {
+        let Place { flight, cargo } = &self.places[slot as usize];
+        let (flight, cargo) = (*flight, cargo.clone().expect("something is under way"));
+        self.insert(flight, || cargo)
+    }
+
+    /// Adds a place to an empty list of free ones, and takes it.
+    #[cold]
+    fn grow(&mut self) -> u32 {
+        self.places.push(Place { flight: Flight::NONE, cargo: None });
+        self.places.len() as u32 - 1
     }
 
     /// Takes the cargo out; `None` if it was struck from flight, and its slot is free again either way.
     #[inline]
     pub(crate) fn take(&mut self, slot: u32) -> Option<Cargo<P>> {
         self.free.push(slot);
-        self.cargos[slot as usize].take()
+        self.places[slot as usize].cargo.take()
     }
 
-    /// The flight in this slot, which was not freed: perhaps it was struck.
+    /// The flight in this slot, which was not freed; nothing if it was struck.
     #[inline]
-    pub(crate) fn flight(&self, slot: u32) -> Flight {
-        self.flights[slot as usize]
+    pub(crate) fn flight(&self, slot: u32) -> Option<Flight> {
+        let place = &self.places[slot as usize];
+        place.cargo.is_some().then_some(place.flight)
+    }
+
+    /// It has reached a node that stands still.
+    pub(crate) fn reach(&mut self, slot: u32) {
+        self.places[slot as usize].flight.has_reached = true;
     }
 
     /// Strikes it from flight. The slot stays taken until its arrival is due.
     pub(crate) fn strike(&mut self, slot: u32) {
-        self.cargos[slot as usize] = None;
-    }
-
-    /// Whether it was struck from flight.
-    #[inline]
-    pub(crate) fn is_struck(&self, slot: u32) -> bool {
-        self.cargos[slot as usize].is_none()
+        self.places[slot as usize].cargo = None;
     }
 
     /// How much is under way.
     #[inline]
     pub(crate) fn pending(&self) -> usize {
-        self.flights.len() - self.free.len()
+        self.places.len() - self.free.len()
     }
 
     /// What is under way, by slot.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Flight)> {
-        let both = self.flights.iter().zip(&self.cargos);
-        (0u32..).zip(both).filter_map(|(slot, (flight, cargo))| cargo.is_some().then_some((slot, flight)))
+        let places = (0u32..).zip(&self.places);
+        places.filter_map(|(slot, place)| place.cargo.is_some().then_some((slot, &place.flight)))
     }
 }

@@ -14,6 +14,8 @@ use crate::world::Liveness;
 
 /// The name of the property.
 pub(crate) const LIVENESS: &str = "liveness";
+/// What a core without progress may do: the words behind `liveness: ` in a signature.
+pub const SHAPES: [&str; 4] = ["blocked", "livelock", "never done", "wandering"];
 
 /// However much progress there is, a core that needs so many bounds is never done.
 const BOUNDS_MAX: u64 = 100;
@@ -39,6 +41,11 @@ pub(crate) struct Healing {
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub(crate) const fn has_healed(&self) -> bool {
         self.healing.is_some()
+    }
+
+    /// The nodes that have healed for good.
+    pub(crate) fn core(&self) -> Option<NodeSet> {
+        self.healing.as_ref().map(|healing| healing.core)
     }
 
     #[inline]
@@ -131,6 +138,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub(crate) fn judge_liveness(&mut self) {
         let Some(healing) = &self.healing else { return };
         let (shape, how) = healing.shape();
+        debug_assert!(SHAPES.contains(&shape), "every shape is listed");
         let bound = Span(healing.bound_ns);
         let since =
             Span(self.now - if healing.is_never_done() { healing.healed_ns } else { healing.progress_ns });

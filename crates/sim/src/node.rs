@@ -6,6 +6,7 @@ use quarrel_protocol::{After, ClientId, NodeId, Protocol, RequestId};
 
 use crate::clock::Clock;
 use crate::disk::Disk;
+use crate::struck::Pause;
 use crate::timers::Timers;
 
 /// An effect that waits for the disk.
@@ -20,6 +21,9 @@ pub(crate) enum Held<P: Protocol> {
 pub(crate) struct Node<P: Protocol> {
     /// The machine; `None` while the node is down.
     pub(crate) machine: Option<P>,
+    /// When it crashed last, and when it was started last.
+    pub(crate) down_since_ns: u64,
+    pub(crate) up_since_ns: u64,
     /// How often it was started.
     pub(crate) incarnation: u32,
     pub(crate) disk: Disk<P>,
@@ -28,6 +32,7 @@ pub(crate) struct Node<P: Protocol> {
     pub(crate) held: VecDeque<(u64, Held<P>)>,
     /// Until when it is paused.
     pub(crate) paused_until: u64,
+    pub(crate) pause: Pause,
     pub(crate) clock: Clock,
     /// How much longer a sync takes now, in nanoseconds.
     pub(crate) slow_disk_ns: u64,
@@ -41,11 +46,14 @@ impl<P: Protocol> Default for Node<P> {
     fn default() -> Self {
         Self {
             machine: None,
+            down_since_ns: 0,
+            up_since_ns: 0,
             incarnation: 0,
             disk: Disk::default(),
             timers: Timers::default(),
             held: VecDeque::new(),
             paused_until: 0,
+            pause: Pause::default(),
             clock: Clock::default(),
             slow_disk_ns: 0,
             crash_at_write: None,

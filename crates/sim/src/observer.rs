@@ -1,6 +1,8 @@
 //! Who watches a run.
 
-use quarrel_protocol::{ClientId, NodeId, NodeSet, Protocol, RequestId};
+use quarrel_protocol::{ClientId, Ending, NodeId, NodeSet, Protocol, RequestId};
+
+use crate::fault::FaultClass;
 
 /// An observer of one run. The world calls it when things are *released* (see the release rule of the contract).
 pub trait Observer<P: Protocol> {
@@ -20,6 +22,14 @@ pub trait Observer<P: Protocol> {
     fn on_crash(&mut self, node: NodeId);
     /// A node has been rebuilt from its disk.
     fn on_recover(&mut self, node: NodeId, state: &P);
+    /// A fault has just changed something, and what comes of it comes after this.
+    #[inline]
+    fn on_fault(&mut self, _class: FaultClass) {}
+    /// It is now so late: said once for each time, before anything else happens then.
+    #[inline]
+    fn on_time(&mut self, _now_ns: u64) {}
+    /// The run has gone to its end: nothing cut it short.
+    fn on_finish(&mut self, _ending: Ending) {}
     /// Whether the run is to end here: a property broke.
     fn is_over(&self) -> bool;
     /// What these nodes do not agree on yet; nothing when all have got equally far. Asked after the world has healed.

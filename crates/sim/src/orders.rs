@@ -4,7 +4,6 @@ use quarrel_protocol::{Fingerprint, Input, Kinded, NodeId, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
-use crate::fault::FaultClass;
 use crate::observer::Observer;
 use crate::queue::{Class, Entry, Tie};
 use crate::world::Order;
@@ -71,7 +70,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     #[cold]
     fn defer_order(&mut self, entry: Entry, id: NodeId) {
         let time = self.nodes[id.index()].paused_until;
-        self.counts.strike(FaultClass::Pause);
+        self.suffer_pause(id);
         if time == u64::MAX {
             self.end_order();
         } else {

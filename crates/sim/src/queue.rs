@@ -1,6 +1,7 @@
 //! The event queue, ordered by what events are, never by when code pushed them.
 //!
-//! Near events wait in a wheel of buckets, far ones in a heap; only the bucket whose time has come is sorted.
+//! Near events wait in a wheel of buckets, far ones in a heap; only the bucket whose time has come is sorted. After
+//! Varghese and Lauck, Hashed and Hierarchical Timing Wheels (SOSP 1987), scheme 4.
 
 /// The order of simultaneous events: destination, class, source, kind, copy, occurrence, packed into one word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -104,12 +105,22 @@ impl Entry {
     }
 }
 
-/// A bucket spans `2^WIDTH_BITS` nanoseconds: about a quarter of a millisecond, which is a handful of events.
-const WIDTH_BITS: u32 = 18;
-/// How many buckets the wheel has: it spans about 67 milliseconds.
-const BUCKETS: u64 = 256;
+/// A bucket spans `2^WIDTH_BITS` nanoseconds: about half a millisecond, which is a handful of events.
+const WIDTH_BITS: u32 = 19;
+/// How many buckets the wheel has: it spans about 537 milliseconds, which is more than most clients' patience.
+const BUCKETS: u64 = 1024;
 /// One bit for each bucket.
 type Bits = [u64; (BUCKETS / 64) as usize];
+
+/// An event in the wheel, in the list of its bucket; or a free place, in the list of these.
+#[derive(Clone, Copy)]
+struct Waiting {
+    entry: Entry,
+    next: u32,
+}
+
+/// The end of a list.
+const NOBODY: u32 = u32::MAX;
 
 /// The queue.
 pub(crate) struct Queue {
@@ -117,10 +128,14 @@ pub(crate) struct Queue {
     current: Vec<Entry>,
     /// The number of that bucket since the beginning of time. No event is due before it.
     cursor: u64,
-    /// The buckets after it, unsorted.
-    wheel: [Vec<Entry>; BUCKETS as usize],
+    /// The first in each bucket after it, unsorted.
+    wheel: [u32; BUCKETS as usize],
     /// Which of them hold something, as bits.
     occupied: Bits,
+    /// What waits in the wheel. All buckets share it, so that it stays small and warm.
+    waiting: Vec<Waiting>,
+    /// The first free place there.
+    free: u32,
     /// What was too far away when it was pushed.
     far: Heap,
     /// The bucket in which the first of those is due; `u64::MAX` if there is none.
@@ -132,8 +147,10 @@ impl Default for Queue {
         Self {
             current: Vec::new(),
             cursor: 0,
-            wheel: [const { Vec::new() }; BUCKETS as usize],
+            wheel: [NOBODY; BUCKETS as usize],
             occupied: Bits::default(),
+            waiting: Vec::new(),
+            free: NOBODY,
             far: Heap::default(),
             far_bucket: u64::MAX,
         }
@@ -145,18 +162,34 @@ const fn bucket_of(time: u64) -> u64 {
 }
 
 impl Queue {
-    #[inline]
+    /// Always inlined, so that an entry is handed over in registers.
+    #[inline(always)]
     pub(crate) fn push(&mut self, entry: Entry) {
-        let bucket = bucket_of(entry.time);
+        self.place(entry.time, entry.tie, entry.slot);
+    }
+
+    #[inline(never)]
+    fn place(&mut self, time: u64, tie: Tie, slot: u32) {
+        let entry = Entry { time, tie, slot };
+        let bucket = bucket_of(time);
         if bucket <= self.cursor {
             let key = entry.key();
             let place =
                 self.current.iter().rposition(|other| other.key() > key).map_or(0, |before| before + 1);
             self.current.insert(place, entry);
         } else if bucket - self.cursor < BUCKETS {
-            self.wheel[(bucket % BUCKETS) as usize].push(entry);
             let bit = bucket % BUCKETS;
             self.occupied[(bit / 64) as usize] |= 1 << (bit % 64);
+            let first = &mut self.wheel[bit as usize];
+            let waiting = Waiting { entry, next: *first };
+            *first = self.free;
+            match self.waiting.get_mut(self.free as usize) {
+                Some(place) => self.free = std::mem::replace(place, waiting).next,
+                None => {
+                    *first = self.waiting.len() as u32;
+                    self.waiting.push(waiting);
+                }
+            }
         } else {
             self.far.push(entry);
             self.far_bucket = self.far_bucket.min(bucket);
@@ -181,15 +214,25 @@ impl Queue {
         }
         self.cursor = next;
         if near == next {
-            std::mem::swap(&mut self.current, &mut self.wheel[(next % BUCKETS) as usize]);
-            let bit = next % BUCKETS;
-            self.occupied[(bit / 64) as usize] &= !(1 << (bit % 64));
+            self.empty_bucket(next % BUCKETS);
         }
         if self.far_bucket == next {
             self.fetch_far();
         }
         if self.current.len() > 1 {
             self.current.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.key()));
+        }
+    }
+
+    /// Adds what is in this bucket to the events whose time has come.
+    #[inline]
+    fn empty_bucket(&mut self, bit: u64) {
+        self.occupied[(bit / 64) as usize] &= !(1 << (bit % 64));
+        let mut place = std::mem::replace(&mut self.wheel[bit as usize], NOBODY);
+        while let Some(waiting) = self.waiting.get_mut(place as usize) {
+            self.current.push(waiting.entry);
+            let next = std::mem::replace(&mut waiting.next, self.free);
+            self.free = std::mem::replace(&mut place, next);
         }
     }
 

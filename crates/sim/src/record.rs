@@ -1,5 +1,6 @@
 //! What a recorded run looks like, event by event: the lines of a trace.
 
+use quarrel_protocol::NodeId;
 use serde::{Deserialize, Serialize};
 
 use crate::decision::Endpoint;
@@ -61,6 +62,21 @@ pub struct TraceEffect {
     pub milestone: bool,
 }
 
+/// A message as it left a node, for whoever counts: what no line of a trace says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parcel {
+    /// The number of the event that sent it.
+    pub event: u64,
+    /// Who sent it.
+    pub from: NodeId,
+    /// To whom: another node.
+    pub to: NodeId,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its size on the imagined wire.
+    pub bytes: u64,
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_false(flag: &bool) -> bool {
     !*flag
@@ -70,6 +86,7 @@ const fn is_false(flag: &bool) -> bool {
 #[derive(Default)]
 pub(crate) struct Recorder {
     pub(crate) events: Vec<TraceEvent>,
+    pub(crate) parcels: Vec<Parcel>,
 }
 
 impl Recorder {

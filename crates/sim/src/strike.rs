@@ -64,7 +64,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 for node in nodes.intersection(all).iter() {
                     self.crash(node, over);
                     self.nodes[node.index()].disk.wipe();
-                    self.counts.strike(FaultClass::Wipe);
+                    self.suffer(FaultClass::Wipe);
                 }
             }
             Action::CrashAtWrite { node, write } => {
@@ -74,8 +74,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             }
             Action::Pause { nodes } => {
                 for node in nodes.intersection(all).iter() {
-                    let paused = &mut self.nodes[node.index()].paused_until;
-                    *paused = over.max(*paused);
+                    self.begin_pause(node, over);
                 }
             }
             Action::Expire { node, ref timer } => self.expire(node, timer),
@@ -134,7 +133,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             node.clock.run_at(self.now, rate);
             node.slow_disk_ns = 0;
         }
-        let everywhere = self.nodes.len();
+        let (everywhere, mut rates) = (self.nodes.len(), Vec::new());
         for &index in &self.active {
             let fault = &self.faults[index as usize];
             let over = self.over(fault.at_ns, fault.lasting_ns);
@@ -152,6 +151,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 }
                 Action::Clock { node, rate_ppm } if node.index() < everywhere => {
                     self.nodes[node.index()].clock.run_at(self.now, *rate_ppm);
+                    rates.push(*rate_ppm);
                 }
                 Action::SlowDisk { node, extra_ns } if node.index() < everywhere => {
                     let slow = &mut self.nodes[node.index()].slow_disk_ns;
@@ -160,6 +160,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 _ => {}
             }
         }
+        rates.into_iter().for_each(|rate| self.note_rate(rate));
     }
 
     /// What is under way waits. What waits for ever is forgotten: a core that goes on talking to a node that stands
@@ -169,9 +170,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if until == u64::MAX {
             self.slab.take(entry.slot);
         } else {
-            let flight = self.slab.flight(entry.slot);
-            if let (Some(turns), Endpoint::Node(from), Endpoint::Node(to)) =
-                (&mut self.turns, flight.from, flight.to)
+            if let (Some(turns), Some(flight)) = (&mut self.turns, self.slab.flight(entry.slot))
+                && let (Endpoint::Node(from), Endpoint::Node(to)) = (flight.from, flight.to)
                 && from != to
             {
                 turns.hold(from, to, until);
@@ -184,8 +184,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let Some(kind) = P::Timer::KINDS.iter().position(|&name| name == timer) else { return };
         let Some(node) = self.nodes.get_mut(id.index()).filter(|node| node.is_up()) else { return };
         for slot in node.timers.expire(kind, self.now) {
-            self.counts.strike(FaultClass::Expire);
-            let tie = Tie::new(id.0, Class::Timer, 0, kind as u8, 0, node.timers.name(slot));
+            self.suffer(FaultClass::Expire);
+            let name = self.nodes[id.index()].timers.name(slot);
+            let tie = Tie::new(id.0, Class::Timer, 0, kind as u8, 0, name);
             self.queue.push(Entry { time: self.now, tie, slot });
         }
     }
@@ -194,7 +195,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// The node crashes now, just before a write of the current step, and comes back after `outage`.
     pub(crate) fn crash_before_write(&mut self, id: NodeId, outage: Option<u64>) {
-        self.counts.strike(FaultClass::CrashAtWrite);
+        self.suffer(FaultClass::CrashAtWrite);
         let over = self.over_at(outage);
         self.crash(id, over);
     }
@@ -204,20 +205,21 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if !self.nodes[id.index()].is_up() {
             return;
         }
-        self.counts.strike(FaultClass::Crash);
+        self.suffer(FaultClass::Crash);
         let unsynced = self.nodes[id.index()].disk.unsynced();
         let lost = if unsynced > 0 { self.chooser.lost(id, unsynced) } else { 0 };
         if lost > 0 {
-            self.counts.strike(FaultClass::LostWrites);
+            self.suffer(FaultClass::LostWrites);
         }
         self.words.word(lost);
         self.release_what_became_fact(id, lost);
         let node = &mut self.nodes[id.index()];
+        node.down_since_ns = self.now;
         node.machine = None;
         node.timers = Default::default();
         node.disk.crash(lost);
-        node.paused_until = 0;
         node.crash_at_write = None;
+        self.end_pause(id);
         self.cut_departures(id, lost);
         self.observer.on_crash(id);
         let slot = 1 << 31 | (self.nodes[id.index()].incarnation & 0x7f_ffff) << 8 | u32::from(id.0);
@@ -262,7 +264,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             }
         }
         if cut > 0 {
-            self.counts.strike(FaultClass::CutBroadcast);
+            self.suffer(FaultClass::CutBroadcast);
         }
         self.note(|| {
             let mut what = format!("{id} crashes");
@@ -293,6 +295,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub(crate) fn start_node(&mut self, id: NodeId) {
         let node = &mut self.nodes[id.index()];
         node.incarnation += 1;
+        node.up_since_ns = self.now;
         self.set_clock(id);
         let node = &mut self.nodes[id.index()];
         node.machine = Some(P::recover(&self.config, id, node.disk.durable(), &mut self.effects));

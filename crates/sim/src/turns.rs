@@ -31,11 +31,13 @@ impl Turns {
         Self { nodes, links: vec![Link::default(); nodes * nodes] }
     }
 
+    #[inline]
     fn link(&mut self, from: NodeId, to: NodeId) -> &mut Link {
         &mut self.links[from.index() * self.nodes + to.index()]
     }
 
     /// A message that could arrive at `time` takes its place at the end: when it is due, and its number, from 1.
+    #[inline]
     pub(crate) fn enter(&mut self, from: NodeId, to: NodeId, time: u64) -> (u64, u32) {
         let link = self.link(from, to);
         link.due = link.due.max(time);
@@ -50,11 +52,13 @@ impl Turns {
     }
 
     /// Until when one that is due now waits for those before it.
+    #[inline]
     pub(crate) fn held_until(&mut self, from: NodeId, to: NodeId) -> u64 {
         self.link(from, to).held
     }
 
     /// One arrives.
+    #[inline]
     pub(crate) fn arrive(&mut self, from: NodeId, to: NodeId, number: u32) {
         let link = self.link(from, to);
         assert!(number > link.arrived, "no message of this link has overtaken another");

@@ -1,8 +1,30 @@
 //! What the clients of a problem can check by themselves: a sequential object, and where each operation took effect.
 
-use quarrel_protocol::{ClientId, NodeId, NodeSet, Protocol, RequestId};
+use quarrel_protocol::{ClientId, NodeId, NodeSet, Property, Protocol, RequestId};
 
 use crate::linearizability::Model;
+
+/// One operation as its client saw it.
+pub struct Sight<'a, M: Model> {
+    /// Its name.
+    pub id: RequestId,
+    /// What was asked.
+    pub call: &'a M::Call,
+    /// When it was asked first: a position among all calls and returns that clients saw.
+    pub called: u64,
+    /// When its client learned what became of it, and what that was.
+    pub ended: Option<(u64, Told<'a, M>)>,
+}
+
+/// What a client knows of its operation in the end.
+pub enum Told<'a, M: Model> {
+    /// It took effect, with this answer.
+    Ok(&'a M::Answer),
+    /// It had no effect.
+    Failed,
+    /// Nobody knows.
+    Unknown,
+}
 
 /// What a protocol's clients believe they talk to.
 ///
@@ -39,6 +61,15 @@ pub trait Service<P: Protocol> {
     /// The position at which a request took effect, in the order that the nodes' outputs tell; `None` if they do not
     /// tell. With the reply, if the client has one. Reads may share a position with what they saw last.
     fn position(&self, _client: ClientId, _id: RequestId, _reply: Option<&P::Reply>) -> Option<u64> {
+        None
+    }
+
+    /// What [`Service::anomaly`] judges, if it judges anything.
+    const JUDGES: Option<Property> = None;
+
+    /// What is wrong with what clients saw, in words and in the canonical form of signatures: where there is a better
+    /// proof than that no order explains it. It is asked first.
+    fn anomaly(&self, _seen: &[Sight<'_, Self::Model>]) -> Option<(String, &'static str)> {
         None
     }
 

@@ -81,6 +81,19 @@ struct Open {
     applied: VecDeque<(RequestId, Receipt)>,
 }
 
+impl Open {
+    /// Where the receipt of a command is, or where it belongs. Mostly the command is the client's latest.
+    #[inline]
+    fn find(&self, serial: RequestId) -> Result<usize, usize> {
+        match self.applied.back() {
+            Some(&(last, _)) if last >= serial => {
+                self.applied.binary_search_by_key(&serial, |&(serial, _)| serial)
+            }
+            _ => Err(self.applied.len()),
+        }
+    }
+}
+
 impl Replica {
     /// A replica that has applied nothing.
     #[must_use]
@@ -109,21 +122,19 @@ impl Replica {
         if serial < open.oldest {
             return None;
         }
-        match open.applied.binary_search_by_key(&serial, |&(serial, _)| serial) {
-            Ok(position) => Some(open.applied[position].1.clone()),
-            Err(position) => {
-                let receipt = Receipt { index, outcome: self.machine.apply(&command.call) };
-                open.applied.insert(position, (serial, receipt.clone()));
-                Some(receipt)
-            }
-        }
+        let position = open.find(serial).unwrap_or_else(|position| {
+            let receipt = Receipt { index, outcome: self.machine.apply(&command.call) };
+            open.applied.insert(position, (serial, receipt));
+            position
+        });
+        Some(open.applied[position].1.clone())
     }
 
     /// What came of a command, if it was applied and its client may still ask.
     #[must_use]
     pub fn applied(&self, client: ClientId, serial: RequestId) -> Option<&Receipt> {
         let open = self.sessions.get(usize::from(client.0))?;
-        let position = open.applied.binary_search_by_key(&serial, |&(serial, _)| serial).ok()?;
+        let position = open.find(serial).ok()?;
         Some(&open.applied[position].1)
     }
 

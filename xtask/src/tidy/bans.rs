@@ -32,6 +32,10 @@ const OWNERS: &[&str] = &["cli", "bench", "quarrel", "xtask"];
 /// The crates that own files, but whose results may hold floats: rates, ratios, percentages.
 const REPORTS: &[&str] = &["formats", "harness", "adapters"];
 
+/// Where a banned word may stand all the same. The hook of panics hands the place of one over to the verdict through
+/// nothing else; it goes into words for people, never into a decision or a digest.
+const EXEMPT: &[(&str, &str)] = &[("crates/sim/src/panics.rs", "thread_local!")];
+
 const BANS: &[Ban] = &[
     Ban {
         words: &["dbg!", "todo!", "unimplemented!"],
@@ -87,7 +91,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
 fn check_file(path: &str, code: &str) -> Vec<Problem> {
     let mut found: Vec<(usize, String, &str)> = Vec::new();
     for ban in BANS.iter().filter(|ban| holds(ban.scope, path)) {
-        for word in ban.words {
+        for word in ban.words.iter().filter(|word| !EXEMPT.contains(&(path, word))) {
             found.extend(
                 places(code, word)
                     .map(|at| (line_at(code, at), format!("`{word}` is banned here"), ban.reason)),
@@ -170,6 +174,15 @@ mod check {
                 let expected = format!("crates/raft/src/lib.rs:2: `{word}` is banned here");
                 assert_eq!(of("crates/raft/src/lib.rs", &text), [expected]);
             }
+        }
+    }
+
+    #[test]
+    fn an_exemption_is_for_one_word_in_one_file() {
+        for (path, word) in EXEMPT {
+            assert_eq!(of(path, &format!("{word} {{}}")), [""; 0]);
+            assert_eq!(of("crates/sim/src/world.rs", &format!("{word} {{}}")).len(), 1);
+            assert_eq!(of(path, "static mut X: u8 = 0;").len(), 1);
         }
     }
 

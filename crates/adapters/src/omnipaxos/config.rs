@@ -161,7 +161,7 @@ impl Config {
         if self.atomic && !self.has(OmniFlaw::TornBatch) { Batches::Whole } else { Batches::Torn }
     }
 
-    pub(crate) const fn has(&self, flaw: OmniFlaw) -> bool {
+    pub(crate) fn has(&self, flaw: OmniFlaw) -> bool {
         self.flaws.contains(flaw)
     }
 

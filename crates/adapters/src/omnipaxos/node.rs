@@ -417,7 +417,12 @@ impl OmniPaxos {
         writes: Vec<Write>,
         effects: &mut Effects<Self>,
     ) -> Option<Synced> {
-        let is_trim = writes.iter().any(|write| matches!(write, Write::Trim(_)));
+        // 0.2.2 says that the log is compacted in a write of its own, ahead of the one that trims.
+        let comes_first = |write: &Write| match write {
+            Write::Compacted(_) => cfg!(feature = "omnipaxos-0-2-2"),
+            _ => matches!(write, Write::Trim(_)),
+        };
+        let is_trim = writes.iter().any(comes_first);
         if is_trim && self.config.compaction.trims() {
             // "Make sure your application really does not need the data that will be trimmed anymore."
             effects.persist(Record::Checkpoint(Box::new(self.whole.clone())));

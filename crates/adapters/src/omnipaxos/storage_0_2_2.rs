@@ -59,8 +59,9 @@ impl<const SNAPSHOTS: bool> Storage<Entry<SNAPSHOTS>> for Store<SNAPSHOTS> {
     }
 
     fn get_suffix(&self, from: u64) -> StorageResult<Vec<Entry<SNAPSHOTS>>> {
-        let journal = self.journal.borrow();
-        Ok(entries(journal.area.entries(from, journal.area.end()).to_vec()))
+        let area = &self.journal.borrow().area;
+        // Not `end`: that counts from the very first entry, and this release from the first that is there.
+        Ok(entries(area.entries(from, area.first() + area.log.len() as u64).to_vec()))
     }
 
     fn get_promise(&self) -> StorageResult<Option<Ballot>> {

@@ -42,9 +42,10 @@ impl RaftRs {
     fn apply_command(&mut self, entry: &Entry, effects: &mut Effects<Self>) {
         // Without data it is the empty entry of a new leader, or a proposal that the crate has refused.
         let command = if entry.data.is_empty() { None } else { wire::decode(&entry.data) };
+        // Before the command is copied: what was read field by field just now would be waited for.
+        let receipt = command.as_ref().and_then(|command| self.replica.apply(entry.index, command));
         effects.output(Applied { index: entry.index, command }.into());
         let Some(command) = command else { return };
-        let receipt = self.replica.apply(entry.index, &command);
         let asked = (command.session.client, command.session.serial);
         self.proposed.remove(&(asked.0.0, asked.1.0));
         let Some(position) = self.pending.iter().position(|&waiting| waiting == asked) else { return };

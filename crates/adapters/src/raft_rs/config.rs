@@ -238,17 +238,17 @@ impl Config {
     /// The longest that one round takes by the crate's own timers, in nanoseconds: with `pre-vote` and `check-quorum` an
     /// election may have to wait until a leader that is gone has lost its lease and the promise to it has run out.
     #[must_use]
-    pub const fn round_ns(&self) -> u64 {
+    pub fn round_ns(&self) -> u64 {
         let ticks = self.election_ticks.1 as u64 + self.election_ticks.0 as u64 + self.heartbeat_ticks as u64;
         self.tick_ns.saturating_mul(ticks + 1)
     }
 
-    pub(super) const fn memory(&self) -> Memory {
+    pub(super) fn memory(&self) -> Memory {
         if self.has(RaftRsFlaw::ForgetSessions) { Memory::Forgotten } else { Memory::Kept }
     }
 
     #[inline]
-    pub(super) const fn has(&self, flaw: RaftRsFlaw) -> bool {
+    pub(super) fn has(&self, flaw: RaftRsFlaw) -> bool {
         self.flaws.contains(flaw)
     }
 }

@@ -1,10 +1,7 @@
 //! Deliberate mistakes in the use of the crate. Each shows that the harness bites through the adapter: what a campaign
 //! does not find in the crate itself, it would have found.
 
-use std::fmt::{self, Display};
-
-use quarrel_protocol::Flaw;
-use serde::{Deserialize, Serialize};
+use quarrel_protocol::{Defect, Flaw};
 
 /// One deliberate mistake, in the order of [`FLAWS`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -105,64 +102,15 @@ impl RaftRsFlaw {
     }
 }
 
-/// The mistakes that are switched on. In files it is the list of their names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct FlawSet(u32);
+impl Defect for RaftRsFlaw {
+    const PROTOCOL: &'static str = "raft-rs";
+    const CATALOGUE: &'static [Flaw] = FLAWS;
 
-impl FlawSet {
-    /// None: the crate used as it should be.
-    pub const NONE: Self = Self(0);
-
-    /// Exactly one.
-    #[must_use]
-    pub const fn only(flaw: RaftRsFlaw) -> Self {
-        Self(1 << flaw as u32)
-    }
-
-    /// The mistakes with these names.
-    ///
-    /// # Errors
-    /// When a name is not in the catalogue.
-    pub fn from_names<N: AsRef<str>>(names: &[N]) -> Result<Self, UnknownFlaw> {
-        names.iter().try_fold(Self::NONE, |set, name| {
-            let name = name.as_ref();
-            let flaw = RaftRsFlaw::ALL.iter().find(|flaw| flaw.name() == name);
-            flaw.map(|&flaw| Self(set.0 | Self::only(flaw).0)).ok_or_else(|| UnknownFlaw(name.to_string()))
-        })
-    }
-
-    /// Whether this one is on.
-    #[must_use]
     #[inline]
-    pub const fn contains(self, flaw: RaftRsFlaw) -> bool {
-        self.0 & Self::only(flaw).0 != 0
+    fn position(self) -> usize {
+        self as usize
     }
 }
 
-impl TryFrom<Vec<String>> for FlawSet {
-    type Error = UnknownFlaw;
-
-    fn try_from(names: Vec<String>) -> Result<Self, UnknownFlaw> {
-        Self::from_names(&names)
-    }
-}
-
-impl From<FlawSet> for Vec<String> {
-    fn from(set: FlawSet) -> Self {
-        let on = RaftRsFlaw::ALL.into_iter().filter(|&flaw| set.contains(flaw));
-        on.map(|flaw| flaw.name().to_string()).collect()
-    }
-}
-
-/// A name that is not in the catalogue.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct UnknownFlaw(pub String);
-
-impl Display for UnknownFlaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "raft-rs has no flaw named `{}`", self.0)
-    }
-}
-
-impl std::error::Error for UnknownFlaw {}
+/// The mistakes that are switched on. In files it is the list of their names.
+pub type FlawSet = quarrel_protocol::FlawSet<RaftRsFlaw>;

@@ -52,8 +52,16 @@ struct Within {
     term: u64,
     commit: u64,
     applied: u64,
-    /// What a leader believes of its peers, to look only at what is new.
+    /// What a leader believes of its peers, each in its place, to look only at what is new.
     matched: Vec<u64>,
+}
+
+impl Within {
+    /// Forgets everything: the node begins anew.
+    fn clear(&mut self) {
+        (self.term, self.commit, self.applied) = (0, 0, 0);
+        self.matched.fill(0);
+    }
 }
 
 /// An entry on a disk.
@@ -97,7 +105,8 @@ impl Monitor<RaftRs> for Invariants {
         let node = |id: NodeId| {
             let log = if members.contains(id) { vec![FIRST] } else { Vec::new() };
             let is_learner = members.contains(id) && id.0 >= config.voters;
-            Node { log, is_learner, ..Node::default() }
+            let within = Within { matched: vec![0; nodes], ..Within::default() };
+            Node { log, is_learner, within, ..Node::default() }
         };
         Self {
             nodes: NodeId::all(nodes).map(node).collect(),
@@ -165,13 +174,13 @@ impl Monitor<RaftRs> for Invariants {
         if within.commit > log.len() as u64 {
             report.happened(seen::UNSTABLE_AT_CRASH);
         }
-        *within = Within::default();
+        within.clear();
     }
 
     /// A crash may spare writes whose announcements it took: the disk has the last word.
     fn on_recover(&mut self, node: NodeId, state: &RaftRs, report: &mut Report) {
         self.stop_leading(node);
-        self.nodes[node.index()].within = Within::default();
+        self.nodes[node.index()].within.clear();
         self.nodes[node.index()].told = None;
         let store = state.raw().store();
         let (before, term) = store.before();
@@ -421,9 +430,7 @@ impl Invariants {
         let raft = &state.raw().raft;
         // A synchronous node counts its own copy at once, because for it the world stands still until it is written.
         let counts_itself = state.is_asynchronous();
-        let count = self.nodes.len();
         let known = &mut self.nodes[node.index()].within.matched;
-        known.resize(count, 0);
         let (mut reversed, mut changed) = (None, NodeSet::EMPTY);
         for (&id, progress) in raft.prs().iter() {
             if progress.matched >= progress.next_idx {

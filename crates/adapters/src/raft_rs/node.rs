@@ -188,6 +188,7 @@ impl Protocol for RaftRs {
     }
 
     fn step(&mut self, input: Input<Self>, effects: &mut Effects<Self>) {
+        self.raw.store().begin_input();
         let mut arrived = None;
         match input {
             Input::Request { client, id, oldest, request } => {

@@ -133,6 +133,21 @@ impl Kinded for Order {
     }
 }
 
+impl Order {
+    /// The nodes that it names.
+    pub(super) fn named_nodes(self) -> Vec<NodeId> {
+        match self {
+            Order::Transfer(node) | Order::AddVoter(node) | Order::AddLearner(node) | Order::Remove(node) => {
+                vec![node]
+            }
+            Order::Replace { out: one, with: other }
+            | Order::ReplaceExplicit { out: one, with: other }
+            | Order::Swap { demote: one, promote: other } => vec![one, other],
+            Order::LeaveJoint | Order::Snapshot | Order::RequestSnapshot => Vec::new(),
+        }
+    }
+}
+
 impl Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.kind_name();

@@ -5,20 +5,20 @@ use quarrel_spec::replicated_log::{Output, Reply, Restored};
 
 use super::config::{Persistence, Writes};
 use super::node::{RaftRs, Timer, Waiting};
-use super::raft::eraftpb::{self, Entry, MessageType};
+use super::raft::eraftpb::{self, MessageType};
 use super::raft::{Ready, StateRole};
 use super::store::{Hard, Kept, Record, read_snapshot};
 use super::{Event, Message, RaftRsFlaw, node_of, peer, wire};
 
 impl RaftRs {
+    /// Out of line: after half of all inputs there is nothing to do, and this needs room for a `Ready`.
+    #[inline(never)]
     pub(super) fn on_ready(&mut self, effects: &mut Effects<Self>) {
         let mut ready = self.raw.ready();
         // 1. What a leader sends need not wait for its own writes. In the asynchronous modes not for earlier ones either:
         // the crate counts no copy of its own that it was not told to be on disk.
         let is_asynchronous = self.is_asynchronous();
-        for message in &mut ready.take_messages() {
-            self.send(message, is_asynchronous, effects);
-        }
+        self.send_all(ready.take_messages(), is_asynchronous, effects);
         let messages = ready.take_persisted_messages();
         let early = self.config.has(RaftRsFlaw::SendBeforePersist);
         if early {
@@ -45,18 +45,16 @@ impl RaftRs {
     fn finish_ready(
         &mut self,
         mut ready: Ready,
-        mut messages: Vec<eraftpb::Message>,
+        messages: Vec<eraftpb::Message>,
         effects: &mut Effects<Self>,
     ) {
         // 6. Pushed behind the writes, they leave when these are on disk.
-        messages.iter_mut().for_each(|message| self.send(message, false, effects));
+        self.send_all(messages, false, effects);
         // 3. Before `advance`, which tells the crate that they are applied.
         self.apply(&ready.take_committed_entries(), effects);
         // 7.
         let mut light = self.raw.advance(ready);
-        for message in &mut light.take_messages() {
-            self.send(message, false, effects);
-        }
+        self.send_all(light.take_messages(), false, effects);
         if let Some(commit) = light.commit_index() {
             let hard = Hard { commit, ..self.raw.store().hard() };
             self.write_hard(hard, effects);
@@ -70,7 +68,7 @@ impl RaftRs {
     fn finish_ready_later(
         &mut self,
         mut ready: Ready,
-        mut messages: Vec<eraftpb::Message>,
+        messages: Vec<eraftpb::Message>,
         has_written: bool,
         effects: &mut Effects<Self>,
     ) {
@@ -79,9 +77,9 @@ impl RaftRs {
         self.raw.advance_append_async(ready);
         if !has_written && self.waiting.is_empty() {
             self.raw.on_persist_ready(number);
-            messages.iter_mut().for_each(|message| self.send(message, false, effects));
+            self.send_all(messages, false, effects);
         } else if self.config.persistence == Persistence::Writer {
-            messages.iter_mut().for_each(|message| self.send(message, false, effects));
+            self.send_all(messages, false, effects);
             self.waiting.push_back(Waiting { number, messages: Vec::new() });
             effects.send(self.id, Message::Persisted { number });
         } else {
@@ -97,11 +95,9 @@ impl RaftRs {
         self.raw.on_persist_ready(number);
         self.report_applied();
         while self.waiting.front().is_some_and(|waiting| waiting.number <= number) {
-            let Some(mut waiting) = self.waiting.pop_front() else { return };
-            for message in &mut waiting.messages {
-                // Later writes need not be waited for.
-                self.send(message, true, effects);
-            }
+            let Some(waiting) = self.waiting.pop_front() else { return };
+            // Later writes need not be waited for.
+            self.send_all(waiting.messages, true, effects);
         }
     }
 
@@ -110,6 +106,17 @@ impl RaftRs {
         let log = &self.raw.raft.raft_log;
         if self.applied > log.applied && self.applied <= log.committed.min(log.persisted) {
             self.raw.advance_apply_to(self.applied);
+        }
+    }
+
+    /// Sends messages of the crate in their order. It then has its empty list back, and need not make one for each
+    /// `Ready`.
+    fn send_all(&mut self, mut messages: Vec<eraftpb::Message>, unsynced: bool, effects: &mut Effects<Self>) {
+        messages.iter_mut().for_each(|message| self.send(message, unsynced, effects));
+        messages.clear();
+        let next = &mut self.raw.raft.msgs;
+        if next.capacity() < messages.capacity() && next.is_empty() {
+            *next = messages;
         }
     }
 
@@ -139,6 +146,7 @@ impl RaftRs {
     fn write(&mut self, ready: &mut Ready, role: Option<StateRole>, effects: &mut Effects<Self>) -> bool {
         let hard = ready.hs().map(Hard::from).map(|hard| self.as_written(hard));
         let entries = Kept::from(ready.take_entries());
+        let appended = entries.len();
         let installed = (!ready.snapshot().is_empty()).then(|| ready.snapshot().clone());
         let is_any = hard.is_some() || !entries.is_empty() || installed.is_some();
         let mut truncated = None;
@@ -164,7 +172,7 @@ impl RaftRs {
             }
             match (self.config.writes, hard) {
                 (_, Some(hard)) if entries.is_empty() => effects.persist(Record::Hard(hard)),
-                (Writes::Batch, hard) => effects.persist(Record::Write { entries: entries.clone(), hard }),
+                (Writes::Batch, hard) => effects.persist(Record::Write { entries, hard }),
                 (Writes::Single, hard) => {
                     entries.iter().cloned().for_each(|entry| {
                         effects.persist(Record::Write { entries: Kept::from(vec![entry]), hard: None });
@@ -175,7 +183,7 @@ impl RaftRs {
         }
         self.announce_vote(effects);
         self.announce_role(role, effects);
-        self.announce_entries(&entries, truncated, effects);
+        self.announce_entries(appended, truncated, effects);
         self.announce_commit(effects);
         is_any
     }
@@ -231,9 +239,10 @@ impl RaftRs {
         }
     }
 
+    /// Announces the entries that were appended just now, so many.
     fn announce_entries(
         &mut self,
-        entries: &[Entry],
+        appended: usize,
         truncated: Option<(u64, u64)>,
         effects: &mut Effects<Self>,
     ) {
@@ -242,7 +251,7 @@ impl RaftRs {
             effects.announce(Event::Truncated { from, last, applied: self.applied });
         }
         let (current_term, leads) = (self.raw.raft.term, self.leads());
-        for entry in entries {
+        for entry in self.raw.store().newest(appended) {
             let mut print = quarrel_protocol::Fingerprinter::default();
             wire::print_entry(entry, &mut print);
             let (index, term, print) = (entry.index, entry.term, print.finish());

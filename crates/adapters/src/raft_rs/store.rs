@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt::{self, Display};
+use std::iter;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -23,6 +24,12 @@ use super::{Config, wire};
 /// The position that members from the start share. What is applied begins after it.
 pub const FIRST_INDEX: u64 = 1;
 const FIRST_TERM: u64 = 1;
+/// So many entries are copied for a first look at whether they fit into a message.
+const READ_AT_ONCE: usize = 64;
+/// A leader proposes to leave a joint configuration until that is applied: where it never is, the log has no end.
+const ENTRIES_MAX: usize = 50_000;
+/// The crate reads its log a few times for each peer and input; if it still does, nothing outside it ends its loop.
+const READS_MAX: u32 = 20_000;
 
 /// Entries of the crate as they are written: what a record keeps and what the log in memory holds is one and the same.
 #[derive(Clone, PartialEq, Debug)]
@@ -235,6 +242,8 @@ pub struct Store {
     entries: VecDeque<Place>,
     /// The crate wants a snapshot of at least this position and there was none.
     wanted: Cell<Option<u64>>,
+    /// How often the crate has read since the node's last input.
+    reads: Cell<u32>,
 }
 
 impl Store {
@@ -254,6 +263,7 @@ impl Store {
             snapshot,
             entries: VecDeque::new(),
             wanted: Cell::new(None),
+            reads: Cell::new(0),
         };
         for record in disk {
             store.replay(record);
@@ -295,7 +305,8 @@ impl Store {
             let kept = kept as usize;
             assert!(kept <= self.entries.len(), "a log has no gaps");
             self.entries.truncate(kept);
-            self.entries.push_back(Place(entries.clone(), place));
+            // Built where it will lie: pushed, it would be read in wide words right after it was written in narrow ones.
+            self.entries.extend(iter::once_with(|| Place(entries.clone(), place)));
         }
     }
 
@@ -358,6 +369,11 @@ impl Store {
         self.entries.iter().map(Place::entry)
     }
 
+    /// The newest `count` entries, in order.
+    pub(super) fn newest(&self, count: usize) -> impl Iterator<Item = &Entry> {
+        self.entries.range(self.entries.len() - count..).map(Place::entry)
+    }
+
     /// The position that the log follows, and the term of the entry there.
     #[must_use]
     pub fn before(&self) -> (u64, u64) {
@@ -384,17 +400,33 @@ impl Store {
         self.wanted.take()
     }
 
+    /// The node is about to hand an input to the crate.
+    pub(super) fn begin_input(&self) {
+        self.reads.set(0);
+    }
+
     fn read(&self, low: u64, high: u64, bytes_max: Option<u64>) -> Result<Vec<Entry>> {
+        self.reads.set(self.reads.get() + 1);
+        assert!(self.reads.get() < READS_MAX, "the crate reads its log without an end");
+        assert!(self.entries.len() < ENTRIES_MAX, "the crate appends to its log without an end");
         if low <= self.before.0 {
             return Err(Error::Store(StorageError::Compacted));
         }
         assert!(high <= self.last() + 1, "the crate reads no further than the log goes");
         let from = (low - self.before.0) as usize - 1;
         let to = (high - self.before.0) as usize - 1;
-        let mut entries: Vec<Entry> =
-            self.entries.range(from..to).map(|place| place.entry().clone()).collect();
-        util::limit_size(&mut entries, bytes_max);
-        Ok(entries)
+        // Of a long log the crate takes what fits into a message: what does not is not even copied.
+        let mut count = READ_AT_ONCE;
+        loop {
+            let end = to.min(from.saturating_add(count));
+            let read = self.entries.range(from..end).map(|place| place.entry().clone());
+            let mut entries: Vec<Entry> = read.collect();
+            util::limit_size(&mut entries, bytes_max);
+            if end == to || entries.len() < end - from {
+                return Ok(entries);
+            }
+            count = count.saturating_mul(2);
+        }
     }
 
     fn snapshot_of(&self, request_index: u64) -> Result<Snapshot> {

@@ -233,6 +233,10 @@ impl Subject for RaftRs {
         wanted.expect("a scenario names kinds that there are")
     }
 
+    fn named_nodes(order: &Order) -> Vec<NodeId> {
+        order.named_nodes()
+    }
+
     fn parse_order(words: &str) -> Result<Order, String> {
         words.parse()
     }

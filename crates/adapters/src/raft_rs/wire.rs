@@ -43,9 +43,8 @@ pub(super) fn print_bytes(bytes: &[u8], into: &mut Fingerprinter) {
     }
     let rest = chunks.remainder();
     if !rest.is_empty() {
-        let mut word = [0; 8];
-        word[..rest.len()].copy_from_slice(rest);
-        into.word(u64::from_le_bytes(word));
+        // The same as eight bytes whose last ones are 0, without a copy of unknown length.
+        into.word(rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)));
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &CampaignArguments) -> R
         }
         match session.output.format {
             Format::Json => documents.push(report.json()),
-            Format::Human => {
+            Format::Human | Format::Markdown => {
                 let separator = if position > 0 { "\n" } else { "" };
                 session.output.print(&format!("{separator}{}", report.human()))?;
             }

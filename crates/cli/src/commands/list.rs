@@ -1,5 +1,6 @@
 //! `quarrel list`: what there is.
 
+use clap::ValueEnum;
 use quarrel::files;
 use quarrel_formats::Scenario;
 use quarrel_harness::registry::Registry;
@@ -13,7 +14,12 @@ use crate::exit::{Failure, MET};
 use crate::report::text::wrapped;
 use crate::scenarios::SCENARIO_BYTES_MAX;
 
-pub(super) fn run(session: &mut Session<'_>, what: Listed) -> Result<u8, Failure> {
+pub(super) fn run(session: &mut Session<'_>, what: Option<Listed>) -> Result<u8, Failure> {
+    let Some(what) = what else {
+        let all = Listed::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let all: Vec<String> = all.map(|value| format!("`{}`", value.get_name())).collect();
+        return Err(Failure::input(format!("say what to list: {}", all.join(", "))));
+    };
     let (name, listing) = match what {
         Listed::Protocols => ("protocols", protocols(session.registry)),
         Listed::Flaws => ("flaws", flaws(session.registry)),

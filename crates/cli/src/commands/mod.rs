@@ -2,6 +2,7 @@
 
 mod campaign;
 mod check;
+mod compare;
 mod list;
 mod new;
 mod replay;
@@ -24,6 +25,7 @@ pub(crate) fn run(session: &mut Session<'_>, command: Option<Command>) -> Result
         Some(Command::Shrink(arguments)) => shrink::run(session, &arguments),
         Some(Command::View(arguments)) => view::run(session, &arguments),
         Some(Command::Check(arguments)) => check::run(session, &arguments),
+        Some(Command::Compare(arguments)) => compare::run(session, &arguments),
         Some(Command::New(arguments)) => new::run(session, &arguments),
         Some(Command::List(arguments)) => list::run(session, arguments.what),
     }

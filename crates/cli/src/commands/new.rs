@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::Session;
 use crate::args::NewArguments;
 use crate::exit::{Failure, MET};
+use crate::report::numbers::counted;
 
 /// What stands where, below the folder. What stands between two `@` is filled in.
 const TEMPLATES: [(&str, &str); 5] = [
@@ -21,24 +22,41 @@ const TEMPLATES: [(&str, &str); 5] = [
 /// The longest name: file systems and reports have room for it.
 const NAME_BYTES_MAX: usize = 64;
 
-/// Words that no crate can be called: Rust's own, and those that Cargo or the skeleton needs.
+/// Words that no crate can be called: Rust's own, those that Cargo or the skeleton needs, such as the folders that Cargo
+/// builds in, and devices of Windows, where no file can be called so.
 const TAKEN: &[&str] = &[
     "abstract",
     "alloc",
     "as",
     "async",
+    "aux",
     "await",
     "become",
     "box",
     "break",
+    "build",
+    "chaos",
+    "com0",
+    "com1",
+    "com2",
+    "com3",
+    "com4",
+    "com5",
+    "com6",
+    "com7",
+    "com8",
+    "com9",
+    "con",
     "const",
     "continue",
     "core",
     "crate",
+    "deps",
     "do",
     "dyn",
     "else",
     "enum",
+    "examples",
     "extern",
     "false",
     "final",
@@ -48,15 +66,29 @@ const TAKEN: &[&str] = &[
     "if",
     "impl",
     "in",
+    "incremental",
     "let",
     "loop",
+    "lpt0",
+    "lpt1",
+    "lpt2",
+    "lpt3",
+    "lpt4",
+    "lpt5",
+    "lpt6",
+    "lpt7",
+    "lpt8",
+    "lpt9",
     "macro",
+    "main",
     "match",
     "mod",
     "move",
     "mut",
+    "nul",
     "override",
     "priv",
+    "prn",
     "proc_macro",
     "pub",
     "quarrel",
@@ -83,6 +115,9 @@ const TAKEN: &[&str] = &[
     "yield",
 ];
 
+/// Published crates that come with Quarrel, whether or not this program was built with them.
+const BUILT_IN: [&str; 2] = ["omnipaxos", "raft-rs"];
+
 pub(super) fn run(session: &mut Session<'_>, arguments: &NewArguments) -> Result<u8, Failure> {
     let name = arguments.name.as_str();
     check_name(name).map_err(|why| Failure::input(format!("`{}` {why}", name.escape_debug())))?;
@@ -95,13 +130,16 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &NewArguments) -> Result
     let document = json!({ "name": name, "folder": folder.display().to_string(), "files": names });
     session.output.answer(&document, || {
         format!(
-            "{shown}: a protocol of your own, a register on a majority of nodes; {} files\n\n\
+            "{shown}: a protocol of your own, a register on a majority of nodes; {}\n\n\
              Next:\n  \
              cd {shown}\n  \
-             cargo test                                          two thousand clusters under chaos\n  \
-             cargo run --release -- campaign {name}/chaos        the same with a report\n  \
-             cargo run --release -- campaign {name}/chaos --flaw {name}/no-write-back\n",
-            names.len()
+             cargo test\n      \
+             two tests, 2,000 clusters under chaos each: it holds, and a deliberate mistake is found\n  \
+             cargo run --release -- campaign {name}/chaos\n      \
+             1,000 clusters, with a report of what was tried\n  \
+             cargo run --release -- campaign {name}/chaos --flaw {name}/no-write-back\n      \
+             the same with the mistake: this is to find the bug, and ends with exit code 1\n",
+            counted(names.len() as u64, "file")
         )
     })?;
     Ok(MET)
@@ -121,9 +159,21 @@ fn check_name(name: &str) -> Result<(), String> {
     if name.len() > NAME_BYTES_MAX {
         return Err(format!("is too long for a name: at most {NAME_BYTES_MAX} letters"));
     }
+    let is_joint = |byte: u8| matches!(byte, b'-' | b'_');
+    if name.as_bytes().windows(2).any(|pair| is_joint(pair[0]) && is_joint(pair[1]))
+        || name.ends_with(['-', '_'])
+    {
+        return Err("is no name for a crate: each `-` or `_` stands alone between two words".to_string());
+    }
     if TAKEN.contains(&crate_name(name).as_str()) {
         return Err(
-            "cannot be the name of a crate: it is a word of Rust, or of Cargo, or of Quarrel".to_string()
+            "cannot be the name of a crate: it is a word of Rust, of Cargo, of Windows or of Quarrel"
+                .to_string(),
+        );
+    }
+    if BUILT_IN.contains(&name) || crate::standard().find(name).is_some() {
+        return Err(
+            "is a protocol that comes with Quarrel: two of one name could not be told apart".to_string()
         );
     }
     Ok(())
@@ -191,7 +241,15 @@ fn files(name: &str, checkout: &Checkout) -> Result<Vec<(String, Vec<u8>)>, Fail
     };
     let mut files: Vec<(String, Vec<u8>)> =
         TEMPLATES.iter().map(|(file, text)| ((*file).to_string(), fill(text).into_bytes())).collect();
-    let chaos = quarrel::Scenario::chaos(5).must_come_back().text(name);
+    // A register has one key and no state machine to choose, and the skeleton no timer for clocks to change.
+    let chaos = quarrel::Scenario::chaos(5).must_come_back().without("clock").text(name);
+    let is_of_others = |line: &&str| {
+        ["machine", "keys", "drift", "timer-spread"].iter().any(|key| line.starts_with(&format!("{key} = ")))
+            || *line == "[clock]"
+    };
+    let chaos: String =
+        chaos.lines().filter(|line| !is_of_others(line)).flat_map(|line| [line, "\n"]).collect();
+    let chaos = chaos.replace("\n\n\n", "\n\n");
     files.push((format!("scenarios/{name}/chaos.toml"), chaos.into_bytes()));
     // The versions that the checkout is tested with. Without them, Cargo chooses.
     if let Ok(lock) = std::fs::read(checkout.0.join("Cargo.lock")) {
@@ -222,6 +280,9 @@ fn write_all(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Failure> 
 }
 
 fn write_into(draft: &Path, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+    if let Some(parent) = draft.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
     std::fs::create_dir(draft)?;
     for (file, bytes) in files {
         let path = draft.join(file);
@@ -256,6 +317,21 @@ mod tests {
             "test",
             "quarrel",
             "quarrel-cli",
+            "build",
+            "deps",
+            "examples",
+            "incremental",
+            "con",
+            "com1",
+            "chaos",
+            "my--protocol",
+            "my-_protocol",
+            "my__protocol",
+            "my-",
+            "raft",
+            "paxos",
+            "raft-rs",
+            "omnipaxos",
             "\u{e9}",
             &too_long,
         ] {
@@ -281,6 +357,8 @@ mod tests {
         assert_eq!(std::fs::read(folder.join("b/c")).expect("it was written"), [2]);
         let again = write_all(&folder, &files("b/c")).expect_err("it is there already");
         assert!(again.message.contains("there is something already"), "{}", again.message);
-        assert!(write_all(&place.path().join("no/demo"), &files("b")).is_err());
+        // Folders above it are created, as those of `--out` are.
+        assert!(write_all(&place.path().join("no/such/demo"), &files("b")).is_ok());
+        assert!(write_all(&folder.join("b/c/demo"), &files("b")).is_err(), "there is a file");
     }
 }

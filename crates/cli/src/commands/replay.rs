@@ -51,7 +51,7 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &ReplayArguments) -> Res
             github::tell_replay(path, &report.human());
         }
         match session.output.format {
-            Format::Human => session.output.print(&report.human())?,
+            Format::Human | Format::Markdown => session.output.print(&report.human())?,
             Format::Json => documents.push(report.json()),
         }
         if session.output.is_closed() {
@@ -83,7 +83,7 @@ fn is_changed(outcome: &Outcome, recorded: &Trace, replayed: &Trace, flaws: Flaw
     matches!(outcome, Outcome::Diverged { .. })
         && is_same_build(recorded, replayed, flaws)
         && before.digest == now.digest
-        && before.judgement.signature() == now.judgement.signature()
+        && now.judgement.is_like(&before.judgement)
 }
 
 fn exit_code(

@@ -4,11 +4,12 @@ use std::io::Write;
 
 use quarrel::environment::SeedWish;
 use quarrel::files;
-use quarrel::judgement::is_expected;
+use quarrel::judgement::{is_expected, is_on_side};
 use quarrel::panics::in_run;
 use quarrel_formats::history::Line;
 use quarrel_formats::scenario::Expected;
 use quarrel_formats::trace::Oracle;
+use quarrel_harness::registry::Followed;
 use quarrel_harness::run::Outcome;
 use quarrel_harness::truth::Judged;
 
@@ -34,12 +35,13 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         if arguments.seed.is_none() { SeedWish::of_environment().map_err(Failure::input)? } else { None };
     let wished = wish.as_ref().map_or(Ok(None), SeedWish::only_seed).map_err(Failure::input)?;
     let seed = arguments.seed.or(wished).unwrap_or(0);
-    let (outcome, trace) = match &arguments.plan {
-        None => (in_run(|| trial.run(seed)), None),
+    let (outcome, trace, carried) = match &arguments.plan {
+        None => (in_run(|| trial.run(seed)), None, None),
         Some(path) => {
             let plan = files::read_trace(path)?;
-            let (outcome, trace) = in_run(|| trial.follow(seed, &path.display().to_string(), &plan))?;
-            (outcome, Some(trace))
+            let Followed { outcome, trace, carried } =
+                in_run(|| trial.follow(seed, &path.display().to_string(), &plan))?;
+            (outcome, Some(trace), carried)
         }
     };
     if let Some(path) = &arguments.trace {
@@ -55,7 +57,14 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         })?;
     }
     let expected = trial.scenario().expected(trial.flaws());
-    let met = is_met(&expected, trial.jury(), &outcome);
+    let side = trial.scenario().expected_side(trial.flaws());
+    let known = outcome.verdict().and_then(|broken| trial.scenario().known(trial.flaws(), broken));
+    let retried = match &arguments.plan {
+        None if !outcome.outside.is_empty() => in_run(|| trial.retry_inside(seed)),
+        _ => None,
+    };
+    let met = is_met(&expected, known.is_some(), trial.jury(), &outcome)
+        && is_on_side(side, &outcome.outside, retried);
     let report = RunReport {
         given: &given,
         flaws: trial.flaws(),
@@ -63,8 +72,12 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         oracle: arguments.on_trial.oracle.into(),
         outcome: &outcome,
         expected: &expected,
+        side,
+        retried,
+        known: known.is_some(),
         met,
         plan: arguments.plan.as_deref(),
+        carried: carried.as_ref(),
         trace: arguments.trace.as_deref(),
         history,
         program: &session.program,
@@ -91,13 +104,13 @@ fn model_of(lines: &[Line]) -> Option<&'static str> {
 }
 
 /// Whether one run is what the scenario expects of a campaign.
-fn is_met(expected: &Expected, jury: Oracle, outcome: &Outcome) -> bool {
+fn is_met(expected: &Expected, is_known: bool, jury: Oracle, outcome: &Outcome) -> bool {
     match expected {
         Expected::Holds => outcome.verdict().is_none(),
         Expected::Violates(property) => {
-            outcome.verdict().is_some_and(|broken| is_expected(broken, property, jury))
+            !is_known && outcome.verdict().is_some_and(|broken| is_expected(broken, property, jury))
         }
         Expected::Blocks => outcome.verdict().is_none() && outcome.is_blocked(),
-        Expected::Known(_) => outcome.verdict().is_none_or(|broken| expected.knows(broken)),
+        Expected::Known(_) => outcome.verdict().is_none() || is_known,
     }
 }

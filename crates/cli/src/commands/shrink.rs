@@ -25,10 +25,11 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &ShrinkArguments) -> Res
     let interrupted = interrupt::watch();
     let stop = || interrupted.load(Ordering::Relaxed);
     let shrunk = in_run(|| case.shrink(&stop)).expect("a trace with a violation can be shrunk");
-    if shrunk.trace.verdict.judgement.signature() != Some(&violation.signature) {
+    if !shrunk.trace.verdict.judgement.is_like(&recorded.verdict.judgement) {
         let (path, property) = (path.display(), &violation.property);
         return Err(Failure {
             code: NOT_MET,
+            place: None,
             message: format!(
                 "{path}: run again, this trace no longer violates {property}: there is nothing to shrink\n  \
                  = help: `{} replay` says what became of it",

@@ -16,9 +16,9 @@ Try first:
 "
     .to_string();
     text.push_str(&examples(session.registry));
+    // No backslash in front: it would take the indent of the first line with it.
     text.push_str(
-        "\
-  PROGRAM replay quarrel-out/*.jsonl
+        "  PROGRAM replay quarrel-out/*.jsonl
       the same failures again, event for event
 
   PROGRAM list scenarios      what can be run

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use quarrel::engine::{End, Failure, Findings};
 use quarrel::files::shell_word;
 use quarrel::judgement::{Judgement, runs_missing};
-use quarrel_formats::scenario::Expected;
+use quarrel_formats::scenario::{Expected, Side};
 use quarrel_harness::case::items;
 use quarrel_harness::reach::{fault_classes, owed_cells};
 use quarrel_harness::story;
+use quarrel_protocol::{Flaw, Violation};
 use serde_json::{Map, Value, json};
 
 use super::json::{operations, pins};
 use super::numbers::{digest_text, milli, ratio_milli, seconds};
+use super::run::survives;
 use crate::scenarios::Prepared;
 
 /// What came of a campaign.
@@ -144,9 +146,12 @@ impl CampaignReport<'_> {
             "property": violation.property,
             "kind": violation.kind,
             "counts": violation.kind.counts(),
-            "known": self.expected().knows(violation),
+            "known": self.known(violation).is_some(),
             "signature": violation.signature,
             "detail": failure.detail(),
+            "outside": failure.group.reasons,
+            "outside_runs": failure.group.outside,
+            "survives_inside": survives(failure.retried.map(|(retrial, _)| retrial)),
             "seed": failure.seed.to_string(),
             "seeds": failure.group.seeds.iter().map(u64::to_string).collect::<Vec<_>>(),
             "runs": failure.group.runs,
@@ -167,6 +172,26 @@ impl CampaignReport<'_> {
     pub(super) fn expected(&self) -> Expected {
         let trial = &self.prepared.trial;
         trial.scenario().expected(trial.flaws())
+    }
+
+    /// On which side of the model what is expected must break.
+    pub(super) fn side(&self) -> Option<Side> {
+        let trial = &self.prepared.trial;
+        trial.scenario().expected_side(trial.flaws())
+    }
+
+    /// The known finding that this violation is, if it is one.
+    pub(super) fn known(&self, violation: &Violation) -> Option<String> {
+        let trial = &self.prepared.trial;
+        trial.scenario().known(trial.flaws(), violation)
+    }
+
+    /// The flaws that are on and that nothing came of but what the program is known for anyway.
+    pub(super) fn unnoticed(&self) -> Vec<Flaw> {
+        let mut failures = self.findings.failures.iter();
+        let is_quiet = self.findings.tallies.runs > 0
+            && failures.all(|failure| self.known(&failure.group.violation).is_some());
+        if is_quiet { self.prepared.trial.flaws_on() } else { Vec::new() }
     }
 
     /// How many runs it takes to say more, when this is met with fewer.

@@ -3,7 +3,7 @@
 use quarrel::engine::{End, Failure};
 use quarrel::files::shell_word;
 use quarrel::judgement::Judgement;
-use quarrel_formats::scenario::Expected;
+use quarrel_formats::scenario::{Expected, Side};
 use quarrel_formats::trace::Oracle;
 use quarrel_harness::case::items;
 use quarrel_harness::tallies::{Judgements, Tallies};
@@ -11,7 +11,7 @@ use quarrel_protocol::Violation;
 
 use super::campaign::{CampaignReport, Told};
 use super::numbers::{counted, digest_text, grouped, milli_text, ratio_milli, seconds_text};
-use super::run::options;
+use super::run::{label, options};
 use super::text::{columns, wrapped};
 
 /// How many ways of failing are told at length; a reader of the others has their traces.
@@ -50,7 +50,15 @@ impl CampaignReport<'_> {
             }
             (Judgement::Met, Expected::Holds) => format!("every property held in {}", counted(runs, "run")),
             (Judgement::Met, Expected::Violates(property)) => {
-                format!("{property} was violated, as expected; {failed} of {} failed", counted(runs, "run"))
+                let side = match self.side() {
+                    None => "",
+                    Some(Side::Inside) => " inside the model",
+                    Some(Side::Outside) => ", only outside the model",
+                };
+                format!(
+                    "{property} was violated{side}, as expected; {failed} of {} failed",
+                    counted(runs, "run")
+                )
             }
             (Judgement::Met, Expected::Blocks) => {
                 format!(
@@ -76,6 +84,14 @@ impl CampaignReport<'_> {
         if let Some(words) = self.environment {
             text.push_str(&format!("  the seeds are those of {words}\n"));
         }
+        for flaw in self.unnoticed() {
+            let (protocol, runs) = (&trial.scenario().protocol, counted(runs, "run"));
+            let told = format!(
+                "the flaw {protocol}/{} breaks {} (it needs {}; {} nodes or more), and nobody noticed it in {runs}",
+                flaw.name, flaw.breaks, flaw.needs, flaw.nodes_min
+            );
+            text.push_str(&wrapped("  ", "  ", &told));
+        }
         if let Judgement::Vacuous(empty) = self.judgement
             && runs > 0
         {
@@ -97,10 +113,9 @@ impl CampaignReport<'_> {
         let ways = counted(groups.len() as u64, "known way");
         match groups.is_empty() {
             true => format!("every property held in {}; no known finding came up", counted(*runs, "run")),
-            false => format!(
-                "nothing but known findings: {failed} of {} failed in {ways} (see the scenario)",
-                counted(*runs, "run")
-            ),
+            false => {
+                format!("nothing but known findings: {failed} of {} failed in {ways}", counted(*runs, "run"))
+            }
         }
     }
 
@@ -158,34 +173,41 @@ impl CampaignReport<'_> {
 
     /// One way of failing, on less than a screen. A story says itself which two facts collide.
     pub(super) fn at_length(&self, failure: &Failure, told: &Told) -> String {
-        let violation = &failure.group.violation;
-        let (what, runs) = (self.what(violation), counted(failure.group.runs, "run"));
-        let mut text = format!("{what} violated in {runs}; seed {}", failure.seed);
+        let mut text = self.heading(failure);
         match failure.shrunk {
             Some(report) => {
                 let minimal = if report.one_minimal { ", and each one is needed" } else { "" };
                 let (before, after) = (grouped(report.before as u64), grouped(report.after as u64));
-                text.push_str(&format!(
-                    "; {before} items shrunk to {after}{minimal}\n\n{}\n\n",
-                    told.story.trim_end()
-                ));
+                let size = format!("; {before} items shrunk to {after}{minimal}");
+                text = format!("{}\n{}\n\n", wrapped("", "  ", &(text + &size)), told.story.trim_end());
             }
             None => {
-                text.push_str(&format!("; {}, not shrunk\n", counted(items(&failure.trace) as u64, "item")));
+                let size = format!("; {}, not shrunk", counted(items(&failure.trace) as u64, "item"));
+                text = wrapped("", "  ", &(text + &size));
                 text.push_str(&wrapped("  ", "  ", failure.detail()));
             }
         }
+        text.push_str(&placed(failure));
         text.push_str(&self.files(failure, told));
         text
     }
 
-    /// The property, its kind if that says more, and whether this is a known finding.
+    /// What was violated, in how many runs, and at which seed.
+    fn heading(&self, failure: &Failure) -> String {
+        let (what, runs) = (self.what(&failure.group.violation), counted(failure.group.runs, "run"));
+        format!("{what} violated in {runs}; seed {}", failure.seed)
+    }
+
+    /// The signature, which tells ways of failing apart; the kind if that says more; and which known finding this is.
     fn what(&self, violation: &Violation) -> String {
-        let Violation { property, kind, .. } = violation;
+        let Violation { property, kind, signature, .. } = violation;
         let kind = Some(kind.to_string()).filter(|kind| kind != property);
-        let known = self.expected().knows(violation).then(|| "known".to_string());
+        let known = self.known(violation).map(|finding| match finding == *signature {
+            true => "known".to_string(),
+            false => format!("known as `{finding}`"),
+        });
         let notes: Vec<String> = kind.into_iter().chain(known).collect();
-        if notes.is_empty() { property.clone() } else { format!("{property} ({})", notes.join(", ")) }
+        if notes.is_empty() { signature.clone() } else { format!("{signature} ({})", notes.join(", ")) }
     }
 
     pub(super) fn files(&self, failure: &Failure, told: &Told) -> String {
@@ -210,15 +232,26 @@ impl CampaignReport<'_> {
     }
 
     fn in_short(&self, failure: &Failure, told: &Told) -> String {
-        let violation = &failure.group.violation;
-        let (what, runs, seed) = (self.what(violation), counted(failure.group.runs, "run"), failure.seed);
         let size = counted(items(&failure.trace) as u64, "item");
-        let mut text = format!("{what} violated in {runs}; seed {seed}, {size}\n");
-        if let Some(path) = &told.file {
-            text.push_str(&format!("  view     {} view {}\n", self.program, shell_word(path.display())));
-        }
+        let mut text = wrapped("", "  ", &format!("{}, {size}", self.heading(failure)));
+        text.push_str(&wrapped("  ", "  ", failure.detail()));
+        text.push_str(&placed(failure));
+        text.push_str(&self.files(failure, told));
         text
     }
+}
+
+/// On which side of the model these runs failed; nothing if all failed inside.
+fn placed(failure: &Failure) -> String {
+    let group = &failure.group;
+    let text = match group.outside {
+        0 => return String::new(),
+        some if some < group.runs => {
+            format!("{} of them failed outside the model, the others inside", grouped(some))
+        }
+        _ => label(&group.reasons, failure.retried.map(|(retrial, _)| retrial)).unwrap_or_default(),
+    };
+    wrapped("  ", "  ", &text)
 }
 
 /// How what clients saw was judged, and what kept them from asking.

@@ -1,9 +1,12 @@
 //! What GitHub Actions shows: annotations on standard error, and the summary of the job.
 
-use quarrel::github::{self, Annotation, Level};
+use std::path::Path;
+
+use quarrel::github::{self, Annotation, Level, Place};
 use quarrel::judgement::Judgement;
 
 use super::campaign::CampaignReport;
+use crate::exit::Failure;
 use crate::output::{complain, say};
 
 /// Tells GitHub what came of a campaign, when we run there.
@@ -24,6 +27,20 @@ pub(crate) fn tell_replay(path: &std::path::Path, text: &str) {
         let (message, place) = (text.to_string(), Some(github::place_of(path)));
         say(&format!("{}\n", Annotation { level: Level::Error, title, message, place }));
     }
+}
+
+/// Tells GitHub what is wrong with what was given, beside its line where there is one.
+pub(crate) fn tell_failure(failure: &Failure) {
+    if !github::is_here() {
+        return;
+    }
+    let place = failure.place.as_ref().map(|(file, line, column)| Place {
+        line: u32::try_from(*line).ok(),
+        column: u32::try_from(*column).ok(),
+        ..github::place_of(Path::new(file))
+    });
+    let (title, message) = ("quarrel: this cannot be done".to_string(), failure.message.clone());
+    say(&format!("{}\n", Annotation { level: Level::Error, title, message, place }));
 }
 
 fn summarize(markdown: &str) {

@@ -34,9 +34,16 @@ With --format json, one object:
   property, kind, signature, detail
                                   what was violated; kinds are those of `list invariants`,
                                   assertion, panic and limit
+  outside                         why the violation is outside the model, a list of reasons, empty if
+                                  it is inside; null if nothing was violated
+  survives_inside                 whether it comes about without what lies outside as well: then it is
+                                  a mistake; null if it is inside, or that could not be told
   expected, met                   what the scenario expects, and whether this run is that
   known                           whether the scenario lists the violation as a known finding, or null
   blocked                         whether some operation was never answered
+  in_doubt                        of a run that blocks, each node that is down or cannot go on: {node,
+                                  role, down_since_seconds, suspended [{what, since_seconds}],
+                                  waits [{for, what}]}; else empty
   oracle                          whose judgement counts: all or clients
   operations                      {asked, answered, failed, unknown, turned_away, requests, redirects}
   orders                          how many of an operator's orders reached a node
@@ -47,6 +54,8 @@ With --format json, one object:
   events, messages, simulated_seconds, faults {class: how often}
   digest, campaign_digest         of this run; of a campaign over this one seed
   plan, trace, history_file       the files of --plan, --trace and --history
+  carried                         if the plan is another protocol's: {from, faults, decisions, left_out
+                                  {what: how many}}, else null
   history_left_out                how many reads that file has no word for
 Seeds and digests are strings, since JSON numbers lose digits.";
 
@@ -103,6 +112,10 @@ With --format json, one object; of several scenarios, one object with the list `
     property, kind, signature, detail
                                   what was violated; kinds are paper, client, liveness, invariant,
                                   assertion, panic and limit
+    outside, outside_runs         why it is outside the model in the lowest of its seeds, empty if it
+                                  is inside; how many of its runs are outside
+    survives_inside               if all are: whether one comes about without what lies outside as
+                                  well, and so is a mistake
     counts                        false for an invariant or assertion, which only restates the code
     known                         whether the scenario lists it as a known finding
     runs, seeds                   in how many runs, and the lowest of their seeds
@@ -129,8 +142,9 @@ With --format json, one object; of several traces, one object with the list `rep
   event, recorded, replayed       where the runs diverge, and what each did there
   never_asked                     how many recorded decisions the replay did not ask for
   no_flaws, recorded_tool, recorded_digest
-  protocol, scenario, seed, flaws, verdict, property, kind, signature, detail, items, events,
-  digest, simulated_seconds       the replayed run
+  protocol, scenario, seed, flaws, verdict, property, kind, signature, detail, outside, items,
+  events, digest, simulated_seconds
+                                  the replayed run; `outside` is why it is outside the model
 Seeds and digests are strings, since JSON numbers lose digits.";
 
 /// Below the help of `shrink`.
@@ -174,6 +188,8 @@ pub(crate) struct Facts {
     kind: Option<String>,
     signature: Option<String>,
     detail: Option<String>,
+    /// Nothing in a run in which all held.
+    outside: Option<Vec<String>>,
     items: usize,
     events: u64,
     digest: String,
@@ -197,6 +213,7 @@ impl Facts {
             kind: violation.map(|violation| violation.kind.to_string()),
             signature: violation.map(|violation| violation.signature.clone()),
             detail: violation.map(|violation| violation.detail.clone()),
+            outside: violation.map(|_| trace.verdict.outside.clone()),
             items: items(trace),
             events: trace.verdict.events,
             digest: digest_text(trace.verdict.digest),

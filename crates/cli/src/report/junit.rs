@@ -93,7 +93,7 @@ fn expectation(report: &CampaignReport<'_>) -> Option<TestCase> {
         Judgement::Interrupted => skipped("the campaign was interrupted"),
         Judgement::Met | Judgement::Vacuous(_) => TestCaseStatus::success(),
     };
-    let name = format!("expectation: it {}", expected_text(&expected));
+    let name = format!("expectation: it {}", expected_text(&expected, report.side()));
     Some(TestCase::new(clean(&name), status))
 }
 
@@ -141,7 +141,9 @@ fn violated(report: &CampaignReport<'_>, property: &str) -> Option<TestCase> {
     let expected = report.expected();
     let is_wrong = |failure: &Failure| match &expected {
         Expected::Violates(_) => false,
-        Expected::Holds | Expected::Blocks | Expected::Known(_) => !expected.knows(&failure.group.violation),
+        Expected::Holds | Expected::Blocks | Expected::Known(_) => {
+            report.known(&failure.group.violation).is_none()
+        }
     };
     let wrong: Vec<&Failure> = ways.iter().map(|(failure, _)| *failure).filter(|it| is_wrong(it)).collect();
     let Some(first) = wrong.first() else {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::json::Facts;
 use super::numbers::{counted, digest_text};
+use super::run::label;
 use super::text::wrapped;
 use crate::exit;
 
@@ -62,7 +63,10 @@ impl ReplayReport<'_> {
     pub(crate) fn human(&self) -> String {
         let outcome = match self.outcome {
             Outcome::Diverged { event, .. } if self.changed => {
-                format!("this file was changed: event {event} is not what its digest stands for")
+                let position = self.recorded.events.iter().position(|recorded| recorded.n == *event);
+                // The header stands on the first line.
+                let line = position.map_or(String::new(), |position| format!("line {}, ", position + 2));
+                format!("this file was changed: {line}event {event} is not what its digest stands for")
             }
             outcome => outcome.to_string(),
         };
@@ -71,6 +75,9 @@ impl ReplayReport<'_> {
             (Outcome::Reproduced | Outcome::SameViolation, Judgement::Violated(violation)) => {
                 let told = format!("{}: {}", violation.property, violation.detail);
                 text.push_str(&wrapped("  ", "  ", &told));
+                if let Some(label) = label(&self.replayed.trace.verdict.outside, None) {
+                    text.push_str(&wrapped("  ", "  ", &label));
+                }
             }
             (Outcome::Gone, _) => {
                 let was = self.recorded.verdict.judgement.signature().unwrap_or_default();

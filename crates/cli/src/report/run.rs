@@ -3,12 +3,17 @@
 use std::path::Path;
 
 use quarrel::files::shell_word;
-use quarrel_formats::scenario::Expected;
+use quarrel_formats::scenario::{Expected, Side};
 use quarrel_formats::trace::Oracle;
+use quarrel_harness::aftermath::{Aftermath, Plight};
+use quarrel_harness::carry::Carried;
+use quarrel_harness::model::Retrial;
 use quarrel_harness::run::Outcome;
 use quarrel_harness::truth::Judged;
+use quarrel_protocol::Wait;
 use quarrel_sim::draw::mix;
 use quarrel_sim::fault::FaultClass;
+use quarrel_sim::time::Span;
 use serde_json::{Value, json};
 
 use super::json::{judged_word, operations, pins};
@@ -23,9 +28,17 @@ pub(crate) struct RunReport<'a> {
     pub(crate) oracle: Oracle,
     pub(crate) outcome: &'a Outcome,
     pub(crate) expected: &'a Expected,
+    /// On which side of the model it must break.
+    pub(crate) side: Option<Side>,
+    /// What became of a failure outside the model without what lies outside.
+    pub(crate) retried: Option<Retrial>,
+    /// Whether what broke is a known finding.
+    pub(crate) known: bool,
     pub(crate) met: bool,
     /// The trace whose plan was obeyed.
     pub(crate) plan: Option<&'a Path>,
+    /// What of it was carried over from another protocol.
+    pub(crate) carried: Option<&'a Carried>,
     /// Where the trace went.
     pub(crate) trace: Option<&'a Path>,
     /// Where the history went, the model that fits it, if `check` has one, and how many operations it leaves out.
@@ -36,12 +49,61 @@ pub(crate) struct RunReport<'a> {
 }
 
 /// What is expected, in words.
-pub(crate) fn expected_text(expected: &Expected) -> String {
+pub(crate) fn expected_text(expected: &Expected, side: Option<Side>) -> String {
     match expected {
         Expected::Holds => "holds".to_string(),
-        Expected::Violates(property) => format!("violates {property}"),
+        Expected::Violates(property) => match side {
+            None => format!("violates {property}"),
+            Some(Side::Inside) => format!("violates {property} inside the model"),
+            Some(Side::Outside) => format!("violates {property} outside the model only"),
+        },
         Expected::Blocks => "blocks".to_string(),
         Expected::Known(_) => "violates nothing but known findings".to_string(),
+    }
+}
+
+/// What was carried over from a trace of another protocol, and what was not.
+fn carried_text(carried: &Carried) -> String {
+    let (faults, decisions) = (counted(carried.faults, "fault"), counted(carried.decisions, "decision"));
+    let left_out: Vec<String> =
+        carried.left_out.iter().map(|(what, count)| format!("{what}: {}", grouped(*count))).collect();
+    let rest = if left_out.is_empty() { "nothing".to_string() } else { left_out.join("; ") };
+    format!("carried over from {}: {faults}, {decisions}; left out: {rest}", carried.from)
+}
+
+/// A node that cannot go on, or is down.
+fn plight(plight: &Plight) -> Value {
+    let at = |ns: u64| seconds(u128::from(ns));
+    let suspended =
+        plight.suspended.iter().map(|it| json!({ "what": it.what, "since_seconds": at(it.since_ns) }));
+    let on = |wait: &Wait| wait.on.iter().map(|node| node.to_string()).collect::<Vec<_>>();
+    let waits = plight.waits.iter().map(|wait| json!({ "for": on(wait), "what": wait.what }));
+    json!({
+        "node": plight.node.to_string(),
+        "role": Some(plight.role).filter(|role| !role.is_empty()),
+        "down_since_seconds": plight.down_since_ns.map(at),
+        "suspended": suspended.collect::<Vec<_>>(),
+        "waits": waits.collect::<Vec<_>>(),
+    })
+}
+
+/// That a violation is outside the model, why, and what becomes of it without that; nothing of one inside.
+pub(crate) fn label(reasons: &[String], retried: Option<Retrial>) -> Option<String> {
+    let without = match retried {
+        None => "",
+        Some(Retrial::Gone) => " (without that it does not come about)",
+        Some(Retrial::Undecided) => " (without that it comes about outside the model in another way)",
+        Some(Retrial::Survives) => " (it survives without that: INSIDE the model)",
+    };
+    (!reasons.is_empty()).then(|| format!("outside the model: {}{without}", reasons.join("; ")))
+}
+
+/// Whether a failure outside the model survives without what lies outside; nothing if nobody tried or can say.
+pub(crate) fn survives(retried: Option<Retrial>) -> Option<bool> {
+    match retried? {
+        Retrial::Survives => Some(true),
+        Retrial::Gone => Some(false),
+        Retrial::Undecided => None,
     }
 }
 
@@ -58,7 +120,7 @@ impl RunReport<'_> {
     pub(crate) fn json(&self) -> Value {
         let Outcome { seed, tally, .. } = self.outcome;
         let violation = self.outcome.verdict();
-        let counts = FaultClass::ALL.iter().map(|&class| (class.name(), tally.faults.of(class)));
+        let counts = FaultClass::ALL.iter().map(|&class| (class.name(), tally.struck.of(class)));
         let faults: serde_json::Map<_, _> = counts
             .filter(|&(_, count)| count > 0)
             .map(|(name, count)| (name.to_string(), count.into()))
@@ -74,8 +136,10 @@ impl RunReport<'_> {
             "kind": violation.map(|violation| violation.kind),
             "signature": violation.map(|violation| &violation.signature),
             "detail": violation.map(|violation| &violation.detail),
-            "expected": expected_text(self.expected),
-            "known": violation.map(|violation| self.expected.knows(violation)),
+            "expected": expected_text(self.expected, self.side),
+            "outside": violation.map(|_| &self.outcome.outside),
+            "survives_inside": survives(self.retried),
+            "known": violation.map(|_| self.known),
             "met": self.met,
             "blocked": self.outcome.is_blocked(),
             "digest": digest_text(tally.digest),
@@ -87,9 +151,16 @@ impl RunReport<'_> {
             "orders": tally.orders,
             "oracle": self.oracle,
             "history": judged_word(self.outcome.judged),
+            "in_doubt": self.aftermath().map_or_else(Vec::new, |it| it.plights.iter().map(plight).collect()),
             "settled_seconds": tally.settled_ns.map(|at_ns| seconds(u128::from(at_ns))),
             "faults": faults,
             "plan": self.plan.map(|path| path.display().to_string()),
+            "carried": self.carried.map(|carried| json!({
+                "from": carried.from,
+                "faults": carried.faults,
+                "decisions": carried.decisions,
+                "left_out": carried.left_out,
+            })),
             "trace": self.trace.map(|path| path.display().to_string()),
             "history_left_out": self.history.map(|(.., left_out)| left_out),
             "history_file": self.history.map(|(path, ..)| path.display().to_string()),
@@ -112,8 +183,14 @@ impl RunReport<'_> {
         if let Some(words) = self.environment {
             text.push_str(&format!("  the seed is that of {words}\n"));
         }
+        if let Some(carried) = self.carried {
+            text.push_str(&wrapped("  ", "  ", &carried_text(carried)));
+        }
         if let Some(violation) = self.outcome.verdict() {
             text.push_str(&wrapped("  ", "  ", &violation.detail));
+            if let Some(label) = label(&self.outcome.outside, self.retried) {
+                text.push_str(&wrapped("  ", "  ", &label));
+            }
         }
         text.push_str(&format!(
             "  {} events, {} messages, {} s simulated; {} asked, {} answered\n  digest {}\n",
@@ -128,6 +205,7 @@ impl RunReport<'_> {
             text.push_str(&format!("  {} of an operator reached a node\n", counted(tally.orders, "order")));
         }
         text.push_str(&self.judged());
+        text.push_str(&self.in_doubt());
         text.push_str(&self.next_steps());
         if let Some((path, model, left_out)) = self.history {
             let (path, program) = (shell_word(path.display()), self.program);
@@ -173,6 +251,31 @@ impl RunReport<'_> {
         wrapped("  ", "  ", &format!("history: {by}{unknown}{turned_away}{settled}"))
     }
 
+    /// How the run left its nodes, if it blocks: not of a run in which somebody merely gave up.
+    fn aftermath(&self) -> Option<&Aftermath> {
+        let is_told = |it: &&Aftermath| it.is_suspended() || *self.expected == Expected::Blocks;
+        self.outcome.aftermath.as_ref().filter(is_told)
+    }
+
+    /// Who cannot go on, since when, what they hold and what would help.
+    fn in_doubt(&self) -> String {
+        let Some(Aftermath { at_ns, plights }) = self.aftermath() else { return String::new() };
+        if plights.is_empty() {
+            return String::new();
+        }
+        let names: Vec<String> = plights.iter().map(ToString::to_string).collect();
+        let wide = names.iter().map(String::len).max().unwrap_or(0);
+        let mut text = format!("  at the end, at {}:\n", Span(*at_ns));
+        for (name, plight) in names.iter().zip(plights) {
+            let (head, indent) = (format!("    {name:wide$}  "), " ".repeat(wide + 8));
+            for (position, words) in plight.words().iter().enumerate() {
+                let head = if position == 0 { head.clone() } else { " ".repeat(wide + 6) };
+                text.push_str(&wrapped(&head, &indent, words));
+            }
+        }
+        text
+    }
+
     /// The option that names the plan.
     fn planned(&self) -> String {
         self.plan.map_or_else(String::new, |path| format!(" --plan {}", shell_word(path.display())))
@@ -194,7 +297,7 @@ impl RunReport<'_> {
             (Expected::Blocks, true) => "blocked, as expected".to_string(),
             (_, true) => format!("{what}, as expected"),
             (expected, false) => {
-                format!("{what}, but the scenario expects that it {}", expected_text(expected))
+                format!("{what}, but the scenario expects that it {}", expected_text(expected, self.side))
             }
         }
     }

@@ -31,7 +31,7 @@ fn everything_is_listed_with_what_it_is() {
 #[test]
 fn help_fits_a_terminal_and_documents_the_json() {
     let folder = folder();
-    for command in ["run", "campaign", "replay", "shrink", "view", "list"] {
+    for command in ["run", "campaign", "replay", "shrink", "view", "compare", "list"] {
         let told = text(folder.path(), &format!("{command} --help"), 0);
         assert!(told.contains("With --format json, one object"), "{told}");
         assert!(told.lines().all(|line| line.chars().count() <= 110), "{told}");

@@ -8,7 +8,9 @@ mod ci;
 mod determinism;
 mod known;
 mod lists;
+mod model;
 mod pipes;
+mod plans;
 mod traces;
 
 use std::path::Path;

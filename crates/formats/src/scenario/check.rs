@@ -67,6 +67,8 @@ pub(super) enum What {
     Tally,
     Flaw,
     Option,
+    /// The comment on top, where it is missing.
+    About,
 }
 
 impl Mention {
@@ -125,6 +127,10 @@ impl Mention {
                 find("flaw", &full.iter().map(String::as_str).collect::<Vec<_>>())
             }
             What::Option => find("option", &words.config),
+            What::About => {
+                let message = "a scenario begins with a comment that says who does what and what must happen";
+                Err(Complaint::new(self.place, message))
+            }
         }
     }
 

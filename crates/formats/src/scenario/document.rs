@@ -173,8 +173,11 @@ fn read(name: &str, document: &Raw, source: &Source) -> Result<Scenario, Complai
         mentions,
     };
     read_script(&table, &frame, &mut scenario)?;
-    // Last, so that whoever tries something out hears of real mistakes first.
-    scenario.about = read_about(document, &source.text)?;
+    scenario.about = read_about(&source.text);
+    if scenario.about.is_empty() {
+        // Last, so that whoever tries something out hears of real mistakes first, misspelt names among them.
+        scenario.mentions.push(Mention::new(What::About, "", document.place));
+    }
     Ok(scenario)
 }
 
@@ -260,7 +263,7 @@ fn entries<'a>(table: &Table<'a>, key: &str) -> Result<&'a [Raw], Complaint> {
 }
 
 /// The comment on top, line by line.
-fn read_about(document: &Raw, text: &str) -> Result<Vec<String>, Complaint> {
+fn read_about(text: &str) -> Vec<String> {
     let lines = text.trim_start_matches('\u{feff}').lines().skip_while(|line| line.trim().is_empty());
     let prose = lines.map_while(|line| line.trim().strip_prefix('#'));
     let mut about: Vec<String> =
@@ -270,9 +273,5 @@ fn read_about(document: &Raw, text: &str) -> Result<Vec<String>, Complaint> {
     while about.last().is_some_and(is_blank) {
         about.pop();
     }
-    if about.is_empty() {
-        let message = "a scenario begins with a comment that says who does what and what must happen";
-        return Err(document.complain(message));
-    }
-    Ok(about)
+    about
 }

@@ -25,7 +25,7 @@ mod trigger;
 mod units;
 
 pub use check::{Vocabulary, Words};
-pub use expectation::{Expectation, Expected};
+pub use expectation::{Expectation, Expected, Side};
 pub use model::{
     Asked, CERTAIN_PPM, Clock, Disk, Draw, Floor, Network, Operator, Order, Ordered, Owes, Reactive,
     Recovery, Recurring, Reflex, Scenario, Strikes, Workload,

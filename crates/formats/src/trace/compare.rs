@@ -53,6 +53,9 @@ impl Display for Outcome {
 /// not gone: whoever expects it to be gone must hear of it. Equal digests with events that differ are a damaged
 /// trace or something the digest does not cover, and so diverge whatever the verdicts.
 ///
+/// A panic is the same one when its line has moved within its file, and one that was recorded without a place is the
+/// same wherever its text comes from: see [`Violation::is_like`](quarrel_protocol::Violation::is_like).
+///
 /// Between versions of the tool the wording of events may change, and is not compared. Between algorithms of the
 /// digest, digests are not.
 #[must_use]
@@ -62,7 +65,7 @@ pub fn compare(recorded: &Trace, replayed: &Trace) -> Outcome {
     let same_digest =
         measure.digests == Digests::Ignored || recorded.verdict.digest == replayed.verdict.digest;
     let (before, now) = (&recorded.verdict.judgement, &replayed.verdict.judgement);
-    let same_verdict = before.signature() == now.signature();
+    let same_verdict = now.is_like(before);
     match (before, now) {
         (Judgement::Violated(_), Judgement::Held) => Outcome::Gone,
         _ if same_verdict && same_digest && difference.is_none() => Outcome::Reproduced,

@@ -26,6 +26,16 @@ impl Judgement {
             Judgement::Violated(violation) => Some(&violation.signature),
         }
     }
+
+    /// Whether a run that is recorded came out as this one: both held, or both failed alike.
+    #[must_use]
+    pub fn is_like(&self, recorded: &Self) -> bool {
+        match (self, recorded) {
+            (Judgement::Held, Judgement::Held) => true,
+            (Judgement::Violated(mine), Judgement::Violated(theirs)) => mine.is_like(theirs),
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -67,6 +77,8 @@ pub(super) struct VerdictLine {
     events: u64,
     #[serde(with = "hexadecimal")]
     digest: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    outside: Vec<String>,
 }
 
 impl TryFrom<JudgementFields> for Judgement {
@@ -108,16 +120,19 @@ impl TryFrom<VerdictLine> for Verdict {
     type Error = &'static str;
 
     fn try_from(line: VerdictLine) -> Result<Self, Self::Error> {
-        let VerdictLine { verdict, property, kind, signature, detail, at, events, digest } = line;
+        let VerdictLine { verdict, property, kind, signature, detail, at, events, digest, outside } = line;
         let judgement = JudgementFields { verdict, property, kind, signature, detail }.try_into()?;
-        Ok(Verdict { judgement, at_ns: at, events, digest })
+        if judgement == Judgement::Held && !outside.is_empty() {
+            return Err("a verdict of `held` is neither inside nor outside the model");
+        }
+        Ok(Verdict { judgement, at_ns: at, events, digest, outside })
     }
 }
 
 impl From<Verdict> for VerdictLine {
     fn from(verdict: Verdict) -> Self {
         let JudgementFields { verdict: word, property, kind, signature, detail } = verdict.judgement.into();
-        let Verdict { at_ns: at, events, digest, .. } = verdict;
-        Self { verdict: word, property, kind, signature, detail, at, events, digest }
+        let Verdict { at_ns: at, events, digest, outside, .. } = verdict;
+        Self { verdict: word, property, kind, signature, detail, at, events, digest, outside }
     }
 }

@@ -105,4 +105,7 @@ pub struct Verdict {
     pub events: u64,
     /// The digest of the run.
     pub digest: u64,
+    /// What struck that the protocol does not promise to live with, a reason each, where something was violated:
+    /// the violation is outside the model. Nothing in a violation inside it, nor in a trace older than this label.
+    pub outside: Vec<String>,
 }

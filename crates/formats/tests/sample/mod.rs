@@ -18,7 +18,8 @@ pub(crate) fn trace() -> Trace {
         signature: "agreement".to_string(),
     });
     let events = vec![event(1, 0, "boot"), event(2, 5, "deliver"), event(3, 5, "timer")];
-    let verdict = Verdict { judgement: expect.clone(), at_ns: 5, events: 3, digest: 0xfeed };
+    let verdict =
+        Verdict { judgement: expect.clone(), at_ns: 5, events: 3, digest: 0xfeed, outside: Vec::new() };
     Trace { header: header(expect), events, verdict }
 }
 

@@ -94,18 +94,36 @@ pub(super) fn beats(trace: &Trace) -> Vec<Beat> {
 struct Index {
     /// Arrivals by the number of the event that sent them, and by whom they reach.
     arrivals: BTreeMap<(u64, Endpoint), Vec<usize>>,
+    /// The requests in words, by the name of their operation.
+    requests: BTreeMap<String, String>,
+    /// When a client gave an operation up, by its name.
+    given_up: BTreeMap<String, u64>,
 }
 
 impl Index {
     fn new(trace: &Trace) -> Self {
         let mut arrivals: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        let mut given_up = BTreeMap::new();
         for (position, event) in trace.events.iter().enumerate() {
             if let (Some(cause), Some(who)) = (event.cause, event.who) {
                 arrivals.entry((cause, who)).or_default().push(position);
             }
+            if event.kind == "give-up"
+                && let Some(operation) = event.what.split(' ').nth(1)
+            {
+                given_up.insert(operation.to_string(), event.n);
+            }
         }
-        Self { arrivals }
+        Self { arrivals, requests: requests(trace), given_up }
     }
+}
+
+/// What was asked, in words, by the name of the operation. A trace holds requests as data; events say them.
+pub(super) fn requests(trace: &Trace) -> BTreeMap<String, String> {
+    let asked = trace.events.iter().filter(|event| event.kind == "ask");
+    let named = asked.filter_map(|event| event.what.split_once(" for ")?.1.split_once(": "));
+    let bare = |words: &str| words.rsplit_once(", attempt ").map_or(words, |(words, _)| words).to_string();
+    named.map(|(operation, words)| (operation.to_string(), bare(words))).collect()
 }
 
 struct Teller<'a> {
@@ -154,17 +172,36 @@ impl Teller<'_> {
             "fault" => self.tell_fault(position, event),
             "restart" => self.push(position, Class::Restart, event.who, what),
             "order" => self.push(position, Class::Order, None, what),
-            "heal" => self.push(position, Class::Heal, event.who, what),
+            "heal" => self.push(position, Class::Heal, event.who, what + self.what_stays(event)),
             "ask" => {
                 let class = if what.contains(", attempt ") { Class::Detail } else { Class::Ask };
                 self.push(position, class, event.who, what);
             }
             "answer" => {
                 let from = event.from.map_or(String::new(), |from| format!(" from {from}"));
-                self.push(position, Class::Answer, event.who, format!("hears{from}: {what}"));
+                self.push(position, Class::Answer, event.who, format!("hears{from}: {}", self.answer(event)));
             }
             "give-up" => self.push(position, Class::Answer, event.who, what),
             _ => {}
+        }
+    }
+
+    /// An answer with what was asked: "op14 (write v14): written".
+    fn answer(&self, event: &TraceEvent) -> String {
+        let Some((operation, answer)) = event.what.split_once(": ") else { return event.what.clone() };
+        let asked = self.index.requests.get(operation).map_or(String::new(), |words| format!(" ({words})"));
+        let is_late = self.index.given_up.get(operation).is_some_and(|&given_up| given_up < event.n);
+        format!("{operation}{asked}: {answer}{}", if is_late { ", too late" } else { "" })
+    }
+
+    /// What becomes of those that a healing leaves out: what ails them for good begins right after it.
+    fn what_stays(&self, event: &TraceEvent) -> &'static str {
+        let world = &self.trace.header.world;
+        let stays = |fault: &Fault| fault.lasting_ns.is_none() && fault.at_ns > world.duration_ns;
+        match event.what.ends_with(" heal for good") {
+            false => "",
+            true if world.faults.iter().any(stays) => "; the others do not",
+            true => "; nothing ails the others any more, but nobody waits for them",
         }
     }
 

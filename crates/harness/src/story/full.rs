@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use quarrel_formats::trace::Trace;
 use quarrel_sim::record::{TraceEffect, TraceEvent};
 
+use super::beat::requests;
 use super::faults::strikes;
 use super::short::{ending, opening};
 use super::words::{COLUMNS, tidy, time, width, wrap};
@@ -53,13 +54,21 @@ fn write_schedule(trace: &Trace, out: &mut impl Write) -> fmt::Result {
     for decision in &header.decisions {
         write_wrapped("  decision  ", &decision.to_string(), out)?;
     }
+    let requests = requests(trace);
     for operation in &header.operations {
-        let (id, client, request) = (operation.id, operation.client, &operation.request);
+        let (id, client) = (operation.id, operation.client);
+        // What was never asked has no words but its own.
+        let request = requests.get(&id.to_string()).cloned().unwrap_or_else(|| operation.request.to_string());
         let text = format!("{client} asks for {id}: {request}");
         write_wrapped(&format!("  request   {}  ", time(operation.at_ns)), &text, out)?;
     }
     for order in &header.orders {
-        let text = format!("the operator asks {}: {}", order.node, order.admin);
+        let begins = format!("the operator asks {} to ", order.node);
+        let told = |event: &&TraceEvent| event.at == order.at_ns && event.what.starts_with(&begins);
+        let text = match trace.events.iter().filter(|event| event.kind == "order").find(told) {
+            Some(event) => event.what.clone(),
+            None => format!("{begins}{}", order.admin),
+        };
         write_wrapped(&format!("  order     {}  ", time(order.at_ns)), &text, out)?;
     }
     writeln!(out)

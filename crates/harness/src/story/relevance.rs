@@ -42,7 +42,10 @@ pub(super) fn weigh(trace: &Trace, beats: &[Beat]) -> Relevance {
         Judgement::Violated(violation) => violation.detail.as_str(),
     };
     let query = tokens(detail);
-    let facts = facts(trace, beats, &words, &weights, detail);
+    let mut facts = facts(trace, beats, &words, &weights, detail);
+    if judges_the_whole(trace) {
+        facts.extend(rests_on(beats, &words, detail));
+    }
     let told: BTreeSet<String> = facts.iter().flat_map(|&fact| words[fact].iter().cloned()).collect();
     let past = past(trace, facts.iter().map(|&fact| beats[fact].event));
     let shapes: Vec<String> = beats.iter().map(|beat| shape(&beat.text)).collect();
@@ -163,6 +166,24 @@ fn facts(
         facts.extend(beats.iter().enumerate().filter(|(_, beat)| tells(beat)).map(|(position, _)| position));
     }
     facts
+}
+
+/// The calls and the answers of the operations that an explanation names: it rests on them.
+fn rests_on(beats: &[Beat], words: &[BTreeSet<String>], detail: &str) -> Vec<usize> {
+    let is_operation = |token: &&String| {
+        let digits = token.strip_prefix("op");
+        digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let named: Vec<String> = tokens(detail).iter().filter(is_operation).cloned().collect();
+    let mut rests = Vec::new();
+    for operation in named.iter().take(STATEMENTS_MAX / 2) {
+        let of = |class: Class| {
+            let mut all = (0..beats.len()).filter(move |&position| beats[position].class == class);
+            all.find(|&position| words[position].contains(operation))
+        };
+        rests.extend(of(Class::Ask).into_iter().chain(of(Class::Answer)));
+    }
+    rests
 }
 
 /// The clauses of a sentence.

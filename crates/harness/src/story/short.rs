@@ -163,6 +163,10 @@ pub(super) fn ending(trace: &Trace) -> Vec<String> {
     };
     let indented = sides.iter().flat_map(|side| wrap(side, COLUMNS - 4));
     lines.extend(indented.take(5).map(|line| format!("    {line}")));
+    if !trace.verdict.outside.is_empty() {
+        let label = tidy(&format!("Outside the model: {}.", trace.verdict.outside.join("; ")));
+        lines.extend(wrap(&label, COLUMNS).into_iter().take(2));
+    }
     lines
 }
 

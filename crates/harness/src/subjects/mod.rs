@@ -2,6 +2,9 @@
 
 mod paxos;
 mod raft;
+mod three_phase_commit;
+mod two_generals;
+mod two_phase_commit;
 
 use std::ops::RangeInclusive;
 

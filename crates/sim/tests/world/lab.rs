@@ -1,6 +1,6 @@
 //! Worlds built by hand, and what came of them.
 
-use quarrel_protocol::{ClientId, NodeId, NodeSet, RequestId, Violation};
+use quarrel_protocol::{ClientId, Ending, NodeId, NodeSet, RequestId, Violation};
 use quarrel_sim::decision::{Decision, DecisionKind, Endpoint, Fate, Key, Which};
 use quarrel_sim::fault::{Action, Fault, FaultClass, Shape};
 use quarrel_sim::record::TraceEvent;
@@ -32,6 +32,8 @@ pub(crate) struct Run {
     pub(crate) tally: Tally,
     /// What observers heard, in order.
     pub(crate) log: Vec<String>,
+    /// What observers were told of the world.
+    pub(crate) hearing: Hearing,
     pub(crate) decisions: Vec<(Decision, Which)>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) events: Vec<TraceEvent>,
@@ -205,8 +207,8 @@ impl Lab {
         let tally = cluster.run();
         let never_asked = cluster.never_asked();
         let (decisions, faults, events) = cluster.take_recorded();
-        let log = cluster.into_observer().0;
-        Ok(Run { tally, log, decisions, faults, events, never_asked })
+        let Log(log, hearing) = cluster.into_observer();
+        Ok(Run { tally, log, hearing, decisions, faults, events, never_asked })
     }
 
     /// The experiment without chance that a recorded run amounts to.
@@ -246,7 +248,7 @@ impl Run {
     }
 
     pub(crate) fn struck(&self, class: FaultClass) -> u64 {
-        self.tally.faults.of(class)
+        self.tally.struck.of(class)
     }
 
     pub(crate) fn halted(&self) -> Option<&Violation> {
@@ -267,7 +269,17 @@ const ENOUGH: &str = "puts out 999";
 
 /// An observer that writes down what it is told.
 #[derive(Default)]
-pub(crate) struct Log(Vec<String>);
+pub(crate) struct Log(Vec<String>, Hearing);
+
+/// What an observer is told of the world.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Hearing {
+    /// Each time that it was, in nanoseconds.
+    pub(crate) times: Vec<u64>,
+    /// Each fault that changed something, and the latest time by then.
+    pub(crate) faults: Vec<(u64, FaultClass)>,
+    pub(crate) endings: Vec<Ending>,
+}
 
 impl<const V: u8> Observer<Toy<V>> for Log {
     fn on_request(&mut self, _: u64, client: ClientId, id: RequestId, _: &Script) {
@@ -302,6 +314,18 @@ impl<const V: u8> Observer<Toy<V>> for Log {
 
     fn on_recover(&mut self, node: NodeId, state: &Toy<V>) {
         self.0.push(format!("{node} recovers {:?}", state.recovered));
+    }
+
+    fn on_fault(&mut self, class: FaultClass) {
+        self.1.faults.push((self.1.times.last().copied().unwrap_or(0), class));
+    }
+
+    fn on_time(&mut self, now_ns: u64) {
+        self.1.times.push(now_ns);
+    }
+
+    fn on_finish(&mut self, ending: Ending) {
+        self.1.endings.push(ending);
     }
 
     fn is_over(&self) -> bool {

@@ -6,9 +6,17 @@ use crate::lab::{Lab, MS, Run, clock, crash, tell, tick};
 use crate::toy::{Kind, Op};
 
 fn verdict(run: &Run) -> (String, PropertyKind, String) {
-    let violation = run.halted().expect("the run was stopped").clone();
-    assert!(!violation.signature.chars().any(|letter| letter.is_ascii_digit()), "{}", violation.signature);
-    (violation.property, violation.kind, violation.signature)
+    let violation = run.halted().expect("the run was stopped");
+    let (text, place) = violation.text_and_place();
+    assert!(!text.chars().any(|letter| letter.is_ascii_digit()), "{text}");
+    if matches!(violation.kind, PropertyKind::Panic | PropertyKind::Assertion) {
+        let (file, line) = place.expect("a panic has a place");
+        assert_eq!(file, "crates/sim/tests/world/toy.rs");
+        assert!(violation.detail.ends_with(&format!(", at {file}:{line}")), "{}", violation.detail);
+    } else {
+        assert_eq!(place, None);
+    }
+    (violation.property.clone(), violation.kind, text.to_string())
 }
 
 fn limit(name: &str) -> (String, PropertyKind, String) {
@@ -76,7 +84,7 @@ fn a_panic_in_a_step_is_a_verdict_and_ends_the_run() {
     let (property, kind, signature) = verdict(&run);
     assert_eq!((property.as_str(), kind), ("panic", PropertyKind::Panic));
     assert_eq!(signature, "panic: node # lost # votes of #x#f");
-    assert_eq!(run.halted().unwrap().detail, "node 12 lost 345 votes of 0x7f");
+    assert!(run.halted().unwrap().detail.starts_with("node 12 lost 345 votes of 0x7f, at "));
     assert_eq!(clock(run.tally.ended_ns), "10");
     assert!(run.delivered("n2").is_empty());
     assert!(!run.events.last().unwrap().digest.is_empty(), "the last event is closed");

@@ -5,6 +5,7 @@ mod closed_loop;
 mod crash;
 mod fifo;
 mod healing;
+mod hearing;
 mod lasting;
 mod limits;
 mod liveness;
@@ -15,6 +16,7 @@ mod operator;
 mod order;
 mod release;
 mod replay;
+mod struck;
 mod timers;
 
 mod lab;

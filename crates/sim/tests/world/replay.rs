@@ -189,7 +189,7 @@ fn a_recorded_run_replays() {
 #[test]
 fn the_worlds_of_these_tests_hold_every_class_of_faults() {
     let mut counts = quarrel_sim::fault::FaultCounts::default();
-    (0..300).for_each(|seed| counts.add(&random_lab(seed).run_unrecorded().faults));
+    (0..300).for_each(|seed| counts.add(&random_lab(seed).run_unrecorded().struck.faults));
     for class in quarrel_sim::fault::FaultClass::ALL {
         assert!(counts.of(class) > 0, "{}", class.name());
     }

@@ -8,6 +8,8 @@ use super::{Model, Span};
 
 /// Steps beyond those of the search itself, for a closer look at the point where orders end.
 const LAST_LOOK_STEPS: u64 = 20_000;
+/// So many answers are listed.
+const POSSIBLE_MAX: usize = 16;
 
 /// Explains a part whose search is exhausted. `spent` is what the whole check has used so far.
 ///
@@ -32,12 +34,25 @@ pub(super) fn explain<M: Model>(
     };
     let stuck = search.timeline.returned[search.reach.front as usize].source as usize;
     let (_, seen) = history[stuck].returned.clone().expect("only a return can be in the way");
+    let mut possible = possible(search);
+    let mut order = order(search);
+    if let Some(needed) = without_the_unknown(model, history, &order, stuck) {
+        let (_, answer) = play(model, history, &needed, stuck);
+        // What this very order leads to is told first.
+        possible.retain(|other| *other != answer);
+        possible.insert(0, answer);
+        possible.truncate(POSSIBLE_MAX);
+        order = needed;
+    }
+    let mut state = model.initial();
+    let step =
+        |operation: usize| Step { operation, answer: model.apply(&mut state, &history[operation].call) };
     Explanation {
         part,
-        prefix: prefix(search, model, history),
+        prefix: order.into_iter().map(step).collect(),
         stuck,
         seen,
-        possible: possible(search),
+        possible,
         overlapping: overlapping(search, history, stuck),
         is_furthest,
         steps: spent + (search.steps - before),
@@ -81,11 +96,54 @@ fn find_furthest<M: Model>(search: &mut Search<'_, M>, mut missed: u32, ceiling:
     is_proven && search.reach.front == reached
 }
 
-fn prefix<M: Model>(
-    search: &Search<'_, M>,
+/// An order tells more without what nobody was told of: the search leaves operations of unknown outcome wherever it
+/// tried them last, often at the end, where they would pass for what is in the way. Those that nothing before the stuck
+/// operation needs are left out, the last first; none of the others moves. `None` if the order is not its own witness.
+fn without_the_unknown<M: Model>(
     model: &M,
     history: &[Span<M::Call, M::Answer>],
-) -> Vec<Step<M::Answer>> {
+    order: &[usize],
+    stuck: usize,
+) -> Option<Vec<usize>> {
+    /// More calls of the model are not worth a clearer sentence.
+    const CALLS_MAX: usize = 1_000_000;
+    let unknown: Vec<usize> =
+        order.iter().copied().filter(|&operation| history[operation].returned.is_none()).collect();
+    let seen = history[stuck].returned.as_ref().map(|(_, seen)| seen);
+    let explains = |order: &[usize]| {
+        let (agrees, answer) = play(model, history, order, stuck);
+        agrees && seen.is_some_and(|seen| !model.agrees(&answer, seen))
+    };
+    if unknown.len().saturating_mul(order.len()) > CALLS_MAX || !explains(order) {
+        return None;
+    }
+    let mut kept = order.to_vec();
+    for operation in unknown.into_iter().rev() {
+        let fewer: Vec<usize> = kept.iter().copied().filter(|&other| other != operation).collect();
+        if explains(&fewer) {
+            kept = fewer;
+        }
+    }
+    Some(kept)
+}
+
+/// Whether everybody is told in this order what they were told, and what the stuck operation is told behind it.
+fn play<M: Model>(
+    model: &M,
+    history: &[Span<M::Call, M::Answer>],
+    order: &[usize],
+    stuck: usize,
+) -> (bool, M::Answer) {
+    let mut state = model.initial();
+    let agrees = order.iter().all(|&operation| {
+        let answer = model.apply(&mut state, &history[operation].call);
+        history[operation].returned.as_ref().is_none_or(|(_, told)| model.agrees(&answer, told))
+    });
+    (agrees, model.apply(&mut state, &history[stuck].call))
+}
+
+/// The furthest order, by the operations' numbers in the history.
+fn order<M: Model>(search: &Search<'_, M>) -> Vec<usize> {
     let mut order: Vec<usize> = Vec::with_capacity(search.reach.path.len());
     let mut overwritten_at = None;
     for operation in &search.reach.path {
@@ -110,10 +168,7 @@ fn prefix<M: Model>(
         }
         order.push(source);
     }
-    let mut state = model.initial();
-    let step =
-        |operation: usize| Step { operation, answer: model.apply(&mut state, &history[operation].call) };
-    order.into_iter().map(step).collect()
+    order
 }
 
 fn possible<M: Model>(search: &mut Search<'_, M>) -> Vec<M::Answer> {

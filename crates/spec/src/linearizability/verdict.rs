@@ -27,15 +27,16 @@ pub enum Verdict<A> {
 pub struct Explanation<A> {
     /// The part that breaks. `None` if the history has no parts.
     pub part: Option<u64>,
-    /// A legal order that gets as far as the return of `stuck`. Among the orders that were tried it is a longest.
+    /// A legal order that gets as far as the return of `stuck`. Among the orders that were tried it is a longest, but
+    /// without the operations of unknown outcome that none of the others needs.
     pub prefix: Vec<Step<A>>,
     /// The operation that cannot be placed, by its index in the history: no legal order covers everything that
     /// returned before it, and it.
     pub stuck: usize,
     /// What its client was told.
     pub seen: A,
-    /// What the object would have answered instead at the ends of orders that got as far, each answer once. At most
-    /// sixteen; empty only if the search stopped before.
+    /// What the object would have answered instead at the ends of orders that got as far, each answer once, that behind
+    /// `prefix` first. At most sixteen; empty only if the search stopped before.
     pub possible: Vec<A>,
     /// The operations of the part that overlap `stuck`, by index and in the order of their calls, without those of
     /// unknown outcome that were called before it.

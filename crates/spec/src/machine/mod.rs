@@ -27,7 +27,7 @@ pub use bank::{Bank, BankCall, BankOutcome};
 pub use kv::{Kv, KvCall, KvOutcome, Text};
 pub use lock::{LockCall, LockOutcome, Locks};
 pub use membership::{Membership, MembershipCall, MembershipOutcome};
-pub use names::{Account, Key, LockId, Member, Seat, Token, Who};
+pub use names::{Account, Key, ListId, LockId, Member, Seat, Token, Who};
 pub use queue::{Queue, QueueCall, QueueOutcome};
 pub use register::{Register, RegisterCall, RegisterOutcome};
 pub use seats::{Seats, SeatsCall, SeatsOutcome};

@@ -37,6 +37,8 @@ names! {
     LockId(u16) = "l";
     /// A fencing token: of two holders of one lock, the later one has the higher token.
     Token(u32) = "t";
+    /// A list that grows at its end.
+    ListId(u16) = "x";
     /// Who may be in a registry.
     Member(u16) = "m";
 }

@@ -89,21 +89,21 @@ impl Properties {
     }
 
     fn on_applied(&mut self, node: NodeId, applied: &Applied, report: &mut Report) {
-        let Applied { index, command } = *applied;
+        let Applied { index, command } = applied;
         let next = &mut self.next[node.index()];
-        report.check(IN_ORDER, index == *next, || {
+        report.check(IN_ORDER, *index == *next, || {
             (format!("{node} applied index {index} where index {next} was next"), "")
         });
         *next = index + 1;
-        let position = (index as usize).wrapping_sub(1);
+        let position = (*index as usize).wrapping_sub(1);
         match self.log.get(position) {
-            Some(&(first, by)) => report.check(STATE_MACHINE_SAFETY, first == command, || {
-                let before = Applied { index, command: first };
+            Some((first, by)) => report.check(STATE_MACHINE_SAFETY, first == command, || {
+                let before = Applied { index: *index, command: *first };
                 (format!("{by} {before}, but {node} {applied}"), "")
             }),
             None if position == self.log.len() => {
                 if let Some(command) = command {
-                    report.check(VALIDITY, self.is_requested(&command), || {
+                    report.check(VALIDITY, self.is_requested(command), || {
                         (
                             format!(
                                 "{node} applied {command} at index {index}, which no client had asked for"
@@ -112,7 +112,7 @@ impl Properties {
                         )
                     });
                 }
-                self.log.push((command, node));
+                self.log.push((*command, node));
                 report.check(STATE_MACHINE_SAFETY, true, || unreachable!());
             }
             // A gap: reported above, and there is nothing to compare with.

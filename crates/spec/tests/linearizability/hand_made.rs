@@ -1,9 +1,10 @@
 //! Histories made by hand. An operation with `!` is the one that cannot be placed; without any, an order exists.
 
-use quarrel_spec::linearizability::{Verdict, check};
+use quarrel_spec::linearizability::{Span, Verdict, check};
 
 use crate::brute_force::brute_force;
 use crate::explanation::assert_explains;
+use crate::models::register::{RegisterAnswer, RegisterCall};
 use crate::models::{Bank, Hints, KeyValue, Lock, Queue, Register, Sticky, Subject};
 use crate::notation::read;
 
@@ -51,5 +52,30 @@ fn judge<S: Subject>(name: &str, lines: &[&str]) {
             let truth = brute_force(&model, &history, &members);
             assert_eq!(truth.is_linearizable, stuck.is_none(), "{name}: the table is wrong");
         }
+    }
+}
+
+#[test]
+fn an_explanation_rests_on_no_write_that_nobody_was_told_of() {
+    let span = |process, call, called, returned| Span { process, call, called, returned };
+    let found = |value| RegisterAnswer::Found(Some(value));
+    // Three writes of unknown outcome may have happened anywhere; one of them must have. What is in the way of the last
+    // read is the write that was acknowledged.
+    let history = [
+        span(1, RegisterCall::Write(7), 1, None),
+        span(2, RegisterCall::Write(8), 2, None),
+        span(3, RegisterCall::Write(9), 3, None),
+        span(4, RegisterCall::Read, 4, Some((5, found(8)))),
+        span(4, RegisterCall::Write(14), 6, Some((7, RegisterAnswer::Written))),
+        span(4, RegisterCall::Read, 8, Some((9, found(10)))),
+    ];
+    for hints in [Hints::None, Hints::All] {
+        let Verdict::Violation(told) = check(&Register::new(hints), &history, u64::MAX) else {
+            panic!("nobody wrote 10");
+        };
+        let order: Vec<usize> = told.prefix.iter().map(|step| step.operation).collect();
+        assert_eq!((order.as_slice(), told.stuck), (&[1, 3, 4][..], 5), "{hints:?}");
+        assert_eq!(told.possible[0], found(14), "{hints:?}: {:?}", told.possible);
+        assert!(told.possible.len() <= 16 && told.is_furthest);
     }
 }

@@ -5,7 +5,7 @@ mod key_value;
 mod lock;
 mod machine;
 mod queue;
-mod register;
+pub(crate) mod register;
 mod sticky;
 
 use proptest::strategy::BoxedStrategy;

@@ -1,0 +1,82 @@
+//! `quarrel compare`: protocols side by side, measured.
+
+use quarrel::compare::protocols::described;
+use quarrel::compare::{Description, Plan, compare};
+use quarrel::engine::all_cores;
+
+use crate::Session;
+use crate::args::{CompareArguments, Format};
+use crate::exit::{Failure, MET, NOT_MET};
+use crate::report::compare::CompareReport;
+use crate::suggest::help;
+
+/// What `--set` can change.
+const KEYS: [&str; 3] = ["participants", "decisions", "runs"];
+
+pub(super) fn run(session: &mut Session<'_>, arguments: &CompareArguments) -> Result<u8, Failure> {
+    let plan = plan(arguments)?;
+    let descriptions = descriptions(session, &arguments.protocols)?;
+    let sheets = compare(session.registry, &descriptions, &plan)?;
+    let report = CompareReport { arguments, plan: &plan, sheets: &sheets, program: &session.program };
+    match session.output.format {
+        Format::Human => session.output.print(&report.human())?,
+        Format::Markdown => session.output.print(&report.markdown())?,
+        Format::Json => session.output.print_json(&report.json())?,
+    }
+    Ok(if report.breaks_inside() { NOT_MET } else { MET })
+}
+
+fn plan(arguments: &CompareArguments) -> Result<Plan, Failure> {
+    let jobs = arguments.jobs.map_or_else(all_cores, usize::from);
+    let mut plan = Plan { participants: 3, decisions: 5, runs: 100, seed: arguments.seed, jobs };
+    for (key, value) in &arguments.sets {
+        match key.as_str() {
+            "participants" => {
+                plan.participants = number(key, value, u64::from(Plan::PARTICIPANTS_MAX))? as u8;
+            }
+            "decisions" => plan.decisions = number(key, value, u64::from(Plan::DECISIONS_MAX))? as u32,
+            "runs" => plan.runs = number(key, value, Plan::RUNS_MAX)?,
+            _ => {
+                let otherwise = format!("there are {}", KEYS.map(|key| format!("`{key}`")).join(", "));
+                let help = help(key, KEYS, &otherwise);
+                return Err(Failure::input(format!("compare has no `{}` to set{help}", key.escape_debug())));
+            }
+        }
+    }
+    if plan.seed.checked_add(plan.runs).is_none() {
+        return Err(Failure::input(format!("there are no {} seeds from {} on", plan.runs, plan.seed)));
+    }
+    Ok(plan)
+}
+
+fn number(key: &str, value: &str, most: u64) -> Result<u64, Failure> {
+    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let number = value.parse().ok().filter(|number| digits && (1..=most).contains(number));
+    number.ok_or_else(|| {
+        Failure::input(format!("`{key}` is a whole number from 1 to {most}, not `{}`", value.escape_debug()))
+    })
+}
+
+/// The protocols that were asked for; otherwise those that theory has figures for; and where there are none of these,
+/// all that there are.
+fn descriptions(session: &Session<'_>, names: &[String]) -> Result<Vec<Description>, Failure> {
+    let registry = session.registry;
+    let mut chosen: Vec<Description> = Vec::new();
+    for name in names {
+        let Some(entry) = registry.find(name) else {
+            let known = registry.entries().map(quarrel_harness::registry::Entry::name);
+            let help = help(name, known, &format!("`{} list protocols` lists them", session.program));
+            return Err(Failure::input(format!("there is no protocol `{}`{help}", name.escape_debug())));
+        };
+        if chosen.iter().all(|chosen| chosen.protocol != entry.name()) {
+            chosen.push(described(entry.name()).unwrap_or_else(|| Description::unknown(entry.name())));
+        }
+    }
+    if chosen.is_empty() {
+        chosen = registry.entries().filter_map(|entry| described(entry.name())).collect();
+    }
+    if chosen.is_empty() {
+        chosen = registry.entries().map(|entry| Description::unknown(entry.name())).collect();
+    }
+    Ok(chosen)
+}

@@ -1,0 +1,185 @@
+//! The table of `compare`: its cells in words, the same for a terminal and for a README.
+
+use std::collections::BTreeMap;
+
+use quarrel::compare::{Cell, Figure, Row, Sheet, Verdict};
+
+use super::numbers::{grouped, milli_text};
+
+/// Some rows below one headline.
+pub(crate) struct Section {
+    /// What the rows are about.
+    pub(crate) title: String,
+    /// A label, and a cell for each protocol.
+    pub(crate) rows: Vec<(&'static str, Vec<String>)>,
+}
+
+/// Which rows stand below which headline.
+const SECTIONS: [(&str, &[Row]); 4] = [
+    (
+        "a decision in fair weather: measured / theory",
+        &[
+            Row::Messages,
+            Row::Acknowledgements,
+            Row::MessagesWithoutPhaseOne,
+            Row::Bytes,
+            Row::AcknowledgementBytes,
+            Row::IdleMessages,
+            Row::Delays,
+            Row::DelaysToLast,
+            Row::ForcedWrites,
+            Row::LazyWrites,
+        ],
+    ),
+    (
+        "crashes at one instant that stop it: measured / theory",
+        &[Row::CrashesWithLeader, Row::CrashesOfOthers],
+    ),
+    ("milliseconds without a decision: measured / theory", &[Row::Blocked, Row::BlockedReturning]),
+    (
+        "operations done of those asked",
+        &[Row::MinorityOfOthers, Row::MinorityWithLeader, Row::MajorityOfOthers, Row::MajorityWithLeader],
+    ),
+];
+
+/// The sections of these protocols; rows that none of them has are left out. A breach gets the number of its note.
+pub(crate) fn sections(sheets: &[Sheet], runs: u64, notes: &mut Notes) -> Vec<Section> {
+    let mut sections = Vec::new();
+    for (title, rows) in SECTIONS {
+        let there = rows.iter().filter(|&&row| sheets.iter().any(|sheet| sheet.cell(row).is_some()));
+        let rows: Vec<_> = there.map(|&row| (row.label(), figures(sheets, row))).collect();
+        if !rows.is_empty() {
+            sections.push(Section { title: title.to_string(), rows });
+        }
+    }
+    let mut classes: Vec<&'static str> = Vec::new();
+    for verdict in sheets.iter().flat_map(|sheet| &sheet.verdicts) {
+        if !classes.contains(&verdict.class) {
+            classes.push(verdict.class);
+        }
+    }
+    let row = |class: &'static str| {
+        let cell = |sheet: &Sheet| {
+            let verdict = sheet.verdicts.iter().find(|verdict| verdict.class == class);
+            verdict.map_or_else(|| "-".to_string(), |verdict| notes.verdict(&sheet.protocol, verdict))
+        };
+        (class, sheets.iter().map(cell).collect())
+    };
+    let title = format!("safety with one class of faults alone, {} runs each", grouped(runs));
+    sections.push(Section { title, rows: classes.into_iter().map(row).collect() });
+    sections
+}
+
+fn figures(sheets: &[Sheet], row: Row) -> Vec<String> {
+    sheets.iter().map(|sheet| sheet.cell(row).map_or_else(|| "-".to_string(), cell_text)).collect()
+}
+
+fn cell_text(cell: &Cell) -> String {
+    match &cell.theory {
+        // Words that say the same need not be said twice.
+        Some(theory) if cell.measured == Figure::ForEver && theory.figure == Figure::ForEver => {
+            format!("{} / same", figure_text(cell.measured))
+        }
+        Some(theory) => format!("{} / {}", figure_text(cell.measured), figure_text(theory.figure)),
+        None => figure_text(cell.measured),
+    }
+}
+
+/// A figure for people.
+pub(crate) fn figure_text(figure: Figure) -> String {
+    match figure {
+        Figure::Count { least, most } if least == most => thousandths(least),
+        Figure::Count { least, most } => format!("{}-{}", thousandths(least), thousandths(most)),
+        Figure::Share { done, asked } => format!("{done} of {asked}"),
+        Figure::ForEver => "for ever".to_string(),
+        Figure::None => "none".to_string(),
+        Figure::Moot => "-".to_string(),
+    }
+}
+
+fn thousandths(value: u64) -> String {
+    if value.is_multiple_of(1000) {
+        return grouped(value / 1000);
+    }
+    milli_text(u128::from(value))
+}
+
+/// What does not fit into a cell.
+#[derive(Default)]
+pub(crate) struct Notes {
+    breaches: Vec<String>,
+}
+
+impl Notes {
+    fn verdict(&mut self, protocol: &str, verdict: &Verdict) -> String {
+        if verdict.struck == 0 {
+            return "never struck".to_string();
+        }
+        let star = if verdict.outside.is_some() { " *" } else { "" };
+        if verdict.violations.is_empty() {
+            return format!("holds{star}");
+        }
+        let broken =
+            verdict.violations.iter().map(|(property, runs)| format!("{property} in {}", grouped(*runs)));
+        let broken: Vec<String> = broken.collect();
+        let outside = verdict
+            .outside
+            .map_or_else(|| "inside its model: a bug".to_string(), |why| format!("outside its model: {why}"));
+        let number = self.breaches.len() + 1;
+        self.breaches.push(format!(
+            "[{number}] {protocol}, {}: violates {} of {} runs; {outside}",
+            verdict.class,
+            broken.join(", "),
+            grouped(verdict.runs)
+        ));
+        format!("broken [{number}]{star}")
+    }
+
+    /// The breaches, by the numbers in the cells.
+    pub(crate) fn breaches(&self) -> &[String] {
+        &self.breaches
+    }
+}
+
+/// Where the theory of these protocols stands: a line for each row that has any, protocols with the same words together.
+pub(crate) fn sources(sheets: &[Sheet]) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    for row in Row::ALL {
+        let mut told: Vec<(String, Vec<&str>)> = Vec::new();
+        for sheet in sheets {
+            let Some(theory) = sheet.cell(row).and_then(|cell| cell.theory.as_ref()) else { continue };
+            let words = format!("{} ({})", theory.formula, theory.source);
+            match told.iter_mut().find(|(there, _)| *there == words) {
+                Some((_, protocols)) => protocols.push(&sheet.protocol),
+                None => told.push((words, vec![&sheet.protocol])),
+            }
+        }
+        let told: Vec<String> =
+            told.into_iter().map(|(words, protocols)| format!("{} {words}", protocols.join(", "))).collect();
+        if !told.is_empty() {
+            lines.push((row.label(), told.join("; ")));
+        }
+    }
+    lines
+}
+
+/// What must be known to read single cells.
+pub(crate) fn remarks(sheets: &[Sheet]) -> Vec<String> {
+    let of = |sheet: &Sheet| {
+        let remark = |(row, cell): &(Row, Cell)| {
+            cell.note.as_ref().map(|note| format!("{}, {}: {note}", sheet.protocol, row.label()))
+        };
+        sheet.cells.iter().filter_map(remark).collect::<Vec<_>>()
+    };
+    sheets.iter().flat_map(of).collect()
+}
+
+/// How many of each kind of message make a decision, for each protocol.
+pub(crate) fn kinds(sheets: &[Sheet]) -> BTreeMap<&str, String> {
+    let of = |sheet: &Sheet| {
+        let kinds = sheet.kinds.iter().map(|kind| format!("{} {}", figure_text(kind.messages), kind.name));
+        kinds.collect::<Vec<_>>().join(", ")
+    };
+    let kinds = sheets.iter().map(|sheet| (sheet.protocol.as_str(), of(sheet)));
+    kinds.filter(|(_, kinds)| !kinds.is_empty()).collect()
+}

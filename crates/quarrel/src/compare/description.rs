@@ -1,0 +1,124 @@
+//! What must be known of a protocol to compare it with others.
+
+use super::sheet::{Figure, Row};
+
+/// What a protocol is for, and so how it is put to work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Problem {
+    /// One value is chosen in a run.
+    Consensus,
+    /// Commands are decided one after the other.
+    Log,
+    /// Transactions commit or abort on all that take part.
+    Commit,
+    /// Something else, known only by its own workload.
+    Other,
+}
+
+impl Problem {
+    /// The problem in a few words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Problem::Consensus => "consensus",
+            Problem::Log => "replicated log",
+            Problem::Commit => "atomic commit",
+            Problem::Other => "its own problem",
+        }
+    }
+}
+
+/// What a request is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// All participants.
+    Everybody,
+    /// Two of them, if the request is about participants at all; others with each request.
+    Two,
+}
+
+/// A request to put in words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wish {
+    /// Its number in the run, from 0.
+    pub number: u32,
+    /// How many participants there are.
+    pub participants: u8,
+    /// Whom it is about.
+    pub reach: Reach,
+}
+
+/// What theory says of one row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Theory {
+    /// Which row.
+    pub row: Row,
+    /// The figure in a cluster of this size.
+    pub figure: Figure,
+    /// How it is reckoned: N participants, n replicas.
+    pub formula: &'static str,
+    /// Where it stands.
+    pub source: &'static str,
+}
+
+/// A protocol as the comparison knows it.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// Its name.
+    pub protocol: &'static str,
+    /// Its name in full.
+    pub title: &'static str,
+    /// What it is for.
+    pub problem: Problem,
+    /// How an output begins that states a decision; nothing if any does.
+    pub decides: &'static str,
+    /// The kinds of messages that acknowledge.
+    pub acknowledgements: &'static [&'static str],
+    /// Whether a decision waits for them. They are then among its messages; otherwise they are counted apart.
+    pub acknowledgements_within: bool,
+    /// The kinds of messages that a proposer who has done the first phase beforehand does not send.
+    pub phase_one: &'static [&'static str],
+    /// A request in its words; `None` for what its own workload asks.
+    pub words: Option<fn(Wish) -> String>,
+    /// The classes of faults that are more than it promises to live with, and why.
+    pub outside: &'static [(&'static str, &'static str)],
+    /// What theory says, for that many participants or replicas.
+    pub theory: fn(u64) -> Vec<Theory>,
+}
+
+impl Description {
+    /// A protocol of which nothing is known but its name.
+    #[must_use]
+    pub fn unknown(protocol: &'static str) -> Self {
+        Self {
+            protocol,
+            title: protocol,
+            problem: Problem::Other,
+            decides: "",
+            acknowledgements: &[],
+            acknowledgements_within: false,
+            phase_one: &[],
+            words: None,
+            outside: &[("disk loss", "whoever loses what is durable has forgotten what it promised")],
+            theory: |_| Vec::new(),
+        }
+    }
+
+    /// How many nodes there are with so many participants or replicas.
+    #[must_use]
+    pub const fn nodes(&self, participants: u8) -> u8 {
+        match self.problem {
+            Problem::Commit => participants + 1,
+            Problem::Consensus | Problem::Log | Problem::Other => participants,
+        }
+    }
+
+    pub(super) const fn is_commit(&self) -> bool {
+        matches!(self.problem, Problem::Commit)
+    }
+
+    /// Whether a run has one decision and no more.
+    pub(super) const fn decides_once(&self) -> bool {
+        matches!(self.problem, Problem::Consensus)
+    }
+}

@@ -1,0 +1,182 @@
+//! The protocols that are described: one function each, and a line in [`described`].
+//!
+//! Sources, by the names under which they are cited:
+//!
+//! * BHG: Bernstein, Hadzilacos and Goodman, *Concurrency Control and Recovery in Database Systems* (1987), chapter 7;
+//! * Skeen 1981: *Nonblocking Commit Protocols*;
+//! * R\* 1986: Mohan, Lindsay and Obermarck, *Transaction Management in the R\* Distributed Database Management System*;
+//! * PMS: Lamport, *Paxos Made Simple* (2001);
+//! * Raft: Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm* (extended version, 2014).
+
+use super::description::{Description, Problem, Reach, Theory, Wish};
+use super::sheet::{Figure, Row};
+
+/// The description of a protocol of that name, if there is one.
+#[must_use]
+pub fn described(protocol: &str) -> Option<Description> {
+    [raft(), paxos(), two_phase_commit(), three_phase_commit()]
+        .into_iter()
+        .find(|description| description.protocol == protocol)
+}
+
+const fn exact(row: Row, value: u64, formula: &'static str, source: &'static str) -> Theory {
+    Theory { row, figure: Figure::whole(value), formula, source }
+}
+
+const WIPED: (&str, &str) = ("disk loss", "a node that forgets what it has promised is another node");
+
+fn raft() -> Description {
+    Description {
+        protocol: "raft",
+        title: "Raft",
+        problem: Problem::Log,
+        decides: "applies",
+        acknowledgements: &[],
+        acknowledgements_within: false,
+        phase_one: &[],
+        words: Some(|wish| format!("write v{}", wish.number)),
+        outside: &[WIPED],
+        theory: |n| {
+            const RULES: &str = "Raft, section 5.3 and Figure 2";
+            let mut theories = vec![
+                exact(Row::Messages, 2 * (n - 1), "2(n-1)", RULES),
+                exact(Row::Delays, if n > 1 { 2 } else { 0 }, "2", RULES),
+                exact(Row::ForcedWrites, n, "n", "Raft, Figure 2: the log is persisted before answering"),
+                exact(Row::LazyWrites, 0, "0", "Raft, Figure 2: what is committed is not written down"),
+            ];
+            theories.extend(majority(n, "Raft, section 2: any majority"));
+            theories
+        },
+    }
+}
+
+fn paxos() -> Description {
+    Description {
+        protocol: "paxos",
+        title: "Paxos, single decree",
+        problem: Problem::Consensus,
+        decides: "decided",
+        acknowledgements: &[],
+        acknowledgements_within: false,
+        phase_one: &["prepare", "promise"],
+        words: Some(|wish| format!("propose v{}", wish.number)),
+        outside: &[WIPED],
+        theory: |n| {
+            const LEARNERS: &str =
+                "PMS 2.2 and 2.3: each acceptor tells each learner; the proposer tells all";
+            let several = n > 1;
+            let mut theories = vec![
+                exact(Row::Messages, (n - 1) * (n + 4), "(n-1)(n+4)", LEARNERS),
+                exact(Row::MessagesWithoutPhaseOne, (n - 1) * (n + 2), "(n-1)(n+2)", LEARNERS),
+                exact(Row::Delays, if several { 4 } else { 0 }, "4", "PMS 2.2: two round trips"),
+                exact(Row::DelaysToLast, if several { 4 } else { 0 }, "4", "PMS 2.3"),
+                exact(Row::ForcedWrites, 2 * n + 1, "2n+1", "PMS 2.5: promise, acceptance, ballot number"),
+            ];
+            theories.extend(majority(n, "PMS 2.2: any majority of acceptors"));
+            theories
+        },
+    }
+}
+
+/// What stops a protocol that needs a majority: as many crashes as leave none.
+fn majority(n: u64, source: &'static str) -> [Theory; 2] {
+    let stops = n - n / 2;
+    // Of a single node, there are no others.
+    let others = if stops < n { Figure::whole(stops) } else { Figure::None };
+    [
+        exact(Row::CrashesWithLeader, stops, "n - floor(n/2)", source),
+        Theory { row: Row::CrashesOfOthers, figure: others, formula: "n - floor(n/2)", source },
+    ]
+}
+
+/// A transaction that appends to a list of each participant it is about; no two requests are about the same list.
+fn appends(wish: Wish) -> String {
+    let Wish { number, participants, reach } = wish;
+    let count = u32::from(participants);
+    let homes: Vec<u32> = match reach {
+        Reach::Everybody => (0..count).collect(),
+        Reach::Two if count == 1 => vec![0],
+        Reach::Two => vec![number % count, (number + 1) % count],
+    };
+    let step = |home: u32| format!("append v{number} to x{}", number * count + home);
+    homes.into_iter().map(step).collect::<Vec<_>>().join(", ")
+}
+
+fn two_phase_commit() -> Description {
+    Description {
+        protocol: "2pc",
+        title: "Two-phase commit",
+        problem: Problem::Commit,
+        decides: "decides",
+        acknowledgements: &["acknowledgement"],
+        acknowledgements_within: false,
+        phase_one: &[],
+        words: Some(appends),
+        outside: &[WIPED],
+        theory: |n| {
+            const ROUNDS: &str = "BHG 7.4: VOTE-REQ, vote, decision";
+            const RECORDS: &str = "R* 1986, section 3.1: presumed abort";
+            vec![
+                exact(Row::Messages, 3 * n, "3N", ROUNDS),
+                exact(Row::Acknowledgements, n, "N", RECORDS),
+                exact(Row::Delays, 2, "2", ROUNDS),
+                exact(Row::DelaysToLast, 3, "3", ROUNDS),
+                exact(Row::ForcedWrites, 2 * n + 1, "2N+1", RECORDS),
+                exact(Row::LazyWrites, 1, "1", RECORDS),
+                exact(Row::CrashesWithLeader, 1, "1", "BHG 7.4; Skeen 1981: it blocks"),
+                Theory {
+                    row: Row::CrashesOfOthers,
+                    figure: Figure::None,
+                    formula: "none",
+                    source: "BHG 7.4: the coordinator times out and aborts",
+                },
+                Theory {
+                    row: Row::Blocked,
+                    figure: Figure::ForEver,
+                    formula: "for ever",
+                    source: "BHG 7.4: all that are up may be uncertain",
+                },
+            ]
+        },
+    }
+}
+
+fn three_phase_commit() -> Description {
+    const LATE: &str = "it stakes its agreement on a bound for delays";
+    const LOST: &str = "it lives with crashes, not with lost messages";
+    Description {
+        protocol: "3pc",
+        title: "Three-phase commit",
+        problem: Problem::Commit,
+        decides: "decides",
+        acknowledgements: &["ack"],
+        acknowledgements_within: true,
+        phase_one: &[],
+        words: Some(appends),
+        outside: &[
+            WIPED,
+            ("loss", LOST),
+            ("partition", LOST),
+            ("delay", LATE),
+            ("pause", LATE),
+            ("clock drift", LATE),
+        ],
+        theory: |n| {
+            const ROUNDS: &str = "BHG 7.5; Skeen 1981: VOTE-REQ, vote, PRE-COMMIT, ACK, COMMIT";
+            const NONBLOCKING: &str = "BHG 7.5; Skeen 1981: any but all of the N+1 processes";
+            vec![
+                exact(Row::Messages, 5 * n, "5N", ROUNDS),
+                exact(Row::Acknowledgements, n, "N", ROUNDS),
+                exact(Row::Delays, 4, "4", ROUNDS),
+                exact(Row::DelaysToLast, 5, "5", ROUNDS),
+                exact(Row::CrashesWithLeader, n + 1, "N+1", NONBLOCKING),
+                Theory {
+                    row: Row::CrashesOfOthers,
+                    figure: Figure::None,
+                    formula: "none",
+                    source: NONBLOCKING,
+                },
+            ]
+        },
+    }
+}

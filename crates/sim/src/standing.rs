@@ -1,0 +1,45 @@
+//! How a run left its nodes: what a report of one that blocks tells.
+
+use quarrel_protocol::{NodeId, Protocol, Wait};
+
+use crate::cluster::Cluster;
+use crate::node::Node;
+use crate::observer::Observer;
+
+/// A node as a run left it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Which node.
+    pub node: NodeId,
+    /// Its role, in the protocol's own word; nothing of a node that is down.
+    pub role: &'static str,
+    /// Since when it is down, in nanoseconds of virtual time; `None` of a node that is up.
+    pub down_since_ns: Option<u64>,
+    /// What it says that it cannot go on without.
+    pub waits: Vec<Wait>,
+}
+
+impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
+    /// How the run left its nodes. Not to be asked after a panic: whoever panicked would answer.
+    #[must_use]
+    pub fn standings(&self) -> Vec<Standing> {
+        let standing = |(node, state): (NodeId, &Node<P>)| match &state.machine {
+            Some(machine) if !self.is_back_too_late(state) => {
+                let role = machine.summary().role;
+                Standing { node, role, down_since_ns: None, waits: machine.waits() }
+            }
+            _ => Standing { node, role: "", down_since_ns: Some(state.down_since_ns), waits: Vec::new() },
+        };
+        NodeId::all(self.nodes.len()).zip(&self.nodes).map(standing).collect()
+    }
+
+    /// Everything heals as the faults end. Where the run ends with them, who comes back then was down to the end.
+    const fn is_back_too_late(&self, state: &Node<P>) -> bool {
+        state.incarnation > 1 && state.up_since_ns == self.now
+    }
+
+    /// Who watches.
+    pub const fn observer(&self) -> &O {
+        &self.observer
+    }
+}

@@ -9,7 +9,7 @@ use super::config::RemovedLeader;
 use super::node::RaftRs;
 use super::raft::eraftpb::{ConfChange, ConfChangeV2, Entry, EntryType};
 use super::raft::{INVALID_ID, ReadState, StateRole};
-use super::store::{Image, Members};
+use super::record::{Image, Members};
 use super::{Event, Message, RaftRsFlaw, wire};
 
 impl RaftRs {

@@ -41,6 +41,7 @@ pub mod node;
 pub mod order;
 pub mod properties;
 mod ready;
+mod record;
 pub mod store;
 mod subject;
 mod waits;
@@ -58,7 +59,8 @@ pub use invariants::Invariants;
 pub use message::Message;
 pub use node::{RaftRs, Timer};
 pub use order::Order;
-pub use store::{Record, Store};
+pub use record::Record;
+pub use store::Store;
 
 use quarrel_protocol::NodeId;
 

@@ -16,7 +16,8 @@ use super::config::{Persistence, Reads};
 use super::order::Change;
 use super::raft::eraftpb::{self, EntryType, MessageType};
 use super::raft::{INVALID_ID, RawNode, SnapshotStatus, StateRole};
-use super::store::{FIRST_INDEX, Image, Record, Store};
+use super::record::{Image, Record};
+use super::store::{FIRST_INDEX, Store};
 use super::{Config, Event, Message, Order, node_of, peer, wire};
 
 /// A node's timers.

@@ -7,7 +7,8 @@ use super::config::{Persistence, Writes};
 use super::node::{RaftRs, Timer, Waiting};
 use super::raft::eraftpb::{self, MessageType};
 use super::raft::{Ready, StateRole};
-use super::store::{Hard, Kept, Record, read_snapshot};
+use super::record::{Hard, Kept, Record};
+use super::store::read_snapshot;
 use super::{Event, Message, RaftRsFlaw, node_of, peer, wire};
 
 impl RaftRs {

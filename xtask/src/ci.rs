@@ -8,12 +8,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::command::{cargo, run as run_command};
+use crate::command::{Beside, cargo, run as run_command};
 use crate::tests::Count;
 use crate::{older, tests, tidy};
 
-/// A step: its name, and what it does. Only the step that runs the tests touches the count.
-type Step = (&'static str, fn(&Path, &mut Count) -> Result<()>);
+/// A step: its name, and what it does.
+type Step = (&'static str, fn(&Path, &mut Progress) -> Result<()>);
+
+/// What one step leaves for later ones.
+#[derive(Default)]
+struct Progress {
+    /// How many tests there were.
+    count: Count,
+    /// The release build, which goes on beside the tests.
+    release: Option<Beside>,
+}
 
 /// What is off unless somebody asks for it, and is checked all the same. Not `--all-features`: releases of one crate
 /// exclude each other.
@@ -45,8 +54,15 @@ const STEPS: &[Step] = &[
         command.env("RUSTDOCFLAGS", "-D warnings");
         run_command(command)
     }),
-    ("tests", tests::run),
-    ("release build", |root, _| run_command(quarrel(root, "build", &[]))),
+    ("tests", |root, progress| {
+        // Building the tests is a chain of crates, and the longest tests are single ones: one core is often free.
+        progress.release = Some(Beside::start(quarrel(root, "build", &[])));
+        tests::run(root, &mut progress.count)
+    }),
+    ("release build", |root, progress| match progress.release.take() {
+        Some(build) => build.finish(),
+        None => run_command(quarrel(root, "build", &[])),
+    }),
     ("replay", replay),
     ("digests", digests),
     ("campaigns", |root, _| {
@@ -56,16 +72,18 @@ const STEPS: &[Step] = &[
 
 /// Runs the steps, says how long each took, and ends with the count of the tests.
 pub(crate) fn run(root: &Path) -> ExitCode {
-    let mut count = Count::default();
+    let mut progress = Progress::default();
     let mut done: Vec<(&str, Duration)> = Vec::new();
     let failure = STEPS.iter().find_map(|(name, step)| {
         println!("ci: {name} ...");
         let start = Instant::now();
-        let result = step(root, &mut count);
+        let result = step(root, &mut progress);
         done.push((name, start.elapsed()));
         println!("ci: {name} took {:.1?}", start.elapsed());
         result.err().map(|error| (name, error))
     });
+    // Nothing of ours goes on when we are done. That a step has failed is said already.
+    drop(progress.release.take().map(Beside::finish));
     println!();
     for (name, duration) in &done {
         println!("ci: {name:<14} {duration:>8.1?}");
@@ -79,7 +97,7 @@ pub(crate) fn run(root: &Path) -> ExitCode {
             }
         }
     }
-    println!("{count}");
+    println!("{}", progress.count);
     if failure.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
@@ -94,7 +112,7 @@ fn quarrel(root: &Path, verb: &str, arguments: &[&str]) -> std::process::Command
 }
 
 /// Every trace of the checkout must be reproduced by the release binary.
-fn replay(root: &Path, _: &mut Count) -> Result<()> {
+fn replay(root: &Path, _: &mut Progress) -> Result<()> {
     let tree = tidy::tree::Tree::read(root)?;
     let traces: Vec<&str> =
         tree.paths().filter(|path| path.starts_with("traces/") && path.ends_with(".jsonl")).collect();
@@ -108,7 +126,7 @@ fn replay(root: &Path, _: &mut Count) -> Result<()> {
 const DIGESTS: &str = "crates/cli/tests/digests.txt";
 
 /// The release binary must find the same ones.
-fn digests(root: &Path, _: &mut Count) -> Result<()> {
+fn digests(root: &Path, _: &mut Progress) -> Result<()> {
     let golden = std::fs::read_to_string(root.join(DIGESTS)).context(DIGESTS)?;
     ensure!(!golden.is_empty(), "{DIGESTS} is empty, so nothing shows that builds agree");
     for line in golden.lines() {

@@ -1,7 +1,8 @@
 //! Running cargo, and saying in a sentence what went wrong.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, bail};
 
@@ -21,6 +22,34 @@ pub(crate) fn run(mut command: Command) -> Result<()> {
         bail!("`{line}` failed ({status})");
     }
     Ok(())
+}
+
+/// A command that runs beside others. What it prints is shown when it is waited for.
+pub(crate) struct Beside {
+    line: String,
+    output: JoinHandle<std::io::Result<Output>>,
+}
+
+impl Beside {
+    /// Starts it.
+    pub(crate) fn start(mut command: Command) -> Self {
+        Self { line: spell(&command), output: std::thread::spawn(move || command.output()) }
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(self) -> Result<()> {
+        let Self { line, output } = self;
+        let Ok(output) = output.join() else { unreachable!("waiting for a process does not panic") };
+        let Output { status, stdout, stderr } =
+            output.with_context(|| format!("`{line}` could not be started"))?;
+        for said in [stdout, stderr] {
+            print!("{}", String::from_utf8_lossy(&said));
+        }
+        if !status.success() {
+            bail!("`{line}` failed ({status})");
+        }
+        Ok(())
+    }
 }
 
 /// The command as somebody would type it.

@@ -272,6 +272,8 @@ fn every_property_over_announcements_can_break() {
     assert_eq!(judge(&[(0, elected(3)), (0, Event::SteppedDown { term: 2 })]), ["term-monotonic"]);
     let truncated = Event::Truncated { from: 2, last: 3, applied: 2 };
     assert_eq!(judge(&[(0, truncated)]), ["applied-entries-kept"]);
+    let alone = Event::ReadAlone { index: 3, voter: NodeId(1) };
+    assert_eq!(judge(&[(0, Event::ReadServed { index: 3, leads: true }), (0, alone)]), ["read-confirmed"]);
 }
 
 #[test]

@@ -86,3 +86,12 @@ fn nothing_comes_out_that_is_not_known_and_everything_comes_out_twice() {
         }
     }
 }
+
+/// Root 2 lets a node fall back into an old configuration when it restarts. It had led round 1 of the next one by then, and
+/// when it comes to that again it must find on its disk that it has.
+#[test]
+fn who_comes_to_a_configuration_again_has_not_forgotten_it() {
+    let outcome = trial("omnipaxos/chaos").run(84_535);
+    assert_eq!(outcome.verdict().map(|broken| broken.property.as_str()), Some("panic"), "of root 2");
+    assert!(outcome.violations.iter().all(|broken| broken.property != "round-led-once"));
+}

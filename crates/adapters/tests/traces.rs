@@ -44,13 +44,20 @@ const fn crate_finding(
 const OVERWRITES: &str = "panic: log sync from # would overwrite decided entries up to #";
 
 /// In the order of `FINDINGS.md`.
-const FINDINGS: [Finding; 13] = [
+const FINDINGS: [Finding; 15] = [
     crate_finding(
         "raft-rs/removed-leader-panics.jsonl",
         "raft-rs/removed-leader",
         1,
-        "panic: called `Option::unwrap()` on a `None` value",
+        "panic: called `Option::unwrap()` on a `None` value, at raft-0.7.0/src/raft.rs:943",
         &["the operator asks n1 to remove n1", "AppendResponse"],
+    ),
+    crate_finding(
+        "raft-rs/removed-leader-own-disk.jsonl",
+        "raft-rs/membership",
+        74,
+        "panic: called `Option::unwrap()` on a `None` value, at raft-0.7.0/src/raft.rs:1055",
+        &["to replace n4 n2", "n1-n5 apply 7: n1, n2 vote", "is on disk"],
     ),
     Finding {
         pins: &["nodes=3", "config.tick=25ms", "config.heartbeat=60ms", "faults.partition.chance=1"],
@@ -90,8 +97,8 @@ const FINDINGS: [Finding; 13] = [
         "raft-rs/removed-leader-reads.jsonl",
         "raft-rs/removed-leader",
         280,
-        "linearizability",
-        &["the operator asks n1 to remove n1", "n2 is elected leader", "was told"],
+        "read-confirmed",
+        &["the operator asks n1 to remove n1", "asks n1 for", "but only n2 votes"],
     ),
     crate_finding(
         "raft-rs/requested-snapshot-loses-entries.jsonl",
@@ -149,6 +156,16 @@ const FINDINGS: [Finding; 13] = [
             1_142,
             "liveness: blocked",
             &["had healed", "(leader) waits for", "promises in round"],
+        )
+    },
+    Finding {
+        pins: &["liveness.rounds=4", "config.compaction=off"],
+        ..crate_finding(
+            "omnipaxos/content-with-each-other.jsonl",
+            "omnipaxos/chaos",
+            6_900,
+            "liveness: livelock",
+            &["to prioritise 3", "to prioritise 5", "had healed", "wait for n4"],
         )
     },
 ];

@@ -18,6 +18,9 @@ use quarrel_harness::registry::{Registry, Trial};
 /// The scenario, as it is in the checkout.
 pub const STANDARD_UNIT: &str = include_str!("../../../scenarios/raft/standard-unit.toml");
 
+/// The same for Multi-Paxos.
+pub const STANDARD_UNIT_MULTI_PAXOS: &str = include_str!("../../../scenarios/multi-paxos/standard-unit.toml");
+
 const DURATION: &str = "duration = \"5s\"";
 
 /// The standard unit, but so many simulated seconds long.
@@ -26,7 +29,16 @@ const DURATION: &str = "duration = \"5s\"";
 /// When the scenario is not what it was: it is part of this checkout.
 #[must_use]
 pub fn standard_unit(seconds: u64) -> Box<dyn Trial> {
-    standard_unit_judged(seconds, Judges::default())
+    unit_judged("raft", STANDARD_UNIT, seconds, Judges::default())
+}
+
+/// The standard unit of Multi-Paxos.
+///
+/// # Panics
+/// As [`standard_unit`].
+#[must_use]
+pub fn standard_unit_multi_paxos(seconds: u64) -> Box<dyn Trial> {
+    unit_judged("multi-paxos", STANDARD_UNIT_MULTI_PAXOS, seconds, Judges::default())
 }
 
 /// The same, but what clients see is neither kept nor checked.
@@ -35,14 +47,15 @@ pub fn standard_unit(seconds: u64) -> Box<dyn Trial> {
 /// As [`standard_unit`].
 #[must_use]
 pub fn standard_unit_without_histories(seconds: u64) -> Box<dyn Trial> {
-    standard_unit_judged(seconds, Judges { skips_histories: true, ..Judges::default() })
+    let judges = Judges { skips_histories: true, ..Judges::default() };
+    unit_judged("raft", STANDARD_UNIT, seconds, judges)
 }
 
-fn standard_unit_judged(seconds: u64, judges: Judges) -> Box<dyn Trial> {
-    assert!(STANDARD_UNIT.contains(DURATION), "the standard unit lasts five seconds");
-    let text = STANDARD_UNIT.replacen(DURATION, &format!("duration = \"{seconds}s\""), 1);
-    let file = "scenarios/raft/standard-unit.toml";
-    let scenario = Scenario::parse("raft/standard-unit", file, text.as_bytes());
+fn unit_judged(protocol: &str, unit: &str, seconds: u64, judges: Judges) -> Box<dyn Trial> {
+    assert!(unit.contains(DURATION), "the standard unit lasts five seconds");
+    let text = unit.replacen(DURATION, &format!("duration = \"{seconds}s\""), 1);
+    let name = format!("{protocol}/standard-unit");
+    let scenario = Scenario::parse(&name, &format!("scenarios/{name}.toml"), text.as_bytes());
     let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
     Registry::standard().trial(scenario, &[], judges).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -29,13 +29,19 @@ fn protocols(arguments: &str) -> BTreeMap<String, Value> {
 
 /// What theory says of N participants or n replicas, written down a second time: protocol, figure, formula.
 type Formula = fn(u64) -> u64;
-const EXACT: [(&str, &str, Formula); 21] = [
+const EXACT: [(&str, &str, Formula); 31] = [
     ("raft", "messages", |n| 2 * (n - 1)),
     ("raft", "acknowledgements", |_| 0),
     ("raft", "delays", |_| 2),
     ("raft", "forced_writes", |n| n),
     ("raft", "lazy_writes", |_| 0),
     ("raft", "crashes_that_stop_it_with_leader", |n| n.div_ceil(2)),
+    ("multi-paxos", "messages", |n| 2 * (n - 1)),
+    ("multi-paxos", "messages_without_phase_1", |n| 2 * (n - 1)),
+    ("multi-paxos", "delays", |_| 2),
+    ("multi-paxos", "forced_writes", |n| n),
+    ("multi-paxos", "lazy_writes", |_| 0),
+    ("multi-paxos", "crashes_that_stop_it_with_leader", |n| n.div_ceil(2)),
     ("paxos", "messages", |n| (n - 1) * (n + 4)),
     ("paxos", "messages_without_phase_1", |n| (n - 1) * (n + 2)),
     ("paxos", "delays", |_| 4),
@@ -46,11 +52,15 @@ const EXACT: [(&str, &str, Formula); 21] = [
     ("2pc", "acknowledgements", |n| n),
     ("2pc", "delays", |_| 2),
     ("2pc", "delays_to_last", |_| 3),
+    ("2pc", "forced_writes", |n| 2 * n + 1),
+    ("2pc", "lazy_writes", |_| 1),
     ("2pc", "crashes_that_stop_it_with_leader", |_| 1),
     ("3pc", "messages", |n| 5 * n),
     ("3pc", "acknowledgements", |n| n),
     ("3pc", "delays", |_| 4),
     ("3pc", "delays_to_last", |_| 5),
+    ("3pc", "forced_writes", |n| 3 * n + 2),
+    ("3pc", "lazy_writes", |_| 0),
 ];
 
 #[test]
@@ -113,6 +123,7 @@ fn some_faults_are_more_than_a_protocol_promises_to_live_with() {
             assert!(verdict["struck"].as_u64().is_some_and(|struck| struck > 0), "{protocol}, {class}");
             let holds = verdict["verdict"] == "holds";
             assert!(holds || verdict["outside"].is_string(), "{protocol}, {class}: {verdict}");
+            assert_eq!(verdict["inside"], 0, "{protocol}, {class}: {verdict}");
         }
     }
     assert_eq!(protocols["raft"]["safety"]["disk loss"]["verdict"], "violates");

@@ -11,12 +11,22 @@ use quarrel_formats::Scenario;
 use quarrel_harness::oracle::Judges;
 
 /// Each scenario with the number of seeds, from 0.
-const CAMPAIGNS: [(&str, u64); 9] = [
+const CAMPAIGNS: [(&str, u64); 19] = [
     ("raft/chaos", 48),
     ("raft/standard-unit", 8),
     ("raft/figure-8", 1),
+    ("raft/kitchen-sink", 16),
     ("paxos/chaos", 200),
     ("paxos/acceptor-restarts", 1),
+    ("2pc/chaos", 48),
+    ("2pc/coordinator-crash-blocks", 1),
+    ("3pc/chaos-synchronous", 32),
+    ("3pc/coordinator-crash-does-not-block", 1),
+    ("3pc/partition-splits", 1),
+    ("two-generals/no-certainty", 200),
+    ("multi-paxos/chaos", 48),
+    ("multi-paxos/standard-unit", 8),
+    ("multi-paxos/gap-filled", 1),
     ("raft-rs/chaos", 16),
     ("raft-rs/membership", 16),
     ("omnipaxos/chaos", 32),

@@ -75,7 +75,7 @@ const fn in_scenario(
 
 const SYNCHRONOUS: &str = "3pc/chaos-synchronous";
 
-const FLAWS: [Kept; 41] = [
+const FLAWS: [Kept; 69] = [
     paper(
         "raft/vote-not-persisted.jsonl",
         "raft/vote-not-persisted",
@@ -105,6 +105,57 @@ const FLAWS: [Kept; 41] = [
         "paxos/acceptor-amnesia-promise.jsonl",
         "paxos/acceptor-amnesia-promise",
         &["promise", "accept", "crash"],
+    ),
+    paper(
+        "paxos/wrong-highest.jsonl",
+        "paxos/wrong-highest",
+        &["promise", "having accepted", "two values are chosen"],
+    ),
+    paper(
+        "paxos/no-promise-check.jsonl",
+        "paxos/no-promise-check",
+        &["promise", "proposes", "two values are chosen"],
+    ),
+    paper(
+        "paxos/accept-no-promise-update.jsonl",
+        "paxos/accept-no-promise-update",
+        &["accepts", "having accepted", "two values are chosen"],
+    ),
+    paper(
+        "paxos/acceptor-amnesia-vote.jsonl",
+        "paxos/acceptor-amnesia-vote",
+        &["crash", "restart", "two values are chosen"],
+    ),
+    paper(
+        "paxos/acceptor-rejoin-empty.jsonl",
+        "paxos/acceptor-rejoin-empty",
+        &["crashes", "restarts", "two values are chosen"],
+    ),
+    paper(
+        "paxos/ballot-not-unique.jsonl",
+        "paxos/ballot-not-unique",
+        &["starts ballot 1.n1", "in ballot 1.n1"],
+    ),
+    paper(
+        "paxos/ballot-reuse-after-crash.jsonl",
+        "paxos/ballot-reuse-after-crash",
+        &["crashes", "restarts", "starts ballot 1.n3"],
+    ),
+    paper(
+        "paxos/learner-any-ballot-any-value.jsonl",
+        "paxos/learner-any-ballot-any-value",
+        &["accept", "learned"],
+    ),
+    paper(
+        "paxos/learner-cross-ballot-same-value.jsonl",
+        "paxos/learner-cross-ballot-same-value",
+        &["adopted from", "learned"],
+    ),
+    paper("paxos/quorum-half.jsonl", "paxos/quorum-half", &["on 4 nodes", "learned"]),
+    paper(
+        "paxos/fpaxos-nonintersecting.jsonl",
+        "paxos/fpaxos-nonintersecting",
+        &["proposes", "two values are chosen"],
     ),
     clients(
         "raft/vote-not-persisted-clients.jsonl",
@@ -271,6 +322,90 @@ const FLAWS: [Kept; 41] = [
         "3pc/vote-before-durable",
         SYNCHRONOUS,
         &["decided to commit"],
+    ),
+    paper(
+        "multi-paxos/gap-noop-overwrites.jsonl",
+        "multi-paxos/gap-noop-overwrites",
+        &["since no promise reports anything there", "was chosen"],
+    ),
+    paper("multi-paxos/execute-out-of-order.jsonl", "multi-paxos/execute-out-of-order", &["applied index"]),
+    in_scenario(
+        "multi-paxos/recovery-takes-first.jsonl",
+        "multi-paxos/recovery-takes-first",
+        "multi-paxos/leader-change-mid-slot",
+        &["as a promise reports it", "was chosen"],
+    ),
+    paper(
+        "multi-paxos/trimmed-as-empty.jsonl",
+        "multi-paxos/trimmed-as-empty",
+        &["applies a no-op at", "but"],
+    ),
+    paper("multi-paxos/no-accept-check.jsonl", "multi-paxos/no-accept-check", &["promises", "was chosen"]),
+    in_scenario(
+        "multi-paxos/ack-any-ballot.jsonl",
+        "multi-paxos/ack-any-ballot",
+        "multi-paxos/late-acceptance",
+        &["no quorum has accepted it"],
+    ),
+    in_scenario(
+        "multi-paxos/promise-not-durable.jsonl",
+        "multi-paxos/promise-not-durable",
+        "multi-paxos/forgotten-promise",
+        &["promises", "was chosen"],
+    ),
+    paper(
+        "multi-paxos/accepted-not-durable.jsonl",
+        "multi-paxos/accepted-not-durable",
+        &["no quorum has accepted it"],
+    ),
+    paper(
+        "multi-paxos/ballot-reuse-after-crash.jsonl",
+        "multi-paxos/ballot-reuse-after-crash",
+        &["crashes", "which was led before"],
+    ),
+    paper(
+        "multi-paxos/commit-beyond-learned.jsonl",
+        "multi-paxos/commit-beyond-learned",
+        &["the leader says so", "but"],
+    ),
+    paper(
+        "multi-paxos/rejoin-empty.jsonl",
+        "multi-paxos/rejoin-empty",
+        &["since no promise reports anything there", "was chosen"],
+    ),
+    in_scenario(
+        "multi-paxos/trim-before-snapshot.jsonl",
+        "multi-paxos/trim-before-snapshot",
+        "multi-paxos/snapshot-first",
+        &["just before a write", "since no promise reports anything there"],
+    ),
+    paper(
+        "multi-paxos/snapshot-label-mismatch.jsonl",
+        "multi-paxos/snapshot-label-mismatch",
+        &["takes over a snapshot", "not what the log leads to"],
+    ),
+    paper(
+        "multi-paxos/snapshot-without-sessions.jsonl",
+        "multi-paxos/snapshot-without-sessions",
+        &["takes over a snapshot", "not what the log leads to"],
+    ),
+    clients(
+        "multi-paxos/forget-sessions.jsonl",
+        "multi-paxos/forget-sessions",
+        0..300,
+        &["was told", "hears from"],
+    ),
+    clients(
+        "multi-paxos/read-local-leader.jsonl",
+        "multi-paxos/read-local-leader",
+        0..300,
+        &["was told", "hears from"],
+    ),
+    liveness(
+        "multi-paxos/deaf-leader-stays.jsonl",
+        "multi-paxos/deaf-leader-stays",
+        "multi-paxos/one-way-link",
+        &["had healed", "news from the leader"],
     ),
 ];
 

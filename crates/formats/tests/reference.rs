@@ -21,8 +21,8 @@ fn keys(source: &str) -> Vec<String> {
     let starts = [
         ".table(&[",
         "const KEYS: [&str; 20] = [",
-        "const ACTIONS: [&str; 12] = [",
-        "&[(&str, &[&str]); 11] = [",
+        "const ACTIONS: [&str; 16] = [",
+        "&[(&str, &[&str]); 15] = [",
     ];
     let mut keys = Vec::new();
     for start in starts {

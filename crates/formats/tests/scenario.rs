@@ -5,8 +5,8 @@ mod words;
 use proptest::prelude::*;
 use quarrel_formats::Scenario;
 use quarrel_formats::scenario::{
-    Draw, Expected, Off, Order, Owes, Raw, Reflex, Side, Strikes, parse_duration, parse_probability,
-    probability_text,
+    Draw, During, Expected, Lasts, Off, Order, Owes, Raw, Reflex, Side, Starved, Strikes, Way, WriteOrder,
+    parse_duration, parse_probability, probability_text,
 };
 use quarrel_protocol::{ClientId, Lasting, NodeId, NodeSet};
 use quarrel_sim::decision::{DecisionKind, Fate};
@@ -154,6 +154,17 @@ fn an_expectation_may_name_the_side_of_the_model() {
         let complaint = side(line).unwrap_err();
         assert!(complaint.contains("beside `violates`"), "{complaint}");
     }
+}
+
+#[test]
+fn an_expectation_may_say_what_must_have_happened() {
+    let entries =
+        "[[expect]]\nblocks = true\nhappens = ['a', 'crash']\n[[expect]]\nflaw = 'raft/f'\nholds = true\n";
+    let head = "# A scenario.\nprotocol = 'raft'\nnodes = 3\nduration = '1s'\n";
+    let scenario = Scenario::parse("t", "t.toml", format!("{head}{entries}").as_bytes()).unwrap();
+    assert_eq!(scenario.expected_to_happen(&[]), ["a", "crash"]);
+    assert_eq!(scenario.expected_to_happen(&["raft/f".to_string()]), [""; 0], "each entry for itself");
+    assert_eq!(scenario.expected_to_happen(&["raft/g".to_string()]), [""; 0]);
 }
 
 #[test]
@@ -311,4 +322,104 @@ proptest! {
             let _ = (parse_duration(&text), parse_probability(&text));
         }
     }
+}
+
+#[test]
+fn disks_and_nemeses_are_read() {
+    let text = r#"# A scenario.
+protocol = "raft"
+nodes = 3
+duration = "10s"
+
+[disk]
+torn-writes = 0.25
+order = { one-of = ["written", "any"] }
+
+[operator]
+every = "1s"
+during = "partition"
+
+[faults]
+clock-jump = { every = "1s", by = "5ms", ways = ["back"] }
+bit-rot = { every = "2s", record = 1 }
+full-disk = { every = "1s", lasting = "1s" }
+lying-disk = { every = "1s", lasting = "1s", chance = 0.5 }
+aimed-loss = { every = "1s", lasting = "1s", links = ["one-link", "to-some"] }
+
+[faults.leader]
+on = "elected"
+actions = ["pause"]
+lasting = { timer = "election" }
+
+[faults.crash-between]
+first = { one-of = ["elected", "elected term=2"] }
+then = "entries-truncated"
+after = ["0ms", "20ms"]
+lasting = ["1ms", "1s"]
+
+[[fault]]
+at = "1s"
+lying-disk = ["n1", "n2"]
+lasting = "2s"
+
+[[fault]]
+at = "1s"
+full-disk = "n3"
+
+[[fault]]
+at = "1s"
+bit-rot = { node = "n1", record = 2 }
+
+[[fault]]
+at = "1s"
+clock-jump = { node = "n1", back = "5ms" }
+
+[[fault]]
+when = "n1 elected"
+before = "entries-truncated to=3"
+pause = "it"
+lasting = { timer = "election" }
+
+[[decision]]
+kind = "write"
+from = "n1"
+nth = 3
+answer = "torn"
+
+[[decision]]
+kind = "torn"
+from = "n2"
+nth = 1
+answer = "torn"
+"#;
+    let scenario = parse(text);
+    assert_eq!(scenario.disk.torn_writes_ppm, Draw::Fixed(250_000));
+    assert_eq!(scenario.disk.orders, [WriteOrder::Written, WriteOrder::Any]);
+    assert_eq!(scenario.operator.as_ref().unwrap().during, [During::Partition]);
+    let strikes: Vec<_> = scenario.recurring.iter().map(|class| class.strikes.clone()).collect();
+    let expected = [
+        Strikes::AimedLoss { kinds: vec![], links: vec![Starved::OneLink, Starved::ToSome] },
+        Strikes::LyingDisk,
+        Strikes::FullDisk,
+        Strikes::BitRot { record: Draw::Fixed(1) },
+        Strikes::ClockJump { by_ns: Draw::Fixed(5 * MILLISECOND), ways: vec![Way::Back] },
+    ];
+    assert_eq!(strikes, expected);
+    assert_eq!(scenario.leader.unwrap().lasting, Lasts::AsTimer("election".to_string()));
+    let between = scenario.between.unwrap();
+    assert_eq!((between.first.len(), between.then.event.as_str()), (2, "entries-truncated"));
+    assert_eq!((between.after_ns, between.probability_ppm), ((0, 20 * MILLISECOND), 1_000_000));
+    let (n1, n2) = (NodeSet::only(NodeId(0)), NodeSet::only(NodeId(1)));
+    let actions: Vec<_> = scenario.timeline.iter().map(|fault| fault.action.clone()).collect();
+    let expected = [
+        Action::LyingDisk { nodes: n1.union(n2) },
+        Action::FullDisk { nodes: NodeSet::only(NodeId(2)) },
+        Action::BitRot { node: NodeId(0), record: 2 },
+        Action::ClockJump { node: NodeId(0), by_ns: -5_000_000 },
+    ];
+    assert_eq!(actions, expected);
+    let rule = &scenario.rules[0];
+    assert_eq!((rule.lasting_ns, rule.lasts_as.as_deref()), (None, Some("election")));
+    assert_eq!(rule.before.as_ref().unwrap().fields, [("to".to_string(), 3)]);
+    assert_eq!((scenario.decisions[0].value, scenario.decisions[1].value), (2, 1));
 }

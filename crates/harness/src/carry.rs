@@ -96,6 +96,7 @@ fn in_the_weather_of(own: World, theirs: &World) -> World {
     }
     world.client_latency_ns = theirs.client_latency_ns;
     world.sync_ns[..both].copy_from_slice(&theirs.sync_ns[..both]);
+    world.unordered = theirs.unordered;
     world.clock_ppm[..both].copy_from_slice(&theirs.clock_ppm[..both]);
     for (mine, &other) in world.clock_offset_ns.iter_mut().zip(&theirs.clock_offset_ns) {
         *mine = other;
@@ -142,7 +143,12 @@ fn translated<P: Protocol>(fault: &Fault, theirs: &World, nodes: usize) -> Resul
             known(<P::Timer as Kinded>::KINDS, timer, reason::NO_TIMER)?;
             Action::Expire { node: one(*node)?, timer: timer.clone() }
         }
+        Action::LyingDisk { nodes } => Action::LyingDisk { nodes: some(*nodes)? },
+        Action::FullDisk { nodes } => Action::FullDisk { nodes: some(*nodes)? },
+        Action::BitRot { node, record } => Action::BitRot { node: one(*node)?, record: *record },
+        Action::ClockJump { node, by_ns } => Action::ClockJump { node: one(*node)?, by_ns: *by_ns },
     };
+    let lasting_ns = lasting_ns.filter(|_| !action.is_instant());
     Ok(Fault { at_ns: fault.at_ns, lasting_ns, action })
 }
 
@@ -160,7 +166,12 @@ fn why_not<P: Protocol>(decision: &Decision, world: &World) -> Option<&'static s
     let kinds: &[&str] = match key.kind {
         DecisionKind::Fate if is_between_nodes => <P::Message as Kinded>::KINDS,
         DecisionKind::Timer => <P::Timer as Kinded>::KINDS,
-        DecisionKind::Fate | DecisionKind::Sync | DecisionKind::Lost | DecisionKind::Cut => return None,
+        DecisionKind::Fate
+        | DecisionKind::Sync
+        | DecisionKind::Lost
+        | DecisionKind::Cut
+        | DecisionKind::Torn
+        | DecisionKind::Write => return None,
     };
     (!kinds.contains(&key.of.as_str())).then_some(reason::STRANGE)
 }

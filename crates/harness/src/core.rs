@@ -21,9 +21,10 @@ pub(crate) fn draw<P: Subject>(scenario: &Scenario, seed: u64, config: &P::Confi
     let bound_ns = bound_ns::<P>(recovery.rounds, config, world, latency_ns);
     world.liveness = Some(Liveness { core, bound_ns, latency_ns });
     let ails: Vec<Lasting> =
-        if recovery.stay.is_empty() { P::LASTING.to_vec() } else { recovery.stay.clone() };
+        if recovery.stay.is_empty() { P::lasting(config).to_vec() } else { recovery.stay.clone() };
     for node in all.iter().filter(|&node| !core.contains(node) && !ails.is_empty()) {
-        let action = action(*dice.pick(&ails), node, all, &mut dice);
+        let least = P::quorum_min(config, world.nodes);
+        let action = action(*dice.pick(&ails), node, all, least, &mut dice);
         // The world heals at the end of its time; what strikes after that stays.
         world.faults.push(Fault { at_ns: world.duration_ns + 1, lasting_ns: None, action });
     }
@@ -33,7 +34,7 @@ pub(crate) fn draw<P: Subject>(scenario: &Scenario, seed: u64, config: &P::Confi
 fn draw_core<P: Subject>(recovery: &Recovery, config: &P::Config, nodes: u8, dice: &mut Dice) -> NodeSet {
     let has_outsiders = dice.chance(recovery.outsiders_ppm);
     let least = P::core_min(config, nodes).clamp(1, nodes);
-    if !has_outsiders || least == nodes || P::LASTING.is_empty() {
+    if !has_outsiders || least == nodes || P::lasting(config).is_empty() {
         return NodeSet::all(usize::from(nodes));
     }
     let size = dice.between(u64::from(least), u64::from(nodes) - 1);
@@ -71,8 +72,8 @@ fn congestion_ns(world: &World) -> u64 {
     slowest_ns.saturating_add(late_us.saturating_mul(MICROSECOND)).saturating_mul(2)
 }
 
-/// What ails a node for good, as a fault.
-fn action(ails: Lasting, node: NodeId, all: NodeSet, dice: &mut Dice) -> Action {
+/// What ails a node for good, as a fault. `least` nodes are a quorum.
+fn action(ails: Lasting, node: NodeId, all: NodeSet, least: u8, dice: &mut Dice) -> Action {
     let it = NodeSet::only(node);
     let others = it.complement(all.len());
     match ails {
@@ -83,6 +84,13 @@ fn action(ails: Lasting, node: NodeId, all: NodeSet, dice: &mut Dice) -> Action 
         Lasting::Deaf => Action::Partition { shape: Shape::OneWay, cuts: vec![(others, it)] },
         Lasting::Partial => {
             let lost: NodeSet = others.iter().filter(|_| dice.chance(500_000)).collect();
+            Action::Partition { shape: Shape::Bridge, cuts: vec![(it, lost), (lost, it)] }
+        }
+        Lasting::Fringe => {
+            let mut order: Vec<NodeId> = others.iter().collect();
+            dice.shuffle(&mut order);
+            let kept = dice.between(0, u64::from(least.saturating_sub(2))) as usize;
+            let lost: NodeSet = order.into_iter().skip(kept).collect();
             Action::Partition { shape: Shape::Bridge, cuts: vec![(it, lost), (lost, it)] }
         }
     }

@@ -9,7 +9,8 @@ use quarrel_spec::workload::Chance;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A generator for one purpose of one run.
+/// A generator for one purpose of one run. A copy draws the same again.
+#[derive(Clone)]
 pub struct Dice(ChaCha8Rng);
 
 impl Dice {

@@ -1,6 +1,6 @@
 //! The fault plan: recurring classes of faults, drawn once per run into plain faults at absolute times.
 
-use quarrel_formats::scenario::{Recurring, Strikes};
+use quarrel_formats::scenario::{Recurring, Starved, Strikes, Way};
 use quarrel_protocol::{NodeId, NodeSet};
 use quarrel_sim::fault::{Action, Fault, Shape};
 
@@ -9,22 +9,87 @@ use crate::dice::Dice;
 /// A class that strikes more often than this in one run has a gap far too short for its duration.
 const STRIKES_MAX: usize = 100_000;
 
-/// Draws the faults of one class that is on. `messages` are the kinds that can be aimed at.
-pub(crate) fn draw(
-    class: &Recurring,
-    messages: &[&str],
+/// The faults that recur in a run, in the order in which they strike. They are drawn as time goes on: a run that is long
+/// does not have them all in memory.
+#[derive(Clone, Default)]
+pub struct Storm {
+    classes: Vec<Class>,
+}
+
+/// The faults of one class that is on.
+#[derive(Clone)]
+struct Class {
+    recurring: Recurring,
+    /// The kinds of messages that can be aimed at.
+    messages: Vec<&'static str>,
     nodes: u8,
     duration_ns: u64,
-    dice: &mut Dice,
-) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut at_ns = dice.scale(&class.every_ns).unwrap_or(duration_ns);
-    while at_ns < duration_ns && faults.len() < STRIKES_MAX {
-        let lasting_ns = dice.scale(&class.lasting_ns);
-        strike(&class.strikes, messages, nodes, at_ns, lasting_ns, dice, &mut faults);
-        at_ns = at_ns.saturating_add(dice.scale(&class.every_ns).unwrap_or(duration_ns).max(1));
+    dice: Dice,
+    /// When it strikes next.
+    at_ns: u64,
+    drawn: usize,
+    /// What is drawn and has not struck. Nothing that is drawn later comes before `at_ns`.
+    ready: Vec<Fault>,
+}
+
+impl Storm {
+    /// Adds a class that is on. `messages` are the kinds that can be aimed at.
+    pub(crate) fn add(
+        &mut self,
+        recurring: Recurring,
+        messages: &[&'static str],
+        nodes: u8,
+        duration_ns: u64,
+        mut dice: Dice,
+    ) {
+        let at_ns = dice.scale(&recurring.every_ns).unwrap_or(duration_ns);
+        let messages = messages.to_vec();
+        let (drawn, ready) = (0, Vec::new());
+        self.classes.push(Class { recurring, messages, nodes, duration_ns, dice, at_ns, drawn, ready });
     }
-    faults
+}
+
+impl Iterator for Storm {
+    type Item = Fault;
+
+    fn next(&mut self) -> Option<Fault> {
+        let due = |class: &mut Class| class.first().map(|place| class.ready[place].at_ns);
+        let times = self.classes.iter_mut().enumerate().filter_map(|(at, class)| Some((due(class)?, at)));
+        let (_, class) = times.min()?;
+        let class = &mut self.classes[class];
+        let place = class.first()?;
+        Some(class.ready.swap_remove(place))
+    }
+}
+
+impl Class {
+    /// Where in `ready` the next fault is; what comes too late never strikes.
+    fn first(&mut self) -> Option<usize> {
+        loop {
+            let next = self.ready.iter().enumerate().min_by_key(|&(_, fault)| fault);
+            let next = next.map(|(place, fault)| (place, fault.at_ns));
+            match next {
+                Some((place, at_ns)) if at_ns < self.at_ns || !self.goes_on() => {
+                    return (at_ns < self.duration_ns).then_some(place);
+                }
+                _ if !self.goes_on() => return None,
+                _ => self.strike(),
+            }
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.at_ns < self.duration_ns && self.drawn < STRIKES_MAX
+    }
+
+    fn strike(&mut self) {
+        let Self { recurring, messages, dice, ready, .. } = self;
+        let (before, lasting_ns) = (ready.len(), dice.scale(&recurring.lasting_ns));
+        strike(&recurring.strikes, messages, self.nodes, self.at_ns, lasting_ns, dice, ready);
+        self.drawn += ready.len() - before;
+        let gap = dice.scale(&recurring.every_ns).unwrap_or(self.duration_ns).max(1);
+        self.at_ns = self.at_ns.saturating_add(gap);
+    }
 }
 
 fn strike(
@@ -53,18 +118,14 @@ fn strike(
             Action::Clog { links: if both { vec![there, (there.1, there.0)] } else { vec![there] } }
         }
         Strikes::Swizzle => return swizzle(nodes, at_ns, lasting_ns, dice, faults),
-        Strikes::AimedLoss { kinds } => {
+        Strikes::AimedLoss { kinds, links } => {
             let kind = match (kinds.is_empty(), messages.is_empty()) {
                 (false, _) => dice.pick(kinds).clone(),
                 (true, false) => (*dice.pick(messages)).to_string(),
                 // Nothing is sent, so there is nothing to aim at.
                 (true, true) => return,
             };
-            let (from, to) = match dice.between(0, 2) {
-                0 => (NodeSet::all(count), NodeSet::only(one(nodes, dice))),
-                1 => (NodeSet::only(one(nodes, dice)), NodeSet::all(count)),
-                _ => (NodeSet::all(count), NodeSet::all(count)),
-            };
+            let (from, to) = starved(*dice.pick(links), nodes, dice);
             Action::Lose { kind, from, to }
         }
         Strikes::Clock { drift_ppm } => {
@@ -77,8 +138,34 @@ fn strike(
         Strikes::SlowDisk { extra_ns } => {
             Action::SlowDisk { node: one(nodes, dice), extra_ns: dice.scale(extra_ns).unwrap_or(0) }
         }
+        Strikes::LyingDisk => Action::LyingDisk { nodes: some(nodes, dice) },
+        Strikes::FullDisk => Action::FullDisk { nodes: some(nodes, dice) },
+        Strikes::BitRot { record } => {
+            Action::BitRot { node: one(nodes, dice), record: dice.count(record).unwrap_or(1).max(1) }
+        }
+        Strikes::ClockJump { by_ns, ways } => {
+            let node = one(nodes, dice);
+            let by = i64::try_from(dice.scale(by_ns).unwrap_or(0)).unwrap_or(i64::MAX);
+            Action::ClockJump { node, by_ns: if *dice.pick(ways) == Way::Back { -by } else { by } }
+        }
     };
+    let lasting_ns = lasting_ns.filter(|_| !action.is_instant());
     faults.push(Fault { at_ns, lasting_ns, action });
+}
+
+/// The links on which a kind of message is lost: from whom, to whom.
+fn starved(links: Starved, nodes: u8, dice: &mut Dice) -> (NodeSet, NodeSet) {
+    let all = NodeSet::all(usize::from(nodes));
+    match links {
+        Starved::ToOne => (all, NodeSet::only(one(nodes, dice))),
+        Starved::FromOne => (NodeSet::only(one(nodes, dice)), all),
+        Starved::Everywhere => (all, all),
+        Starved::OneLink => {
+            let (from, to) = two(nodes, dice);
+            (NodeSet::only(from), NodeSet::only(to))
+        }
+        Starved::ToSome => (all, some(nodes, dice)),
+    }
 }
 
 fn one(nodes: u8, dice: &mut Dice) -> NodeId {
@@ -200,18 +287,39 @@ mod tests {
     #[test]
     fn loss_is_aimed_at_what_is_sent() {
         let class = Recurring {
-            strikes: Strikes::AimedLoss { kinds: Vec::new() },
+            strikes: Strikes::AimedLoss { kinds: Vec::new(), links: Starved::USUAL.to_vec() },
             chance_ppm: 1_000_000,
             every_ns: Draw::Fixed(1_000),
             lasting_ns: Draw::Fixed(10),
         };
-        let aimed = |messages: &[&str]| draw(&class, messages, 3, 10_000, &mut Dice::new(3, "test"));
+        let aimed = |messages: &[&'static str]| {
+            let mut storm = Storm::default();
+            storm.add(class.clone(), messages, 3, 10_000, Dice::new(3, "test"));
+            storm.collect::<Vec<Fault>>()
+        };
         let faults = aimed(&["vote", "append"]);
         assert_eq!(faults.len(), 9);
         assert!(faults.iter().all(|fault| {
             matches!(&fault.action, Action::Lose { kind, .. } if ["vote", "append"].contains(&kind.as_str()))
         }));
         assert_eq!(aimed(&[]), [], "a protocol without messages");
+    }
+
+    #[test]
+    fn faults_come_in_the_order_of_time_whatever_their_class() {
+        let class = |strikes| Recurring {
+            strikes,
+            chance_ppm: 1_000_000,
+            every_ns: Draw::Fixed(1_000),
+            lasting_ns: Draw::Fixed(5_000),
+        };
+        let mut storm = Storm::default();
+        // The links of a swizzle clog one after the other, until long after the next one has begun.
+        storm.add(class(Strikes::Swizzle), &[], 5, 50_000, Dice::new(3, "swizzle"));
+        storm.add(class(Strikes::Pause), &[], 5, 50_000, Dice::new(3, "pause"));
+        let times: Vec<u64> = storm.map(|fault| fault.at_ns).collect();
+        assert!(times.len() > 98 && times.is_sorted(), "{times:?}");
+        assert!(times.iter().all(|&time| time < 50_000));
     }
 
     #[test]

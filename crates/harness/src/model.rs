@@ -3,21 +3,52 @@
 
 use quarrel_protocol::Violation;
 use quarrel_sim::Struck;
-use quarrel_sim::decision::{Decision, DecisionKind, Fate};
+use quarrel_sim::decision::{Decision, DecisionKind, Fate, Remains};
 use quarrel_sim::fault::{Action, Fault, FaultClass};
 
 use crate::oracle::Judges;
 use crate::run::{Outcome, Schedule, replay};
 use crate::subject::Subject;
 
-/// That disks were lost, which no protocol lives with that relies on them.
+/// In what order a protocol counts on its writes to reach the disk, where no sync has covered them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Writes {
+    /// As they were written: a crash takes the newest.
+    InOrder,
+    /// Its recovery copes with any that are missing.
+    Unordered,
+}
+
+/// What disks did that no protocol lives with that relies on them: they were lost, they lied, they lost what was on
+/// them; and, unless its recovery copes, they lost an older write and kept a newer one.
 #[must_use]
-pub fn lost_disks(struck: &Struck) -> Option<String> {
-    match struck.of(FaultClass::Wipe) {
+pub fn broken_disks(struck: &Struck, writes: Writes) -> Vec<String> {
+    let told = |class: FaultClass, once: &str, often: &dyn Fn(u64) -> String| match struck.of(class) {
         0 => None,
-        1 => Some("a node lost its disk".to_string()),
-        wiped => Some(format!("nodes lost their disks {wiped} times")),
-    }
+        1 => Some(once.to_string()),
+        times => Some(often(times)),
+    };
+    let unordered = match writes {
+        Writes::Unordered => None,
+        Writes::InOrder => told(
+            FaultClass::UnorderedLoss,
+            "a crash took an un-synced write and left a later one",
+            &|times| format!("{times} crashes took an un-synced write and left a later one"),
+        ),
+    };
+    let reasons = [
+        told(FaultClass::Wipe, "a node lost its disk", &|times| {
+            format!("nodes lost their disks {times} times")
+        }),
+        told(FaultClass::LyingSync, "a crash took records that a sync had reported done", &|times| {
+            format!("{times} crashes took records that syncs had reported done")
+        }),
+        told(FaultClass::BitRot, "a node found a record on its disk damaged", &|times| {
+            format!("nodes found records on their disks damaged {times} times")
+        }),
+        unordered,
+    ];
+    reasons.into_iter().flatten().collect()
 }
 
 /// What becomes of a failure outside the model when it is run again without what lies outside.
@@ -64,12 +95,13 @@ enum Measure {
     Sync,
     Pause,
     Clock,
+    Jump,
 }
 
 impl Measure {
     fn all() -> impl Iterator<Item = Self> {
         let classes = FaultClass::ALL.into_iter().map(Measure::Class);
-        classes.chain([Measure::Message, Measure::Sync, Measure::Pause, Measure::Clock])
+        classes.chain([Measure::Message, Measure::Sync, Measure::Pause, Measure::Clock, Measure::Jump])
     }
 
     /// The same measurements, had there been none of this.
@@ -81,6 +113,7 @@ impl Measure {
             Measure::Sync => less.sync_ns = 0,
             Measure::Pause => less.pause_ns = 0,
             Measure::Clock => less.clock_ppm = 0,
+            Measure::Jump => less.jump_ns = 0,
         }
         less
     }
@@ -137,9 +170,17 @@ fn tamed(fault: &Fault, culprits: &[Measure]) -> Option<Fault> {
         Action::Clock { .. } => is(&[Measure::Class(Class::ClockDrift), Measure::Clock]),
         Action::SlowDisk { .. } => is(&[Measure::Class(Class::SlowDisk), Measure::Sync]),
         Action::Expire { .. } => class(Class::Expire),
+        Action::LyingDisk { .. } => class(Class::LyingSync),
+        Action::FullDisk { .. } => class(Class::FullDisk) || class(Class::Crash),
+        Action::BitRot { .. } => class(Class::BitRot),
+        Action::ClockJump { .. } => is(&[Measure::Class(Class::ClockJump), Measure::Jump]),
     };
     (!goes).then(|| fault.clone())
 }
+
+/// What takes away any of the writes that no sync has covered.
+const SUBSETS: [Measure; 2] =
+    [Measure::Class(FaultClass::UnorderedLoss), Measure::Class(FaultClass::LostWrites)];
 
 /// What is left of a decision; nothing if it is the default then.
 fn softened(decision: &Decision, culprits: &[Measure]) -> Option<Decision> {
@@ -167,7 +208,15 @@ fn softened(decision: &Decision, culprits: &[Measure]) -> Option<Decision> {
         DecisionKind::Sync if is(&[Measure::Sync, Measure::Class(FaultClass::SlowDisk)]) => 0,
         DecisionKind::Lost if class(FaultClass::LostWrites) => 0,
         DecisionKind::Cut if class(FaultClass::CutBroadcast) => 0,
-        DecisionKind::Sync | DecisionKind::Lost | DecisionKind::Cut | DecisionKind::Timer => decision.value,
+        DecisionKind::Torn if class(FaultClass::TornRecord) => 0,
+        DecisionKind::Write if is_any(culprits, &SUBSETS) => 0,
+        DecisionKind::Write if class(FaultClass::TornRecord) => Remains::Nothing.encode(),
+        DecisionKind::Sync
+        | DecisionKind::Lost
+        | DecisionKind::Cut
+        | DecisionKind::Torn
+        | DecisionKind::Write
+        | DecisionKind::Timer => decision.value,
     };
     (value != 0).then(|| Decision { value, ..decision.clone() })
 }

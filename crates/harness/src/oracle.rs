@@ -204,8 +204,8 @@ impl<P: Subject> Observer<P> for Oracle<P> {
         both!(self, on_recover(node, state));
     }
 
-    fn on_fault(&mut self, _: FaultClass) {
-        both!(self, on_fault());
+    fn on_fault(&mut self, class: FaultClass) {
+        both!(self, on_fault(class.name()));
     }
 
     #[inline]
@@ -224,6 +224,7 @@ impl<P: Subject> Observer<P> for Oracle<P> {
     }
 
     fn lag(&self, core: NodeSet) -> Option<String> {
-        self.truth.lag(core)
+        let monitor = &self.invariants.monitor;
+        monitor.unfinished(core).or_else(|| self.truth.lag(monitor.concerned(core)))
     }
 }

@@ -1,7 +1,6 @@
 //! Profiles: a scenario and a seed become a world. This is where a swarm draws which faults a run has at all.
 
-use quarrel_formats::scenario::{Draw, Order, Reflex, Scenario};
-use quarrel_protocol::Kinded;
+use quarrel_formats::scenario::{Draw, Lasts, Order, Reflex, Scenario, WriteOrder};
 use quarrel_sim::Plan;
 use quarrel_sim::fault::FaultClass;
 use quarrel_sim::time::{MICROSECOND, MILLISECOND};
@@ -10,9 +9,10 @@ use quarrel_spec::machine::Kind;
 use quarrel_spec::workload::Workload;
 
 use crate::dice::Dice;
-use crate::reach::{reflex_class, struck};
+use crate::fault_plan::Storm;
+use crate::reach::{BETWEEN, reflex_classes, struck};
 use crate::subject::{Setting, Subject};
-use crate::{core, fault_plan, operations, operator};
+use crate::{core, operations, operator};
 
 /// What the dice of a protocol's configuration are for.
 pub const CONFIG: &str = "config";
@@ -21,14 +21,30 @@ pub const CONFIG: &str = "config";
 pub struct Profile<P: Subject> {
     /// The world, the configuration, the operations, the orders.
     pub plan: Plan<P>,
+    /// The faults that recur, which are no part of the world yet.
+    pub storm: Storm,
     /// The rules of the nemesis.
     pub rules: Vec<Rule>,
     /// Which classes of faults the profile has on, by name.
     pub on: Vec<&'static str>,
 }
 
-/// Draws the profile of a seed.
+/// Draws the profile of a seed, with all its faults.
 pub fn draw<P: Subject>(scenario: &Scenario, options: &P::Options, flaws: &[&str], seed: u64) -> Profile<P> {
+    let mut profile = draw_ahead::<P>(scenario, options, flaws, seed);
+    let world = &mut profile.plan.world;
+    world.faults.extend(profile.storm.by_ref());
+    world.faults.sort();
+    profile
+}
+
+/// Draws the profile of a seed. The faults that recur can be drawn from its storm as the run goes on.
+pub fn draw_ahead<P: Subject>(
+    scenario: &Scenario,
+    options: &P::Options,
+    flaws: &[&str],
+    seed: u64,
+) -> Profile<P> {
     let mut dice = Dice::new(seed, "profile");
     let nodes = dice.count(&scenario.nodes).unwrap_or(1);
     let duration_ns = dice.scale(&scenario.duration_ns).unwrap_or(MILLISECOND);
@@ -51,26 +67,28 @@ pub fn draw<P: Subject>(scenario: &Scenario, options: &P::Options, flaws: &[&str
         fifo: scenario.network.order == Order::Fifo,
         client_latency_ns: scenario.network.latency_ns.least().max(1),
         sync_ns: draw_syncs(scenario, nodes, seed),
+        unordered: is_unordered(scenario, seed, &mut on),
         clock_ppm,
         clock_offset_ns: draw_offsets(scenario, nodes, seed),
         client: draw_policy(scenario, seed),
         rates,
-        limits: scenario.limits,
+        limits: scenario.limits.scaled_to(duration_ns),
         faults: scenario.timeline.clone(),
     };
     let mut rules = scenario.rules.clone();
-    draw_faults::<P>(scenario, seed, &mut world, &mut on);
+    let storm = draw_storm(scenario, seed, &P::sends(&config), &world, &mut on);
     draw_nemesis(scenario, seed, &mut rules, &mut on);
+    draw_between(scenario, seed, &mut rules, &mut on);
     // What comes too late never strikes; from then on only what stays does.
     world.faults.retain(|fault| fault.at_ns < duration_ns);
     core::draw::<P>(scenario, seed, &config, &mut world);
     let operations = operations::draw::<P>(scenario, &workload, &world, P::round_ns(&config), seed);
     world.clients = operations.iter().map(|operation| operation.client.0 + 1).max().unwrap_or(0);
-    let orders = operator::draw::<P>(scenario, &config, &world, seed);
+    let orders = operator::draw::<P>(scenario, &config, &world, &storm, seed);
     world.faults.sort();
     on.sort_unstable();
     on.dedup();
-    Profile { plan: Plan { world, config, operations, orders }, rules, on }
+    Profile { plan: Plan { world, config, operations, orders }, storm, rules, on }
 }
 
 fn draw_rates(scenario: &Scenario, seed: u64, on: &mut Vec<&'static str>) -> Rates {
@@ -90,6 +108,7 @@ fn draw_rates(scenario: &Scenario, seed: u64, on: &mut Vec<&'static str>) -> Rat
         sync_ppm: rate("slow-disk", &disk.slow_sync_ppm),
         lost_ppm: rate("lost-writes", &disk.lost_writes_ppm),
         cut_ppm: rate("cut-broadcast", &disk.cut_broadcasts_ppm),
+        torn_ppm: rate("torn-record", &disk.torn_writes_ppm),
         ..Rates::default()
     };
     let mut dice = Dice::new(seed, "delays");
@@ -127,6 +146,14 @@ fn draw_syncs(scenario: &Scenario, nodes: u8, seed: u64) -> Vec<u64> {
     vec![sync_ns; usize::from(nodes)]
 }
 
+fn is_unordered(scenario: &Scenario, seed: u64, on: &mut Vec<&'static str>) -> bool {
+    let is_any = *Dice::new(seed, "disk-order").pick(&scenario.disk.orders) == WriteOrder::Any;
+    if is_any {
+        on.push(FaultClass::UnorderedLoss.name());
+    }
+    is_any
+}
+
 fn draw_clocks(scenario: &Scenario, nodes: u8, seed: u64) -> Vec<i32> {
     let mut dice = Dice::new(seed, "clock");
     let drift = u64::from(dice.scale(&scenario.clock.drift_ppm).unwrap_or(0));
@@ -141,16 +168,24 @@ fn draw_offsets(scenario: &Scenario, nodes: u8, seed: u64) -> Vec<u64> {
     }
 }
 
-fn draw_faults<P: Subject>(scenario: &Scenario, seed: u64, world: &mut World, on: &mut Vec<&'static str>) {
+/// `messages` are the kinds that are sent.
+fn draw_storm(
+    scenario: &Scenario,
+    seed: u64,
+    messages: &[&'static str],
+    world: &World,
+    on: &mut Vec<&'static str>,
+) -> Storm {
+    let mut storm = Storm::default();
     for class in &scenario.recurring {
         let name = class.strikes.name();
         let mut dice = Dice::new(seed, &format!("faults.{name}"));
         if dice.chance(class.chance_ppm) {
             on.extend(struck(&class.strikes).iter().map(|class| class.name()));
-            let messages = <P::Message as Kinded>::KINDS;
-            world.faults.extend(fault_plan::draw(class, messages, world.nodes, world.duration_ns, &mut dice));
+            storm.add(class.clone(), messages, world.nodes, world.duration_ns, dice);
         }
     }
+    storm
 }
 
 fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut Vec<&'static str>) {
@@ -164,13 +199,19 @@ fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut 
     let single = dice.chance(500_000);
     let actions = if single { vec![*dice.pick(&leader.actions)] } else { leader.actions.clone() };
     let share = (leader.probability_ppm / actions.len() as u32).max(1);
+    let (lasting_ns, lasts_as) = match &leader.lasting {
+        Lasts::Between(least, most) => (Some((*least, *most)), None),
+        Lasts::AsTimer(timer) => (None, Some(timer.clone())),
+    };
     for action in actions {
-        on.push(reflex_class(action).name());
+        on.extend(reflex_classes(action, lasts_as.is_some()).iter().map(|class| class.name()));
         rules.push(Rule {
             when: when.clone(),
+            before: None,
             chance_ppm: share,
             after_ns: leader.after_ns,
-            lasting_ns: Some(leader.lasting_ns),
+            lasting_ns,
+            lasts_as: lasts_as.clone(),
             then: match action {
                 Reflex::Isolate => Reaction::IsolateIt,
                 Reflex::Crash => Reaction::CrashIt,
@@ -178,6 +219,24 @@ fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut 
             },
         });
     }
+}
+
+fn draw_between(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut Vec<&'static str>) {
+    let Some(between) = &scenario.between else { return };
+    let mut dice = Dice::new(seed, "crash-between");
+    if !dice.chance(between.chance_ppm) {
+        return;
+    }
+    on.extend(BETWEEN.iter().map(|class| class.name()));
+    rules.push(Rule {
+        when: dice.pick(&between.first).clone(),
+        before: Some(between.then.clone()),
+        chance_ppm: between.probability_ppm,
+        after_ns: between.after_ns,
+        lasting_ns: Some(between.lasting_ns),
+        lasts_as: None,
+        then: Reaction::CrashIt,
+    });
 }
 
 /// Draws what clients like to ask.

@@ -1,10 +1,10 @@
 //! What a scenario can reach: the classes of faults that it may draw, and the cells that it owes.
 
 use quarrel_formats::Scenario;
-use quarrel_formats::scenario::{Order, Owes, Reflex, Strikes};
+use quarrel_formats::scenario::{During, Lasts, Order, Owes, Reflex, Strikes, WriteOrder};
 use quarrel_protocol::Cell;
 use quarrel_sim::fault::{Action, FaultClass};
-use quarrel_sim::world::Reaction;
+use quarrel_sim::world::{Reaction, Rule};
 
 /// After how many runs a class of faults that a scenario draws must have changed something.
 pub const FAULT_DUE_RUNS: u64 = 1000;
@@ -30,9 +30,20 @@ pub fn fault_classes(scenario: &Scenario) -> Vec<FaultClass> {
     for class in &scenario.recurring {
         struck(&class.strikes).iter().for_each(|&class| reach(true, class));
     }
-    for reflex in scenario.leader.iter().flat_map(|leader| &leader.actions) {
-        reach(true, reflex_class(*reflex));
+    if let Some(leader) = &scenario.leader {
+        for &reflex in &leader.actions {
+            let lasts_as_timer = matches!(leader.lasting, Lasts::AsTimer(_));
+            reflex_classes(reflex, lasts_as_timer).iter().for_each(|&class| reach(true, class));
+        }
     }
+    if scenario.between.is_some() {
+        BETWEEN.iter().for_each(|&class| reach(true, class));
+    }
+    let in_partitions = |during: &During| *during == During::Partition;
+    let orders_in_partitions =
+        scenario.operator.iter().flat_map(|operator| &operator.during).any(in_partitions);
+    reach(orders_in_partitions, FaultClass::OrderInPartition);
+    scenario.rules.iter().filter_map(Rule::class).for_each(|class| reach(true, class));
     let scripted = scenario.rules.iter().filter_map(|rule| match &rule.then {
         Reaction::Do(action) => Some(action),
         Reaction::IsolateIt | Reaction::CrashIt | Reaction::PauseIt => None,
@@ -42,8 +53,15 @@ pub fn fault_classes(scenario: &Scenario) -> Vec<FaultClass> {
     }
     let crashes = classes.contains(&FaultClass::Crash);
     let slow = disk.sync_ns.most() > 0 || classes.contains(&FaultClass::SlowDisk);
-    if crashes && slow && disk.lost_writes_ppm.most() > 0 {
+    let lies = classes.contains(&FaultClass::LyingSync);
+    if crashes && (slow && disk.lost_writes_ppm.most() > 0 || lies) {
         classes.push(FaultClass::LostWrites);
+        if disk.torn_writes_ppm.most() > 0 {
+            classes.push(FaultClass::TornRecord);
+        }
+        if slow && disk.orders.contains(&WriteOrder::Any) {
+            classes.push(FaultClass::UnorderedLoss);
+        }
     }
     if crashes && disk.cut_broadcasts_ppm.most() > 0 {
         classes.push(FaultClass::CutBroadcast);
@@ -65,15 +83,23 @@ pub(crate) const fn struck(strikes: &Strikes) -> &'static [FaultClass] {
         Strikes::AimedLoss { .. } => &[FaultClass::AimedLoss],
         Strikes::Clock { .. } => &[FaultClass::ClockDrift],
         Strikes::SlowDisk { .. } => &[FaultClass::SlowDisk],
+        Strikes::LyingDisk => &[FaultClass::LyingSync],
+        Strikes::FullDisk => &[FaultClass::Crash, FaultClass::FullDisk],
+        Strikes::BitRot { .. } => &[FaultClass::BitRot],
+        Strikes::ClockJump { .. } => &[FaultClass::ClockJump],
     }
 }
 
+/// What a crash between two steps counts as.
+pub(crate) const BETWEEN: [FaultClass; 2] = [FaultClass::Crash, FaultClass::CrashBetween];
+
 /// What a reaction of the nemesis counts as.
-pub(crate) const fn reflex_class(reflex: Reflex) -> FaultClass {
+pub(crate) const fn reflex_classes(reflex: Reflex, lasts_as_timer: bool) -> &'static [FaultClass] {
     match reflex {
-        Reflex::Isolate => FaultClass::Partition,
-        Reflex::Crash => FaultClass::Crash,
-        Reflex::Pause => FaultClass::Pause,
+        Reflex::Isolate => &[FaultClass::Partition, FaultClass::Hunt],
+        Reflex::Crash => &[FaultClass::Crash, FaultClass::Hunt],
+        Reflex::Pause if lasts_as_timer => &[FaultClass::Pause, FaultClass::PauseAcrossTimer],
+        Reflex::Pause => &[FaultClass::Pause, FaultClass::Hunt],
     }
 }
 
@@ -89,6 +115,10 @@ fn scripted_classes(action: &Action) -> &'static [FaultClass] {
         Action::Clock { .. } => &[FaultClass::ClockDrift],
         Action::SlowDisk { .. } => &[FaultClass::SlowDisk],
         Action::Expire { .. } => &[FaultClass::Expire],
+        Action::LyingDisk { .. } => &[FaultClass::LyingSync],
+        Action::FullDisk { .. } => &[FaultClass::Crash, FaultClass::FullDisk],
+        Action::BitRot { .. } => &[FaultClass::BitRot],
+        Action::ClockJump { .. } => &[FaultClass::ClockJump],
     }
 }
 

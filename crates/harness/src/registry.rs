@@ -7,6 +7,7 @@ use quarrel_formats::history::Line;
 use quarrel_formats::scenario::{Complaint, Vocabulary, Words};
 use quarrel_formats::trace::{Oracle as Jury, Trace};
 use quarrel_formats::{InputError, Scenario};
+use quarrel_multi_paxos::MultiPaxos;
 use quarrel_paxos::Paxos;
 use quarrel_protocol::{Announcement, Cell, Flaw, Kinded, NodeId, Property};
 use quarrel_raft::Raft;
@@ -80,6 +81,8 @@ pub trait Trial: Send + Sync {
     fn has_timers(&self) -> bool;
     /// Runs one seed.
     fn run(&self, seed: u64) -> Outcome;
+    /// What one run adds up to.
+    fn tally(&self, outcome: &Outcome) -> Tallies;
     /// Runs many seeds and adds them up. Stops early when `stop` says so; the tallies then hold fewer runs.
     fn batch(&self, seeds: Range<u64>, stop: &dyn Fn() -> bool) -> Tallies;
     /// The events of one seed, as the seed's own run has them and not as a replay repeats them.
@@ -123,6 +126,7 @@ impl Registry {
         Self::default()
             .with::<Raft>()
             .with::<Paxos>()
+            .with::<MultiPaxos>()
             .with::<TwoPhaseCommit>()
             .with::<ThreePhaseCommit>()
             .with::<TwoGenerals>()
@@ -316,7 +320,7 @@ impl<P: Subject> Trial for Prepared<P> {
     }
 
     fn cells(&self) -> Vec<Cell> {
-        cells::<P>()
+        cells::<P>().into_iter().filter(|cell| P::can_fill(&self.options, cell.name)).collect()
     }
 
     fn properties(&self) -> &[Property] {
@@ -329,6 +333,12 @@ impl<P: Subject> Trial for Prepared<P> {
 
     fn run(&self, seed: u64) -> Outcome {
         run::run_closely(self.charge(&self.bare_flaws()), seed)
+    }
+
+    fn tally(&self, outcome: &Outcome) -> Tallies {
+        let mut tallies = Tallies::default();
+        tallies.add(outcome, &self.names);
+        tallies
     }
 
     fn batch(&self, seeds: Range<u64>, stop: &dyn Fn() -> bool) -> Tallies {

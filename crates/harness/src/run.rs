@@ -32,8 +32,12 @@ pub struct Outcome {
     pub on: Vec<&'static str>,
     /// How many overriding decisions no one asked for.
     pub never_asked: u64,
+    /// How many overriding decisions struck after the healing as faults: none of a run that was only recorded.
+    pub struck_late: u64,
     /// How what clients saw was judged.
     pub judged: Judged,
+    /// What struck that the protocol does not promise to live with, a reason each, whether or not something broke.
+    pub strayed: Vec<String>,
     /// If something broke: what struck by then that the protocol does not promise to live with, a reason each. The
     /// violation is outside the model if there are some.
     pub outside: Vec<String>,
@@ -142,7 +146,7 @@ pub fn history<P: Subject>(charge: Charge<'_, P>, seed: u64) -> (Outcome, Vec<Se
 /// Runs one seed again and keeps it as a schedule.
 pub fn record<P: Subject>(charge: Charge<'_, P>, seed: u64) -> (Outcome, Schedule<P>) {
     let profile::Profile { plan: Plan { world, config, operations, orders }, .. } =
-        profile::draw::<P>(charge.scenario, charge.options, charge.flaws, seed);
+        profile::draw_ahead::<P>(charge.scenario, charge.options, charge.flaws, seed);
     let mut trial = Trial::of_seed(charge, seed);
     trial.cluster.record_decisions();
     let (outcome, decisions, faults, _) = trial.finish();
@@ -209,10 +213,13 @@ struct Trial<P: Subject> {
 impl<P: Subject> Trial<P> {
     fn of_seed(charge: Charge<'_, P>, seed: u64) -> Self {
         let Charge { scenario, options, flaws, judges } = charge;
-        let profile::Profile { plan, rules, on } = profile::draw::<P>(scenario, options, flaws, seed);
+        let profile::Profile { plan, storm, rules, on } =
+            profile::draw_ahead::<P>(scenario, options, flaws, seed);
         let names = Cluster::<P, Oracle<P>>::names(&plan.world);
         let chooser = Chooser::random(names, seed, plan.world.rates, &scenario.decisions);
-        Self { on, ..Self::new(plan, rules, seed, chooser, judges) }
+        let mut trial = Self { on, ..Self::new(plan, rules, seed, chooser, judges) };
+        trial.cluster.draw_faults_from(Box::new(storm));
+        trial
     }
 
     fn of_schedule(schedule: &Schedule<P>, judges: Judges) -> Self {
@@ -261,12 +268,12 @@ impl<P: Subject> Trial<P> {
     fn outcome(self, mut tally: Tally) -> (Outcome, Vec<Seen<P>>) {
         let aftermath = self.aftermath(&tally);
         let Self { cluster, seed, on, healed_ns, .. } = self;
-        let never_asked = cluster.never_asked();
-        let outside = P::outside(cluster.config(), &tally.struck);
+        let (never_asked, struck_late) = (cluster.never_asked(), cluster.struck_late());
+        let strayed = P::outside(cluster.config(), &tally.struck);
         let oracle = cluster.into_observer();
         let Findings { violations, evaluated, cells, judged } =
             oracle.judge(tally.halted.take(), tally.settled_ns.is_some(), healed_ns);
-        let outside = if violations.is_empty() { Vec::new() } else { outside };
+        let outside = if violations.is_empty() { Vec::new() } else { strayed.clone() };
         let outcome = Outcome {
             seed,
             tally,
@@ -275,7 +282,9 @@ impl<P: Subject> Trial<P> {
             cells,
             on,
             never_asked,
+            struck_late,
             judged,
+            strayed,
             outside,
             aftermath,
         };

@@ -6,7 +6,7 @@
 //! values shrink: delays toward their default, outages, the horizon. To a fixpoint, in which every single item is
 //! needed: that is verified by taking each one away.
 
-use quarrel_protocol::{NodeSet, Protocol, Violation};
+use quarrel_protocol::{NodeSet, PropertyKind, Protocol, Violation};
 use quarrel_sim::decision::{Decision, DecisionKind, Fate, Which};
 use quarrel_sim::fault::{Action, Fault};
 use quarrel_sim::world::{Operation, Order};
@@ -43,11 +43,13 @@ pub fn shrink<P: Subject>(
     stop: &dyn Fn() -> bool,
 ) -> (Schedule<P>, ShrinkReport) {
     let before = schedule.items();
+    let (is_outside, struck_late, replays, events) = (true, u64::MAX, 0, 0);
     let mut shrinker =
-        Shrinker { best: schedule, judges, violation, is_outside: true, replays: 0, events: 0, stop };
+        Shrinker { best: schedule, judges, violation, is_outside, struck_late, replays, events, stop };
     let mut one_minimal = false;
     if let Some(outcome) = shrinker.outcome_of(shrinker.best.clone()) {
         shrinker.is_outside = !outcome.outside.is_empty();
+        shrinker.struck_late = outcome.struck_late;
         while !shrinker.is_spent() {
             let size = shrinker.size();
             shrinker.cut_horizon();
@@ -84,6 +86,8 @@ struct Shrinker<'a, P: Subject> {
     violation: &'a Violation,
     /// Whether the schedule fails outside the model to begin with.
     is_outside: bool,
+    /// How many faults struck after the healing to begin with.
+    struck_late: u64,
     replays: u64,
     events: u64,
     stop: &'a dyn Fn() -> bool,
@@ -110,7 +114,13 @@ impl<P: Subject> Shrinker<'_, P> {
     fn outcome_of(&mut self, candidate: Schedule<P>) -> Option<Outcome> {
         let outcome = self.replay(&candidate);
         // What fails inside the model must not become a failure outside it, which nobody wonders at.
-        let same = outcome.fails_like(self.violation) && (self.is_outside || outcome.outside.is_empty());
+        // Nor may a core that has healed be struck once more, and not come back for that: its healing may have moved
+        // ahead of what was recorded.
+        let is_honest =
+            outcome.struck_late <= self.struck_late || self.violation.kind != PropertyKind::Liveness;
+        let same = outcome.fails_like(self.violation)
+            && is_honest
+            && (self.is_outside || outcome.outside.is_empty());
         if same {
             self.best = candidate;
         }
@@ -121,7 +131,8 @@ impl<P: Subject> Shrinker<'_, P> {
     fn size(&self) -> (usize, u64, u64) {
         let lasting = |fault: &Fault| fault.lasting_ns.unwrap_or(self.best.world.duration_ns);
         let outages = self.best.world.faults.iter().map(lasting).fold(0, u64::saturating_add);
-        let delays = self.best.decisions.iter().map(weight).fold(0, u64::saturating_add);
+        let jumps = self.best.world.faults.iter().map(jump);
+        let delays = self.best.decisions.iter().map(weight).chain(jumps).fold(0, u64::saturating_add);
         (self.best.items(), delays, outages.saturating_add(self.best.world.duration_ns))
     }
 
@@ -286,6 +297,7 @@ impl<P: Subject> Shrinker<'_, P> {
         for position in 0..self.best.world.faults.len() {
             self.shorten(position);
             self.narrow(position);
+            self.shorten_jump(position);
         }
     }
 
@@ -339,11 +351,7 @@ impl<P: Subject> Shrinker<'_, P> {
 
     /// A fault of several nodes strikes as few as will do.
     fn narrow(&mut self, position: usize) {
-        let (Action::Crash { nodes } | Action::Pause { nodes } | Action::Wipe { nodes }) =
-            self.best.world.faults[position].action
-        else {
-            return;
-        };
+        let Some(nodes) = struck(&mut self.best.world.faults[position].action).copied() else { return };
         let mut left = nodes;
         for node in nodes.iter().filter(|_| nodes.len() > 1) {
             let fewer = NodeSet(left.0 & !NodeSet::only(node).0);
@@ -351,14 +359,47 @@ impl<P: Subject> Shrinker<'_, P> {
                 continue;
             }
             let mut candidate = self.best.clone();
-            match &mut candidate.world.faults[position].action {
-                Action::Crash { nodes } | Action::Pause { nodes } | Action::Wipe { nodes } => *nodes = fewer,
-                _ => return,
+            if let Some(nodes) = struck(&mut candidate.world.faults[position].action) {
+                *nodes = fewer;
             }
             if self.try_out(candidate) {
                 left = fewer;
             }
         }
+    }
+
+    /// A clock jumps half as far while that still fails.
+    fn shorten_jump(&mut self, position: usize) {
+        while !self.is_spent() {
+            let mut candidate = self.best.clone();
+            let Action::ClockJump { by_ns, .. } = &mut candidate.world.faults[position].action else {
+                return;
+            };
+            *by_ns /= 2;
+            if *by_ns == 0 || !self.try_out(candidate) {
+                return;
+            }
+        }
+    }
+}
+
+/// The nodes that a fault strikes, each by itself.
+const fn struck(action: &mut Action) -> Option<&mut NodeSet> {
+    match action {
+        Action::Crash { nodes }
+        | Action::Pause { nodes }
+        | Action::Wipe { nodes }
+        | Action::LyingDisk { nodes }
+        | Action::FullDisk { nodes } => Some(nodes),
+        _ => None,
+    }
+}
+
+/// How far a clock jumps.
+const fn jump(fault: &Fault) -> u64 {
+    match fault.action {
+        Action::ClockJump { by_ns, .. } => by_ns.unsigned_abs(),
+        _ => 0,
     }
 }
 

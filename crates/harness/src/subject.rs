@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quarrel_formats::scenario::{Complaint, Raw};
-use quarrel_protocol::{ClientId, Flaw, Lasting, Monitor, NodeId, NodeSet, Protocol};
+use quarrel_protocol::{ClientId, Flaw, Kinded, Lasting, Monitor, NodeId, NodeSet, Protocol};
 use quarrel_sim::Struck;
 use quarrel_sim::time::SECOND;
 use quarrel_spec::Service;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::dice::Dice;
 use crate::history::Spelled;
-use crate::model::lost_disks;
+use crate::model::{Writes, broken_disks};
 use crate::truth::{AnswerOf, CallOf};
 
 /// The `[config]` table of a scenario: options by name, as they were written.
@@ -42,20 +42,41 @@ pub trait Subject: Protocol {
     /// When a value cannot be read.
     fn options(raw: &RawOptions) -> Result<Self::Options, Complaint>;
 
-    /// What may ail nodes outside a healthy core for good, without keeping the core from its work: the protocol's
-    /// liveness contract.
-    const LASTING: &'static [Lasting] = &[];
-
     /// The configuration of one run.
     ///
     /// # Panics
     /// May panic when a flaw is unknown; [`Registry::trial`](crate::registry::Registry::trial) refuses those.
     fn configure(options: &Self::Options, setting: Setting<'_>, dice: &mut Dice) -> Self::Config;
 
+    /// What may ail nodes outside a healthy core for good, without keeping the core from its work: the protocol's
+    /// liveness contract.
+    fn lasting(config: &Self::Config) -> &'static [Lasting] {
+        let _ = config;
+        &[]
+    }
+
+    /// The kinds of messages that nodes of this configuration send, of those that the protocol has: losses are aimed at
+    /// no others.
+    fn sends(config: &Self::Config) -> Vec<&'static str> {
+        let _ = config;
+        <Self::Message as Kinded>::KINDS.to_vec()
+    }
+
+    /// Whether runs with these options can ever fill this cell. A campaign owes no other.
+    fn can_fill(options: &Self::Options, cell: &str) -> bool {
+        let _ = (options, cell);
+        true
+    }
+
     /// How many nodes a core needs to get on without the others. All of them, unless the protocol knows better.
     fn core_min(config: &Self::Config, nodes: u8) -> u8 {
         let _ = config;
         nodes
+    }
+
+    /// The fewest nodes that can decide anything: who reaches fewer is on the fringe.
+    fn quorum_min(config: &Self::Config, nodes: u8) -> u8 {
+        Self::core_min(config, nodes)
     }
 
     /// The longest time that one round of the protocol may take by its own timers, in nanoseconds: an election, an
@@ -65,12 +86,15 @@ pub trait Subject: Protocol {
         SECOND
     }
 
+    /// In what order it counts on its un-synced writes to reach the disk.
+    const WRITES: Writes = Writes::InOrder;
+
     /// Why what struck in a run is more than the protocol promises to live with: a reason each, in words that name
     /// what struck and what is allowed ("a message took 412 ms, 40 ms are allowed"). A violation in such a run is outside
     /// the model; without reasons it is a mistake. To measure less must never give more reasons.
     fn outside(config: &Self::Config, struck: &Struck) -> Vec<String> {
         let _ = config;
-        lost_disks(struck).into_iter().collect()
+        broken_disks(struck, Self::WRITES)
     }
 
     /// The same configuration with every deliberate defect switched off.

@@ -157,6 +157,8 @@ pub struct Tallies {
     pub storms: u64,
     /// In how many runs some operation was never answered.
     pub blocked: u64,
+    /// In how many runs something struck that the protocol does not promise to live with.
+    pub strayed: u64,
     /// Failures by signature.
     pub groups: BTreeMap<String, Group>,
     /// Every seed that failed in a way that counts, in order within what was merged in order.
@@ -233,6 +235,7 @@ impl Tallies {
         self.judged.add(outcome.judged);
         self.storms += u64::from(tally.asked.retry_storms > 0);
         self.blocked += u64::from(outcome.is_blocked());
+        self.strayed += u64::from(!outcome.strayed.is_empty());
         for (property, count) in names.properties.iter().zip(&outcome.evaluated) {
             *self.evaluated.entry(property.name).or_default() += count;
         }
@@ -279,6 +282,12 @@ impl Tallies {
         }
     }
 
+    /// In how many runs this happened: a cell, or a class of faults that changed something.
+    #[must_use]
+    pub fn happened(&self, name: &str) -> u64 {
+        self.cells.get(name).or_else(|| self.fault_runs.get(name)).copied().unwrap_or(0)
+    }
+
     /// The ways of failing, the one that matters most first: what counts, properties of the paper before all others;
     /// then what is frequent, and then the lowest seed.
     #[must_use]
@@ -303,6 +312,7 @@ impl Tallies {
         self.judged.merge(other.judged);
         self.storms += other.storms;
         self.blocked += other.blocked;
+        self.strayed += other.strayed;
         self.faults.add(&other.faults);
         for (mine, theirs) in [
             (&mut self.evaluated, &other.evaluated),

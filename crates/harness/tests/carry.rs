@@ -103,7 +103,12 @@ fn only_decisions_that_mean_something_are_kept() {
         let means_something = match key.kind {
             DecisionKind::Fate if nodes => false,
             DecisionKind::Timer => false,
-            DecisionKind::Fate | DecisionKind::Sync | DecisionKind::Lost | DecisionKind::Cut => true,
+            DecisionKind::Fate
+            | DecisionKind::Sync
+            | DecisionKind::Lost
+            | DecisionKind::Cut
+            | DecisionKind::Torn
+            | DecisionKind::Write => true,
         };
         assert!(means_something, "{decision}: Raft and Paxos share no kind of message or timer");
     }

@@ -10,6 +10,7 @@ use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::{Followed, Registry, Trial};
 use quarrel_harness::story;
 use quarrel_protocol::NodeId;
+use quarrel_sim::fault::FaultClass;
 use quarrel_sim::world::Order;
 
 const HEAD: &str = "# Desks.\nprotocol = \"desk\"\nnodes = [2, 4]\nduration = \"2s\"\nhealing = \"1s\"\n";
@@ -170,4 +171,31 @@ fn a_trace_whose_orders_are_none_of_the_protocol_is_refused() {
     trace.header.orders[0].admin = serde_json::json!({"stamp": {"form": 1}});
     let error = registry().open("edited.jsonl", &trace).err().expect("it is refused").to_string();
     assert!(error.contains("this trace's orders does not fit desk: missing field `by`"), "{error}");
+}
+
+/// Orders while the network is cut, and only then.
+#[test]
+fn churn_comes_while_a_partition_holds() {
+    const CUTS: &str =
+        "[faults]\npartition = { every = [\"200ms\", \"600ms\"], lasting = [\"50ms\", \"300ms\"] }\n";
+    let churn = trial(&format!("{OPERATOR}asks = [\"stamp\"]\nduring = \"partition\"\n{CUTS}"));
+    let mut many = 0;
+    for seed in 0..50 {
+        let trace = churn.record(seed);
+        let world = &trace.header.world;
+        let is_cut = |at_ns: u64| {
+            world
+                .faults
+                .iter()
+                .any(|fault| (fault.at_ns + 1..fault.at_ns + fault.lasting_ns.unwrap()).contains(&at_ns))
+        };
+        let orders = orders(&trace);
+        assert!(orders.iter().all(|order| is_cut(order.at_ns)), "seed {seed}");
+        let tally = churn.run(seed).tally;
+        assert_eq!(tally.struck.of(FaultClass::OrderInPartition), tally.orders, "seed {seed}");
+        many += orders.len();
+    }
+    assert!(many > 100, "{many}");
+    let whole = trial(&format!("{OPERATOR}asks = [\"stamp\"]\nduring = \"partition\"\n"));
+    assert!((0..20).all(|seed| whole.run(seed).tally.orders == 0), "the network is never cut");
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::{parse, read};
 use quarrel_formats::Scenario;
-use quarrel_formats::scenario::{Draw, Recurring, Strikes};
+use quarrel_formats::scenario::{Draw, Lasts, Recurring, Strikes};
 use quarrel_harness::Subject;
 use quarrel_harness::profile::{Profile, draw};
 use quarrel_paxos::Paxos;
@@ -240,7 +240,10 @@ fn check_rules(scenario: &Scenario, rules: &[quarrel_sim::world::Rule]) {
     for rule in rules {
         assert!(leader.on.contains(&rule.when), "{:?}", rule.when);
         assert_eq!(rule.after_ns, leader.after_ns);
-        assert_eq!(rule.lasting_ns, Some(leader.lasting_ns));
+        assert_eq!(
+            rule.lasting_ns.map(|(least, most)| Lasts::Between(least, most)).as_ref(),
+            Some(&leader.lasting)
+        );
     }
     let chances: u32 = rules.iter().map(|rule| rule.chance_ppm).sum();
     assert!(chances <= leader.probability_ppm);
@@ -301,7 +304,7 @@ fn check_fault(world: &World, fault: &Fault) {
         }
         Action::Clock { node, rate_ppm } => assert!(is_one(*node) && *rate_ppm > -900_000, "{fault}"),
         Action::SlowDisk { node, extra_ns } => assert!(is_one(*node) && *extra_ns > 0, "{fault}"),
-        Action::Expire { .. } => panic!("nothing draws {fault}"),
+        _ => panic!("nothing draws {fault}"),
     }
 }
 

@@ -236,13 +236,17 @@ impl Stream {
 
     fn fault(&mut self) -> Fault {
         let set = NodeSet([0, 1, 6, u64::MAX][self.below(4)]);
-        let action = match self.below(7) {
+        let action = match self.below(11) {
             0 => Action::Crash { nodes: set },
             1 => Action::CrashAtWrite { node: NodeId(63), write: 0 },
             2 => Action::Partition { shape: Shape::Isolate, cuts: vec![(set, set); self.below(3)] },
             3 => Action::Clog { links: vec![(set, NodeSet(2)); self.below(9)] },
             4 => Action::Lose { kind: self.word(), from: set, to: set },
             5 => Action::Expire { node: NodeId(9), timer: self.word() },
+            6 => Action::LyingDisk { nodes: set },
+            7 => Action::FullDisk { nodes: set },
+            8 => Action::BitRot { node: NodeId(63), record: 0 },
+            9 => Action::ClockJump { node: NodeId(9), by_ns: i64::MIN },
             _ => Action::Pause { nodes: set },
         };
         let lasting_ns = Some(self.number()).filter(|_| self.below(2) == 0);
@@ -252,11 +256,11 @@ impl Stream {
 
 /// Makes nonsense of a trace.
 fn disturb(trace: &mut Trace, stream: &mut Stream) {
-    const KINDS: [&str; 12] = [
-        "boot", "deliver", "timer", "request", "answer", "ask", "sync", "crash", "restart", "fault", "heal",
-        "?",
+    const KINDS: [&str; 13] = [
+        "boot", "deliver", "timer", "request", "answer", "ask", "sync", "crash", "restart", "damage",
+        "fault", "heal", "?",
     ];
-    const EFFECTS: [&str; 6] = ["announce", "send", "crash", "output", "reply", "?"];
+    const EFFECTS: [&str; 7] = ["announce", "send", "crash", "output", "reply", "full", "?"];
     trace.events.truncate(stream.below(60));
     trace.header.world.nodes = [1, 3, 13, 64][stream.below(4)];
     trace.header.world.faults = (0..stream.below(6)).map(|_| stream.fault()).collect();
@@ -264,12 +268,12 @@ fn disturb(trace: &mut Trace, stream: &mut Stream) {
         if stream.below(3) > 0 {
             continue;
         }
-        event.kind = KINDS[stream.below(KINDS.len())].to_string();
+        event.kind = KINDS[stream.below(KINDS.len())].into();
         (event.who, event.from) = (stream.endpoint(), stream.endpoint());
         (event.n, event.at, event.what) = (stream.number(), stream.number(), stream.word());
         event.cause = Some(stream.number()).filter(|_| stream.below(2) == 0);
         let effects = (0..stream.below(4)).map(|_| TraceEffect {
-            kind: EFFECTS[stream.below(EFFECTS.len())].to_string(),
+            kind: EFFECTS[stream.below(EFFECTS.len())].into(),
             what: stream.word(),
             to: stream.endpoint(),
             fate: Some(stream.word()).filter(|_| stream.below(2) == 0),
@@ -279,7 +283,7 @@ fn disturb(trace: &mut Trace, stream: &mut Stream) {
         let told =
             |fault: &&Fault| !matches!(&fault.action, Action::Partition { cuts, .. } if cuts.is_empty());
         if let Some(fault) = trace.header.world.faults.iter().find(told).filter(|_| stream.below(2) == 0) {
-            (event.kind, event.at, event.what) = ("fault".to_string(), fault.at_ns, fault.to_string());
+            (event.kind, event.at, event.what) = ("fault".into(), fault.at_ns, fault.to_string());
         }
     }
     if let Judgement::Violated(violation) = &mut trace.verdict.judgement {

@@ -3,7 +3,8 @@
 use quarrel_protocol::{Effects, NodeId};
 
 use crate::{
-    Accept, Accepted, Ballot, Event, Learn, Message, Paxos, PaxosFlaw, Prepare, Promise, Record, Reject, Role,
+    Accept, Accepted, Ballot, Event, Learn, Message, Paxos, PaxosFlaw, Prepare, Promise, Proposal, Record,
+    Reject, Role,
 };
 
 impl Paxos {
@@ -14,13 +15,18 @@ impl Paxos {
         Prepare { ballot }: Prepare,
         effects: &mut Effects<Self>,
     ) {
-        if self.answers_decision(from, effects) || ballot.node != from {
+        if self.answers_decision(from, effects) || !self.is_owner(from, ballot) {
             return;
         }
-        // P1a, and its optimisation: ignore a prepare request that is already answered.
-        match self.durable.promised {
-            Some(promised) if promised > ballot => return self.send_reject(from, ballot, promised, effects),
-            Some(promised) if promised == ballot => return,
+        let accepted = self.durable.accepted;
+        // The flaw asks what it has accepted, where it should ask what it has promised.
+        let is_lowered = self.has(PaxosFlaw::NoPromiseCheck);
+        let standing =
+            if is_lowered { accepted.map(|proposal| proposal.ballot) } else { self.durable.promised };
+        // P1a, and its optimisation: ignore a prepare request that is already answered. That takes ballots for unique.
+        match standing {
+            Some(standing) if standing > ballot => return self.send_reject(from, ballot, standing, effects),
+            Some(standing) if standing == ballot && !self.has(PaxosFlaw::BallotNotUnique) => return,
             Some(_) | None => {}
         }
         let record = Record::Promised(ballot);
@@ -29,7 +35,9 @@ impl Paxos {
         } else {
             self.write(record, effects);
         }
-        let accepted = self.durable.accepted;
+        if is_lowered {
+            self.durable.promised = Some(ballot);
+        }
         effects.announce(Event::Promised { ballot, accepted });
         effects.send(from, Message::Promise(Promise { ballot, accepted }));
     }
@@ -42,7 +50,7 @@ impl Paxos {
         effects: &mut Effects<Self>,
     ) {
         let ballot = proposal.ballot;
-        if self.answers_decision(from, effects) || ballot.node != from {
+        if self.answers_decision(from, effects) || !self.is_owner(from, ballot) {
             return;
         }
         // A duplicate: this acceptance has been announced.
@@ -57,10 +65,29 @@ impl Paxos {
                 return self.send_reject(from, ballot, promised, effects);
             }
         }
-        self.write(Record::Accepted(proposal), effects);
+        self.accept(proposal, effects);
         effects.announce(Event::Accepted { proposal });
         // PMS 2.3: "have each acceptor, whenever it accepts a proposal, respond to all learners".
         self.send_to_all(Message::Accepted(Accepted { proposal }), effects);
+    }
+
+    /// Makes an acceptance durable, and with it the promise of its ballot.
+    fn accept(&mut self, proposal: Proposal, effects: &mut Effects<Self>) {
+        let record = Record::Accepted(proposal);
+        if self.has(PaxosFlaw::AcceptorAmnesiaVote) {
+            self.durable.apply(record);
+            return self.write(Record::Promised(proposal.ballot), effects);
+        }
+        let promised = self.durable.promised;
+        self.write(record, effects);
+        if self.has(PaxosFlaw::AcceptNoPromiseUpdate) {
+            self.durable.promised = promised;
+        }
+    }
+
+    /// Whether a ballot is the sender's. Nobody can tell where ballots are not unique.
+    fn is_owner(&self, from: NodeId, ballot: Ballot) -> bool {
+        ballot.node == from || self.has(PaxosFlaw::BallotNotUnique)
     }
 
     /// Tells a proposer that there is nothing left to propose, if so.

@@ -15,7 +15,15 @@ const MILLISECOND: u64 = 1_000_000;
 /// preempted it and goes above that, after a pause too. So in each of its attempts, which take from 0.1 to some 3
 /// seconds, an outsider spoils at most one ballot of each node of the core, and such a ballot takes two round trips.
 /// What an outsider has had accepted is a proposal like any other.
-pub const LIVES_WITH: &[Lasting] = &Lasting::ALL;
+pub const LIVES_WITH: &[Lasting] = &[
+    Lasting::Crashed,
+    Lasting::Isolated,
+    Lasting::Mute,
+    Lasting::Deaf,
+    // And so with a node on the fringe: it is partly connected.
+    Lasting::Partial,
+    Lasting::Paused,
+];
 
 /// The configuration of a cluster.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -1,4 +1,7 @@
 //! The catalogue of deliberate defects. Each is one named condition at the place of the correct line.
+//!
+//! A disk that is replaced needs no defect: a rebuilt acceptor looks like a new one, nothing here tells them apart, and
+//! so it is outside the model (`paxos/disk-replaced`). `acceptor-rejoin-empty` does inside of it what that does.
 
 use quarrel_protocol::{Defect, Flaw};
 
@@ -15,16 +18,49 @@ pub enum PaxosFlaw {
     AcceptStrictGt,
     /// `duelling-no-backoff`.
     DuellingNoBackoff,
+    /// `wrong-highest`.
+    WrongHighest,
+    /// `no-promise-check`.
+    NoPromiseCheck,
+    /// `accept-no-promise-update`.
+    AcceptNoPromiseUpdate,
+    /// `acceptor-amnesia-vote`.
+    AcceptorAmnesiaVote,
+    /// `acceptor-rejoin-empty`.
+    AcceptorRejoinEmpty,
+    /// `ballot-not-unique`.
+    BallotNotUnique,
+    /// `ballot-reuse-after-crash`.
+    BallotReuseAfterCrash,
+    /// `learner-any-ballot-any-value`.
+    LearnerAnyBallotAnyValue,
+    /// `learner-cross-ballot-same-value`.
+    LearnerCrossBallotSameValue,
+    /// `quorum-half`.
+    QuorumHalf,
+    /// `fpaxos-nonintersecting`.
+    FpaxosNonintersecting,
 }
 
 impl PaxosFlaw {
     /// All flaws, in the order of [`FLAWS`].
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 16] = [
         Self::OwnValue,
         Self::NoAcceptCheck,
         Self::AcceptorAmnesiaPromise,
         Self::AcceptStrictGt,
         Self::DuellingNoBackoff,
+        Self::WrongHighest,
+        Self::NoPromiseCheck,
+        Self::AcceptNoPromiseUpdate,
+        Self::AcceptorAmnesiaVote,
+        Self::AcceptorRejoinEmpty,
+        Self::BallotNotUnique,
+        Self::BallotReuseAfterCrash,
+        Self::LearnerAnyBallotAnyValue,
+        Self::LearnerCrossBallotSameValue,
+        Self::QuorumHalf,
+        Self::FpaxosNonintersecting,
     ];
 }
 
@@ -70,6 +106,94 @@ pub const FLAWS: &[Flaw] = &[
         nodes_min: 3,
         source: "Paxos Made Simple, section 2.4 (proposers that preempt each other for ever)",
     },
+    Flaw {
+        name: "wrong-highest",
+        mistake: "in phase 2 a proposer takes the first accepted value that a promise reports, not the highest-numbered one",
+        breaks: "one-value-chosen",
+        needs: "three ballots, two of them accepted by a minority",
+        nodes_min: 3,
+        source: "Paxos Made Simple, section 2.2, phase 2 (a); bft-smart/library#100 is its Byzantine twin",
+    },
+    Flaw {
+        name: "no-promise-check",
+        mistake: "an acceptor promises a ballot although it has promised a higher one, and forgets that one",
+        breaks: "one-value-chosen",
+        needs: "two duelling proposers; a prepare that is late",
+        nodes_min: 3,
+        source: "Paxos Made Simple, section 2.2, phase 1 (b)",
+    },
+    Flaw {
+        name: "accept-no-promise-update",
+        mistake: "an acceptance does not promise its ballot: an acceptor that its prepare did not reach accepts older ones later",
+        breaks: "one-value-chosen",
+        needs: "three ballots; an old accept that is late at an acceptor which has accepted a newer ballot unasked",
+        nodes_min: 3,
+        source: "Brooker, The Bug in Paxos Made Simple (2021); scylladb/scylladb#6139",
+    },
+    Flaw {
+        name: "acceptor-amnesia-vote",
+        mistake: "an acceptance is not persisted: a restart restores only the promise",
+        breaks: "one-value-chosen",
+        needs: "an acceptor that crashes and restarts after it has accepted what is chosen, and a later ballot",
+        nodes_min: 3,
+        source: "Michael et al., Recovering Shared Objects Without Stable Storage (DISC 2017); scylladb/scylladb#6149, where the state expires",
+    },
+    Flaw {
+        name: "acceptor-rejoin-empty",
+        mistake: "a node that restarts takes part as an acceptor that has promised and accepted nothing, as if rebuilt on a new disk",
+        breaks: "one-value-chosen",
+        needs: "an acceptor that crashes and restarts between two ballots; with a disk that is replaced, no flaw is needed",
+        nodes_min: 3,
+        source: "Chandra, Griesemer and Redstone, Paxos Made Live (PODC 2007), section 5.1; Michael et al. (DISC 2017)",
+    },
+    Flaw {
+        name: "ballot-not-unique",
+        mistake: "ballots are numbers without the proposer's name, so that two proposers may use the same one",
+        breaks: "one-value-per-ballot",
+        needs: "two proposers at the same time; no fault",
+        nodes_min: 3,
+        source: "Paxos Made Simple, section 2.5; Tencent/phxpaxos#34 asks why the node is part of a ballot",
+    },
+    Flaw {
+        name: "ballot-reuse-after-crash",
+        mistake: "a proposer counts its ballots in memory only, and uses them again after a restart",
+        breaks: "one-value-per-ballot",
+        needs: "a proposer that crashes and restarts, and a promise of its first life that arrives in the second",
+        nodes_min: 3,
+        source: "Paxos Made Simple, section 2.5; suspected in Tencent/phxpaxos#145, whose code was safe",
+    },
+    Flaw {
+        name: "learner-any-ballot-any-value",
+        mistake: "a learner counts acceptances of any ballot and any value",
+        breaks: "agreement",
+        needs: "two ballots with different values, each accepted by a minority",
+        nodes_min: 3,
+        source: "Paxos Made Simple, section 2.3; ClusterLabs/booth#47 (votes of different rounds accumulate)",
+    },
+    Flaw {
+        name: "learner-cross-ballot-same-value",
+        mistake: "a learner counts acceptances of the same value in different ballots",
+        breaks: "agreement",
+        needs: "four ballots, three of them accepted by a minority",
+        nodes_min: 3,
+        source: "Paxos Made Simple, section 2.3",
+    },
+    Flaw {
+        name: "quorum-half",
+        mistake: "half of the nodes are a quorum",
+        breaks: "agreement",
+        needs: "a cluster of even size, split in the middle",
+        nodes_min: 4,
+        source: "Paxos Made Simple, section 2.1: any two majorities have a member in common",
+    },
+    Flaw {
+        name: "fpaxos-nonintersecting",
+        mistake: "the quorums of the two phases together are no larger than the cluster, so that they need not meet",
+        breaks: "one-value-chosen",
+        needs: "two ballots, one after the other; no fault",
+        nodes_min: 3,
+        source: "Howard, Malkhi and Spiegelman, Flexible Paxos (2016), section 3; haraldng/omnipaxos PR 91 asserts it",
+    },
 ];
 
 impl Defect for PaxosFlaw {
@@ -98,6 +222,17 @@ mod tests {
             "acceptor-amnesia-promise",
             "accept-strict-gt",
             "duelling-no-backoff",
+            "wrong-highest",
+            "no-promise-check",
+            "accept-no-promise-update",
+            "acceptor-amnesia-vote",
+            "acceptor-rejoin-empty",
+            "ballot-not-unique",
+            "ballot-reuse-after-crash",
+            "learner-any-ballot-any-value",
+            "learner-cross-ballot-same-value",
+            "quorum-half",
+            "fpaxos-nonintersecting",
         ];
         assert_eq!(names, known);
         assert_eq!(names.len(), FLAWS.len());

@@ -4,7 +4,7 @@ use quarrel_protocol::{Effects, NodeId, NodeSet};
 use quarrel_spec::Value;
 use quarrel_spec::consensus::Decided;
 
-use crate::{Accepted, Event, Learn, Message, Paxos, Proposal, Record, Role, Source};
+use crate::{Accepted, Event, Learn, Message, Paxos, PaxosFlaw, Proposal, Record, Role, Source};
 
 impl Paxos {
     /// PMS 2.3: a learner "must find out that a proposal has been accepted by a majority of acceptors".
@@ -30,11 +30,20 @@ impl Paxos {
     /// A value is chosen once a phase-2 quorum has accepted it in the same ballot (PMS 2.2; Flexible Paxos, 3).
     fn decide_if_chosen(&mut self, proposal: Proposal, effects: &mut Effects<Self>) {
         let acceptances = NodeId::all(self.acceptances.len()).zip(&self.acceptances);
-        let accepted_by: NodeSet =
-            acceptances.filter(|(_, known)| **known == Some(proposal)).map(|(node, _)| node).collect();
-        if self.config.quorum.is_second(accepted_by) {
+        let accepted_by: NodeSet = acceptances
+            .filter(|(_, known)| known.is_some_and(|known| self.counts_for(known, proposal)))
+            .map(|(node, _)| node)
+            .collect();
+        if self.is_second_quorum(accepted_by) {
             self.decide(proposal.value, Source::Quorum(proposal.ballot), effects);
         }
+    }
+
+    /// Whether an acceptance counts for a proposal: only if it is one of the same ballot.
+    fn counts_for(&self, known: Proposal, proposal: Proposal) -> bool {
+        known == proposal
+            || self.has(PaxosFlaw::LearnerAnyBallotAnyValue)
+            || (known.value == proposal.value && self.has(PaxosFlaw::LearnerCrossBallotSameValue))
     }
 
     /// A value is known to be chosen. What is known already stays.

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use quarrel_protocol::{ClientId, Effects, Input, NodeId, Nothing, Protocol, RequestId, Summary, Wait};
+use quarrel_protocol::{
+    ClientId, Effects, Input, NodeId, NodeSet, Nothing, Protocol, RequestId, Summary, Wait,
+};
 use quarrel_spec::Value;
 use quarrel_spec::consensus::{Decided, Propose};
 
@@ -51,7 +53,9 @@ impl Protocol for Paxos {
     fn recover(config: &Config, id: NodeId, disk: &[Record], effects: &mut Effects<Self>) -> Self {
         assert!(id.index() < config.quorum.nodes(), "{id} is a member");
         let mut durable = Durable::default();
-        disk.iter().for_each(|record| durable.apply(*record));
+        let is_blank = config.flaws.contains(PaxosFlaw::AcceptorRejoinEmpty);
+        let kept = disk.iter().filter(|record| !(is_blank && record.is_acceptors()));
+        kept.for_each(|record| durable.apply(*record));
         // The pair of the assertion in `write`.
         durable.assert_sound();
         let mut node = Self {
@@ -88,7 +92,7 @@ impl Protocol for Paxos {
     }
 
     fn assert_invariants(&self) {
-        self.durable.assert_sound();
+        self.assert_durable_sound();
         assert!(self.doublings <= self.config.backoff_doublings_max, "the pause is bounded");
         assert!(self.waiting.len() <= WAITING_MAX, "the clients that wait are bounded");
         let recorded = matches!(self.role, Role::Decided { value } if self.durable.decided == Some(value));
@@ -97,7 +101,7 @@ impl Protocol for Paxos {
             Role::Idle => {}
             Role::Preparing { ballot, promised_by, highest } => {
                 assert_eq!(self.durable.started, Some(ballot), "the ballot under way is the last started");
-                assert!(!self.config.quorum.is_first(promised_by), "a quorum of promises ends phase 1");
+                assert!(!self.is_first_quorum(promised_by), "a quorum of promises ends phase 1");
                 assert!(
                     highest.is_none_or(|proposal| proposal.ballot < ballot),
                     "promises report what was before"
@@ -203,8 +207,32 @@ impl Paxos {
     pub(crate) fn write(&mut self, record: Record, effects: &mut Effects<Self>) {
         self.durable.apply(record);
         // The pair of the assertion in `recover`.
-        self.durable.assert_sound();
+        self.assert_durable_sound();
         effects.persist(record);
+    }
+
+    /// Asserts what must hold of the durable state, unless it is what a flaw takes out.
+    fn assert_durable_sound(&self) {
+        if !self.has(PaxosFlaw::AcceptNoPromiseUpdate) {
+            self.durable.assert_sound();
+        }
+    }
+
+    /// Whether these promises end phase 1: those of a majority, or of a first quorum (Flexible Paxos, 3).
+    pub(crate) fn is_first_quorum(&self, set: NodeSet) -> bool {
+        let quorum = self.config.quorum;
+        let is_half = self.has(PaxosFlaw::QuorumHalf) && 2 * set.len() >= quorum.nodes();
+        // One fewer than what must meet every second quorum.
+        let need_not_meet = self.has(PaxosFlaw::FpaxosNonintersecting)
+            && !set.is_empty()
+            && set.len() + quorum.second() >= quorum.nodes();
+        quorum.is_first(set) || is_half || need_not_meet
+    }
+
+    /// Whether these acceptances choose a proposal.
+    pub(crate) fn is_second_quorum(&self, set: NodeSet) -> bool {
+        let quorum = self.config.quorum;
+        quorum.is_second(set) || (self.has(PaxosFlaw::QuorumHalf) && 2 * set.len() >= quorum.nodes())
     }
 
     /// Sends a message to every node, this one included.

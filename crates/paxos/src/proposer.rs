@@ -29,6 +29,7 @@ impl Paxos {
     /// PMS 2.2, phase 1, the proposer's side of (b).
     pub(crate) fn on_promise(&mut self, from: NodeId, promise: Promise, effects: &mut Effects<Self>) {
         let Promise { ballot, accepted } = promise;
+        let takes_first = self.has(PaxosFlaw::WrongHighest);
         let Role::Preparing { ballot: current, ref mut promised_by, ref mut highest } = self.role else {
             return;
         };
@@ -37,9 +38,10 @@ impl Paxos {
             return;
         }
         promised_by.insert(from);
-        *highest = (*highest).max(accepted);
+        // Phase 2 (a): the highest-numbered one counts, whichever promise comes first.
+        *highest = if takes_first { (*highest).or(accepted) } else { (*highest).max(accepted) };
         let (promised_by, highest) = (*promised_by, *highest);
-        if self.config.quorum.is_first(promised_by) {
+        if self.is_first_quorum(promised_by) {
             self.become_proposing(ballot, highest, effects);
         }
     }
@@ -89,11 +91,19 @@ impl Paxos {
 
     /// PMS 2.2, phase 1 (a): selects a ballot and asks all acceptors to promise it.
     pub(crate) fn become_preparing(&mut self, effects: &mut Effects<Self>) {
-        let highest = self.durable.started.max(self.durable.promised).max(self.highest_rejection);
+        let forgets = self.has(PaxosFlaw::BallotReuseAfterCrash);
+        let promised = self.durable.promised.filter(|_| !forgets);
+        let highest = self.durable.started.max(promised).max(self.highest_rejection);
+        let owner = if self.has(PaxosFlaw::BallotNotUnique) { NodeId(0) } else { self.id };
         // No further round is left: this node can only be told.
-        let Some(ballot) = Ballot::above(highest, self.id) else { return self.become_idle(effects) };
+        let Some(ballot) = Ballot::above(highest, owner) else { return self.become_idle(effects) };
         // PMS 2.5: a ballot is on disk before anyone hears of it, so that a restart does not use it again.
-        self.write(Record::Started(ballot), effects);
+        let record = Record::Started(ballot);
+        if forgets {
+            self.durable.apply(record);
+        } else {
+            self.write(record, effects);
+        }
         effects.announce(Event::Prepared { ballot });
         self.send_to_all(Message::Prepare(Prepare { ballot }), effects);
         self.enter(Role::Preparing { ballot, promised_by: NodeSet::EMPTY, highest: None }, effects);

@@ -22,6 +22,14 @@ pub enum Record {
     Decided(Value),
 }
 
+impl Record {
+    /// Whether it is the acceptor's, and not the proposer's or the learner's.
+    #[must_use]
+    pub fn is_acceptors(&self) -> bool {
+        matches!(self, Record::Promised(_) | Record::Accepted(_))
+    }
+}
+
 impl Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

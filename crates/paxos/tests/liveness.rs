@@ -85,7 +85,7 @@ fn links_left(fault: Lasting) -> fn(NodeId, NodeId) -> bool {
         Lasting::Mute => |from, _| is_core(from),
         Lasting::Deaf => |_, to| is_core(to),
         // n4 and n1, n5 and n1, n5 and n2.
-        Lasting::Partial => |from, to| {
+        Lasting::Partial | Lasting::Fringe => |from, to| {
             let pair = (from.min(to).0, from.max(to).0);
             is_core(from) && is_core(to) || [(0, 3), (0, 4), (1, 4)].contains(&pair)
         },

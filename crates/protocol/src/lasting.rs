@@ -20,12 +20,15 @@ pub enum Lasting {
     /// It stands still with its memory kept, and is not woken. (One that only limps, or stops and goes, is none of
     /// these: it hears too late what it needs to hear in time.)
     Paused,
+    /// It reaches some of the others and is reached by the same, too few to be a majority with it; nothing passes
+    /// between it and the rest.
+    Fringe,
 }
 
 impl Lasting {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Crashed, Self::Isolated, Self::Mute, Self::Deaf, Self::Partial, Self::Paused];
+    pub const ALL: [Self; 7] =
+        [Self::Crashed, Self::Isolated, Self::Mute, Self::Deaf, Self::Partial, Self::Paused, Self::Fringe];
 
     /// The name in reports and files.
     #[must_use]
@@ -37,6 +40,7 @@ impl Lasting {
             Self::Deaf => "deaf",
             Self::Partial => "partial",
             Self::Paused => "paused",
+            Self::Fringe => "fringe",
         }
     }
 }

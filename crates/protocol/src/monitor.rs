@@ -267,7 +267,8 @@ pub trait Monitor<P: Protocol> {
 
     /// Something happened that would not have happened by itself: a message was lost, held up or doubled, a node
     /// stopped or stood still, a disk or a clock was not what it should be. Until then the run was free of failures.
-    fn on_fault(&mut self, _report: &mut Report) {}
+    /// `class` is its name in reports: `crash`, `clock-drift`.
+    fn on_fault(&mut self, _class: &'static str, _report: &mut Report) {}
 
     /// It is now so late, in nanoseconds of virtual time: said before anything else happens at that time.
     #[inline]
@@ -275,6 +276,17 @@ pub trait Monitor<P: Protocol> {
 
     /// The run has gone to its end.
     fn on_end(&mut self, _ending: Ending, _report: &mut Report) {}
+
+    /// Of a core that has healed, those whose state must come to agree: all of them, unless a protocol can send nodes
+    /// away.
+    fn concerned(&self, core: NodeSet) -> NodeSet {
+        core
+    }
+
+    /// What a healed core still has to bring to an end although nobody waits for it, in a few words.
+    fn unfinished(&self, _core: NodeSet) -> Option<String> {
+        None
+    }
 
     /// Which nodes are up and cannot go on, in the order of nodes.
     fn suspended(&self) -> Vec<Suspense> {

@@ -127,8 +127,20 @@ fn at_length(failure: &Failure) -> String {
 pub(crate) fn in_short(failure: &Failure) -> String {
     let Violation { property, kind, .. } = &failure.group.violation;
     let (runs, seed) = (failure.group.runs, failure.seed);
-    let detail = failure.detail();
-    format!("{property} ({kind}) in {}; seed {seed}: {detail}\n", counted(runs, "run"))
+    let (detail, side) = (failure.detail(), side(failure));
+    format!("{property} ({kind}) in {}; seed {seed}: {detail}\n{side}", counted(runs, "run"))
+}
+
+/// On which side of the model it failed, in a line; nothing if always inside.
+fn side(failure: &Failure) -> String {
+    let group = &failure.group;
+    match group.outside {
+        0 => String::new(),
+        some if some < group.runs => {
+            format!("  {} of them outside the model, the others inside\n", grouped(some))
+        }
+        _ => format!("  outside the model: {}\n", group.reasons.join("; ")),
+    }
 }
 
 /// How to see it again: the run by its seed, which another build may draw otherwise, and by its trace, which stays.

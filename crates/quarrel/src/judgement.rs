@@ -74,6 +74,9 @@ pub fn judge(trial: &dyn Trial, findings: &Findings) -> Judgement {
     if let Some(why) = side.and_then(|side| misplacement(side, &expected, trial.jury(), findings)) {
         return Judgement::NotMet(why);
     }
+    if let Some(why) = absence(trial, &findings.tallies) {
+        return Judgement::NotMet(why);
+    }
     let due = debts(trial, &findings.tallies).into_iter().filter(|debt| debt.is_due);
     let empty: Vec<String> = due.filter_map(|debt| debt.missing).collect();
     if empty.is_empty() { Judgement::Met } else { Judgement::Vacuous(empty) }
@@ -154,6 +157,28 @@ fn misplacement(side: Side, expected: &Expected, jury: Oracle, findings: &Findin
             inside.or(survivor)
         }
     }
+}
+
+/// What the scenario expects to happen and has happened in no run: cells and classes of faults.
+#[must_use]
+pub fn absent<'a>(trial: &'a dyn Trial, tallies: &Tallies) -> Vec<&'a str> {
+    let expected = trial.scenario().expected_to_happen(trial.flaws()).iter().map(String::as_str);
+    expected.filter(|name| tallies.happened(name) == 0).collect()
+}
+
+/// That something was to happen and did not, in a sentence.
+#[must_use]
+pub fn absence(trial: &dyn Trial, tallies: &Tallies) -> Option<String> {
+    enumerate(&absent(trial, tallies))
+}
+
+fn enumerate(absent: &[&str]) -> Option<String> {
+    let (names, did) = match absent {
+        [] => return None,
+        [only] => (format!("`{only}` was"), "it did"),
+        [most @ .., last] => (format!("`{}` and `{last}` were", most.join("`, `")), "they did"),
+    };
+    Some(format!("{names} expected to happen, and in no run {did}"))
 }
 
 /// Whether one run lies on the side of the model that is expected; `retried` is what became of it without what lies
@@ -275,8 +300,10 @@ pub fn debts(trial: &dyn Trial, tallies: &Tallies) -> Vec<Debt> {
         let missing = never.then(|| format!("`{}` never happened", cell.name));
         owe(Owed::Cell(cell.name), cell.due_runs, missing);
     }
-    // Where operations are to block, a rule about their outcome may have nothing to judge.
-    if expected != Expected::Blocks && trial.jury() == Oracle::All {
+    // Where operations are to block, a rule about their outcome may have nothing to judge; nor has what is judged at the
+    // end, where every run ends before at the violation that is to come out. A script pays with that violation.
+    let is_cut = matches!(expected, Expected::Violates(_)) && runs > 0 && tallies.failed.len() as u64 == runs;
+    if expected != Expected::Blocks && !is_cut && trial.jury() == Oracle::All {
         let paper = trial.properties().iter().filter(|property| property.kind == PropertyKind::Paper);
         for name in paper.map(|property| property.name) {
             let never = tallies.evaluated.get(name).is_none_or(|&count| count == 0);
@@ -344,6 +371,18 @@ mod tests {
         assert_eq!(told(&["s", "p"]), Some(only("i", 5)), "invariants are findings like any others");
         let several = "`s` is not a known finding; 35 of 10,000 runs failed in 2 ways that nobody knows of";
         assert_eq!(told(&["p", "s: not this way"]).as_deref(), Some(several));
+    }
+
+    #[test]
+    fn what_did_not_happen_is_enumerated() {
+        let told = |absent: &[&str]| enumerate(absent).unwrap_or_default();
+        assert_eq!(told(&[]), "");
+        assert_eq!(told(&["a"]), "`a` was expected to happen, and in no run it did");
+        assert_eq!(told(&["a", "b"]), "`a` and `b` were expected to happen, and in no run they did");
+        assert_eq!(
+            told(&["a", "b", "c"]),
+            "`a`, `b` and `c` were expected to happen, and in no run they did"
+        );
     }
 
     #[test]

@@ -104,7 +104,7 @@
 //! again, and within a bound that each progress starts anew, every client is answered and the core agrees. What a
 //! protocol promises is for [`Subject`] to say:
 //!
-//! * [`Subject::LASTING`]: what may ail the nodes outside the core for good. Nothing, unless it is listed.
+//! * [`Subject::lasting`]: what may ail the nodes outside the core for good. Nothing, unless it is listed.
 //! * [`Subject::core_min`]: how many nodes are enough to go on. All of them, unless the protocol knows better.
 //! * [`Subject::round_ns`]: how long one round takes by the protocol's own timers, at the longest; a second, unless the
 //!   protocol knows better. The bound is twenty such rounds, each with a client's timeout and two round trips.

@@ -365,7 +365,9 @@ macro_rules! subject {
             $(const FLAWS: &'static [$crate::Flaw] = $flaws;)?
 
             $(
-                const LASTING: &'static [$crate::Lasting] = $lasting;
+                fn lasting(_: &$crate::Cluster) -> &'static [$crate::Lasting] {
+                    $lasting
+                }
 
                 fn core_min(cluster: &$crate::Cluster, _: u8) -> u8 {
                     cluster.majority() as u8

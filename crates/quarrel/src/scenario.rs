@@ -41,7 +41,7 @@ impl Scenario {
     }
 
     /// Fair weather over a cluster of `nodes` nodes: two clients, nothing goes wrong. A protocol that lives with
-    /// something for good ([`Subject::LASTING`](crate::Subject::LASTING)) may still be short of a minority at the end, where it
+    /// something for good ([`Subject::lasting`](crate::Subject::lasting)) may still be short of a minority at the end, where it
     /// [`must_come_back`](Self::must_come_back).
     #[must_use]
     pub fn calm(nodes: u8) -> Self {
@@ -81,7 +81,7 @@ impl Scenario {
     /// then, too.
     ///
     /// The core is everybody. Where the protocol says that it lives with something for good
-    /// ([`Subject::LASTING`](crate::Subject::LASTING)), in half of the runs it is fewer, at least
+    /// ([`Subject::lasting`](crate::Subject::lasting)), in half of the runs it is fewer, at least
     /// [`Subject::core_min`](crate::Subject::core_min), and the others never heal. To demand more than a protocol
     /// promises, say who heals and what the others keep: `set("liveness.core", r#"["n1", "n2"]"#)` and
     /// `set("liveness.stay", r#"["crashed"]"#)`.

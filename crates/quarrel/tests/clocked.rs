@@ -220,7 +220,7 @@ fn what_clocks_say_is_filed_digested_and_replayed() {
         let offsets = &trace.header.world.clock_offset_ns;
         assert!(offsets.len() == 4 && offsets.iter().any(|&offset| offset > 0), "{offsets:?}");
         for event in &trace.events {
-            let steps = matches!(event.kind.as_str(), "boot" | "restart" | "deliver" | "timer" | "request");
+            let steps = matches!(&*event.kind, "boot" | "restart" | "deliver" | "timer" | "request");
             assert_eq!(event.clock.is_some(), steps, "{event:?}");
             let Some(Endpoint::Node(node)) = event.who.filter(|_| event.n <= 4) else { continue };
             assert_eq!(event.clock, Some(offsets[node.index()]), "clocks begin where the world says");

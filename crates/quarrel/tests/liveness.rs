@@ -100,7 +100,7 @@ fn dictators(scenario: Scenario) -> Campaign<Dictator> {
 fn what_the_macro_promises_is_the_contract() {
     let setting = Setting { nodes: 5, flaws: &[], machine: Default::default() };
     let cluster = Cluster::new(setting);
-    assert_eq!(Dictator::LASTING, [Lasting::Crashed, Lasting::Mute]);
+    assert_eq!(Dictator::lasting(&cluster), [Lasting::Crashed, Lasting::Mute]);
     assert_eq!((Dictator::core_min(&cluster, 5), Dictator::round_ns(&cluster)), (3, ROUND_NS));
 }
 

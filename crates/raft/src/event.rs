@@ -1,12 +1,12 @@
 //! What a node announces. Each is pushed right behind the write that makes it true, so that it is released when it
 //! is durable.
 
-use std::fmt::{self, Display};
+mod words;
 
 use quarrel_protocol::{Announcement, Fingerprint, Fingerprinter, Kinded, NodeId, NodeSet};
 use serde::{Deserialize, Serialize};
 
-use crate::{Entry, Index, Term};
+use crate::{Configuration, Entry, Index, Order, Refusal, Term};
 
 /// An announcement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -73,6 +73,133 @@ pub enum Event {
         /// The leader's term.
         leader_term: Term,
     },
+    /// The node asks whether it could win an election.
+    PreCampaigned {
+        /// In this term: the one after its own.
+        term: Term,
+    },
+    /// The leader has not heard from a majority for an election timeout, and no longer leads.
+    QuorumLost {
+        /// The term that it led.
+        term: Term,
+    },
+    /// The node has taken a snapshot, and its log begins after it.
+    Compacted {
+        /// The last position that the snapshot covers.
+        index: Index,
+        /// The term of the entry there.
+        term: Term,
+        /// The configuration in it.
+        configuration: Configuration,
+    },
+    /// The follower has got the first part of a snapshot.
+    Receiving {
+        /// The last position that the snapshot covers.
+        index: Index,
+        /// The term of the leader that sends it.
+        leader_term: Term,
+    },
+    /// The follower has taken over a snapshot that it was sent.
+    Installed {
+        /// The last position that the snapshot covers.
+        index: Index,
+        /// The term of the entry there.
+        term: Term,
+        /// The end of its log: what followed the snapshot and agreed with it was kept.
+        last: Index,
+        /// The term of the leader that sent it.
+        leader_term: Term,
+        /// The configuration in it.
+        configuration: Configuration,
+        /// The one that is in force now.
+        in_force: Configuration,
+    },
+    /// The node takes back that entries are committed: only a flaw does.
+    CommitFell {
+        /// How far they were.
+        from: Index,
+        /// How far they are now.
+        to: Index,
+    },
+    /// The leader takes back that a follower holds entries: only a flaw does.
+    MatchFell {
+        /// Which follower.
+        follower: NodeId,
+        /// How far it was known to be.
+        from: Index,
+        /// How far it is thought to be now.
+        to: Index,
+    },
+    /// The leader leaves an order undone.
+    OrderRefused {
+        /// What it was asked.
+        order: Order,
+        /// Why not.
+        why: Refusal,
+    },
+    /// The leader has appended a configuration, which is in force from now on.
+    Reconfigured {
+        /// Where.
+        index: Index,
+        /// What it says.
+        configuration: Configuration,
+    },
+    /// The leader has committed a configuration.
+    ConfigurationCommitted {
+        /// Where it stands.
+        index: Index,
+        /// What it says.
+        configuration: Configuration,
+    },
+    /// The node goes by another configuration, because a snapshot says so, or what it has kept behind it.
+    Adopted {
+        /// Where it stands, at the latest.
+        index: Index,
+        /// What it says.
+        configuration: Configuration,
+    },
+    /// A server that is to vote holds what the leader holds.
+    CaughtUp {
+        /// Which.
+        node: NodeId,
+        /// After so many rounds.
+        rounds: u64,
+    },
+    /// The leader that its configuration leaves out no longer leads: that is committed.
+    Retired {
+        /// The term that it led.
+        term: Term,
+    },
+    /// The leader hands leadership over, and takes no more requests.
+    HandingOver {
+        /// The term that it leads.
+        term: Term,
+        /// To whom.
+        to: NodeId,
+    },
+    /// Nobody has taken leadership over for an election timeout: the leader goes on.
+    KeptLeadership {
+        /// The term that it leads.
+        term: Term,
+        /// Who was to have it.
+        to: NodeId,
+    },
+    /// The node's leader has told it to campaign.
+    ToldToCampaign {
+        /// The term of that leader.
+        term: Term,
+        /// That leader.
+        by: NodeId,
+    },
+    /// The leader has answered a read that is in no log.
+    ReadServed {
+        /// The term that it leads.
+        term: Term,
+        /// What had to be applied first.
+        index: Index,
+        /// Whether a lease spared it a round of heartbeats.
+        by_lease: bool,
+    },
 }
 
 impl Kinded for Event {
@@ -85,6 +212,23 @@ impl Kinded for Event {
         "appended",
         "truncated",
         "committed",
+        "pre-campaigned",
+        "quorum-lost",
+        "compacted",
+        "receiving",
+        "installed",
+        "commit-fell",
+        "match-fell",
+        "order-refused",
+        "reconfigured",
+        "configuration-committed",
+        "caught-up",
+        "retired",
+        "handing-over",
+        "kept-leadership",
+        "told-to-campaign",
+        "read-served",
+        "adopted",
     ];
 
     #[inline]
@@ -98,6 +242,23 @@ impl Kinded for Event {
             Event::Appended { .. } => 5,
             Event::Truncated { .. } => 6,
             Event::Committed { .. } => 7,
+            Event::PreCampaigned { .. } => 8,
+            Event::QuorumLost { .. } => 9,
+            Event::Compacted { .. } => 10,
+            Event::Receiving { .. } => 11,
+            Event::Installed { .. } => 12,
+            Event::CommitFell { .. } => 13,
+            Event::MatchFell { .. } => 14,
+            Event::OrderRefused { .. } => 15,
+            Event::Reconfigured { .. } => 16,
+            Event::ConfigurationCommitted { .. } => 17,
+            Event::CaughtUp { .. } => 18,
+            Event::Retired { .. } => 19,
+            Event::HandingOver { .. } => 20,
+            Event::KeptLeadership { .. } => 21,
+            Event::ToldToCampaign { .. } => 22,
+            Event::ReadServed { .. } => 23,
+            Event::Adopted { .. } => 24,
         }
     }
 }
@@ -112,13 +273,42 @@ impl Announcement for Event {
         &["index", "term"],
         &["index", "term"],
         &["index", "term"],
+        &["term"],
+        &["term"],
+        &["index", "term"],
+        &["index", "term"],
+        &["index", "term"],
+        &["from", "to"],
+        &["from", "to"],
+        &[],
+        &["index"],
+        &["index"],
+        &["node", "rounds"],
+        &["term"],
+        &["term", "to"],
+        &["term", "to"],
+        &["term", "by"],
+        &["term", "index"],
+        &["index"],
     ];
 
     fn field(&self, position: usize) -> u64 {
         let fields = match *self {
-            Event::Campaigned { term } | Event::Elected { term, .. } | Event::SteppedDown { term } => {
-                [term.0, 0]
-            }
+            Event::Campaigned { term }
+            | Event::Elected { term, .. }
+            | Event::SteppedDown { term }
+            | Event::PreCampaigned { term }
+            | Event::QuorumLost { term }
+            | Event::Retired { term } => [term.0, 0],
+            Event::OrderRefused { .. } => [0, 0],
+            Event::Reconfigured { index, .. }
+            | Event::ConfigurationCommitted { index, .. }
+            | Event::Adopted { index, .. } => [index.0, 0],
+            Event::CaughtUp { node, rounds } => [u64::from(node.0) + 1, rounds],
+            Event::HandingOver { term, to: node }
+            | Event::KeptLeadership { term, to: node }
+            | Event::ToldToCampaign { term, by: node } => [term.0, u64::from(node.0) + 1],
+            Event::ReadServed { term, index, .. } => [term.0, index.0],
             Event::VoteReceived { term, votes, .. } => [term.0, u64::from(votes)],
             // A node is numbered as it is printed: from 1.
             Event::Voted { term, candidate } => [term.0, u64::from(candidate.0) + 1],
@@ -126,6 +316,9 @@ impl Announcement for Event {
                 [index.0, entry.term.0]
             }
             Event::Truncated { from, entry, .. } => [from.0, entry.term.0],
+            Event::Compacted { index, term, .. } | Event::Installed { index, term, .. } => [index.0, term.0],
+            Event::Receiving { index, leader_term } => [index.0, leader_term.0],
+            Event::CommitFell { from, to } | Event::MatchFell { from, to, .. } => [from.0, to.0],
         };
         fields[position]
     }
@@ -137,8 +330,26 @@ impl Announcement for Event {
             Event::Appended { entry, current_term, leader, .. } => {
                 leader.is_none() || entry.term < *current_term
             }
-            Event::VoteReceived { .. } => false,
-            Event::Campaigned { .. }
+            Event::VoteReceived { .. }
+            | Event::PreCampaigned { .. }
+            | Event::Compacted { .. }
+            | Event::Receiving { .. }
+            | Event::OrderRefused { .. }
+            | Event::Adopted { .. }
+            | Event::CaughtUp { .. }
+            // That the configuration is appended is told already.
+            | Event::Reconfigured { .. } => false,
+            Event::Installed { .. }
+            | Event::CommitFell { .. }
+            | Event::MatchFell { .. }
+            | Event::QuorumLost { .. }
+            | Event::ConfigurationCommitted { .. }
+            | Event::Retired { .. }
+            | Event::HandingOver { .. }
+            | Event::KeptLeadership { .. }
+            | Event::ToldToCampaign { .. }
+            | Event::ReadServed { .. }
+            | Event::Campaigned { .. }
             | Event::Voted { .. }
             | Event::Elected { .. }
             | Event::SteppedDown { .. }
@@ -148,49 +359,50 @@ impl Announcement for Event {
     }
 }
 
-impl Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Event::Campaigned { term } => write!(f, "campaigns for term {term}"),
-            Event::VoteReceived { term, voter, votes } => {
-                write!(
-                    f,
-                    "counts {votes} vote{} in term {term}, the last from {voter}",
-                    if votes == 1 { "" } else { "s" }
-                )
-            }
-            Event::Voted { term, candidate } => write!(f, "votes for {candidate} in term {term}"),
-            Event::Elected { term, voters } => write!(f, "is elected leader of term {term} by {voters}"),
-            Event::SteppedDown { term } => write!(f, "steps down: it has seen term {term}"),
-            Event::Appended { index, entry, current_term, leader: None } => {
-                write!(f, "appends {entry} at {index} as leader of term {current_term}")
-            }
-            Event::Appended { index, entry, current_term, leader: Some(leader) } => {
-                write!(
-                    f,
-                    "stores {index}@{} {entry} from {leader}, leader of term {current_term}",
-                    entry.term
-                )
-            }
-            Event::Truncated { from, last, entry } if from == last => {
-                write!(f, "drops {from}@{} {entry} from its log", entry.term)
-            }
-            Event::Truncated { from, last, entry } => {
-                write!(f, "drops {from}@{} {entry} and all up to {last} from its log", entry.term)
-            }
-            Event::Committed { index, entry, leader_term } => {
-                write!(f, "commits up to {index}@{} {entry} as leader of term {leader_term}", entry.term)
-            }
-        }
-    }
-}
-
 impl Fingerprint for Event {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
         into.mark(self.kind() as u64);
         match self {
-            Event::Campaigned { term } | Event::SteppedDown { term } => term.fingerprint(into),
+            Event::Campaigned { term }
+            | Event::SteppedDown { term }
+            | Event::PreCampaigned { term }
+            | Event::QuorumLost { term }
+            | Event::Retired { term } => term.fingerprint(into),
+            Event::Compacted { index, term, configuration } => {
+                into.pair(index.0, term.0);
+                configuration.fingerprint(into);
+            }
+            Event::Receiving { index, leader_term } => into.pair(index.0, leader_term.0),
+            Event::Installed { index, term, last, leader_term, configuration, in_force } => {
+                configuration.fingerprint(into);
+                in_force.fingerprint(into);
+                into.pair(index.0, term.0);
+                into.pair(last.0, leader_term.0);
+            }
+            Event::CommitFell { from, to } => into.pair(from.0, to.0),
+            Event::MatchFell { follower, from, to } => {
+                follower.fingerprint(into);
+                into.pair(from.0, to.0);
+            }
+            Event::OrderRefused { order, why } => {
+                into.mark(*why as u64);
+                order.fingerprint(into);
+            }
+            Event::Reconfigured { index, configuration }
+            | Event::Adopted { index, configuration }
+            | Event::ConfigurationCommitted { index, configuration } => {
+                index.fingerprint(into);
+                configuration.fingerprint(into);
+            }
+            Event::CaughtUp { node, rounds } => into.pair(u64::from(node.0), *rounds),
+            Event::HandingOver { term, to: node }
+            | Event::KeptLeadership { term, to: node }
+            | Event::ToldToCampaign { term, by: node } => into.pair(term.0, u64::from(node.0)),
+            Event::ReadServed { term, index, by_lease } => {
+                into.mark(u64::from(*by_lease));
+                into.pair(term.0, index.0);
+            }
             Event::VoteReceived { term, voter, votes } => {
                 term.fingerprint(into);
                 voter.fingerprint(into);
@@ -217,57 +429,6 @@ impl Fingerprint for Event {
                 into.pair(index.0, leader_term.0);
                 entry.fingerprint(into);
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::log::tests::write;
-
-    use super::*;
-
-    #[test]
-    fn every_kind_has_its_name_its_numbers_and_its_sentence() {
-        let (index, term) = (Index(5), Term(3));
-        let entry = Entry { term, command: Some(write(17)) };
-        let later = Term(4);
-        let voters = NodeSet::all(3);
-        let table: &[(Event, &str, &[u64], &str)] = &[
-            (Event::Campaigned { term }, "campaigned", &[3], "campaigns for term 3"),
-            (
-                Event::VoteReceived { term, voter: NodeId(1), votes: 2 },
-                "vote-received",
-                &[3, 2],
-                "counts 2 votes in term 3, the last from n2",
-            ),
-            (Event::Voted { term, candidate: NodeId(1) }, "voted", &[3, 2], "votes for n2 in term 3"),
-            (Event::Elected { term, voters }, "elected", &[3], "is elected leader of term 3 by n1, n2, n3"),
-            (Event::SteppedDown { term }, "stepped-down", &[3], "steps down: it has seen term 3"),
-            (
-                Event::Appended { index, entry, current_term: later, leader: Some(NodeId(0)) },
-                "appended",
-                &[5, 3],
-                "stores 5@3 c1's op17: write v17 from n1, leader of term 4",
-            ),
-            (
-                Event::Truncated { from: index, last: Index(7), entry },
-                "truncated",
-                &[5, 3],
-                "drops 5@3 c1's op17: write v17 and all up to 7 from its log",
-            ),
-            (
-                Event::Committed { index, entry, leader_term: later },
-                "committed",
-                &[5, 3],
-                "commits up to 5@3 c1's op17: write v17 as leader of term 4",
-            ),
-        ];
-        assert_eq!((table.len(), Event::FIELDS.len()), (Event::KINDS.len(), Event::KINDS.len()));
-        for &(event, name, numbers, sentence) in table {
-            assert_eq!((event.kind_name(), &*event.to_string()), (name, sentence));
-            let fields: Vec<u64> = (0..Event::FIELDS[event.kind()].len()).map(|at| event.field(at)).collect();
-            assert_eq!(fields, numbers, "{name}");
         }
     }
 }

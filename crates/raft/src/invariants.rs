@@ -6,14 +6,23 @@
 //! Absent: State Machine Safety, the fifth property of Figure 3. It is judged on what nodes apply, by
 //! [`quarrel_spec::replicated_log::Properties`], which knows no Raft.
 
+mod configurations;
+mod properties;
+mod snapshots;
+mod window;
+
 use std::collections::BTreeMap;
 
 use quarrel_protocol::{
-    Cell, ClientId, Fingerprint, Fingerprinter, Monitor, NodeId, NodeSet, Property, PropertyKind, Report,
-    RequestId,
+    Cell, ClientId, Fingerprint, Fingerprinter, Monitor, NodeId, NodeSet, Property, Report, RequestId,
 };
 use quarrel_spec::replicated_log::{Output, Reply};
 
+use self::configurations::Configurations;
+use self::properties::*;
+pub use self::properties::{CELLS, PROPERTIES};
+use self::snapshots::Install;
+use self::window::Window;
 use crate::{Config, Entry, Event, Index, Raft, Term};
 
 /// The properties, and a view of the cluster to judge them on.
@@ -21,23 +30,31 @@ pub struct Invariants {
     nodes: Vec<Node>,
     /// The nodes that lead a term, as far as has been released.
     leaders: NodeSet,
-    /// Every election, by term.
+    /// The elections, by term, but for those of terms that every node has left behind.
     elections: Vec<(Term, NodeId)>,
     created: Created,
-    committed: Vec<Committed>,
+    committed: Window<Committed>,
     latest_campaign: Campaign,
+    /// Who decides, in the log of each node.
+    configurations: Configurations,
 }
 
 /// What one node has made known.
 #[derive(Clone, Default)]
 struct Node {
-    log: Vec<Held>,
+    log: Window<Held>,
+    /// The last position that its snapshot covers.
+    base: Index,
     term: Term,
     /// The latest vote, and in which term.
     vote: Option<(Term, NodeId)>,
     leads: Option<Term>,
     /// The last index it has applied since it was started.
     applied: Index,
+    /// Whether it has asked whether it could win, and not campaigned since.
+    asks: bool,
+    /// The term of the leader that began to send it the snapshot that it waits for.
+    receives_since: Option<Term>,
 }
 
 /// An entry on a disk.
@@ -60,7 +77,7 @@ struct Committed {
 #[derive(Default)]
 struct Created {
     /// The first at each index: there is rarely another.
-    first: Vec<(Held, NodeId)>,
+    first: Window<(Held, NodeId)>,
     others: BTreeMap<(usize, Term), (Held, NodeId)>,
 }
 
@@ -72,85 +89,6 @@ struct Campaign {
     is_won: bool,
 }
 
-const ELECTION_SAFETY: usize = 0;
-const LEADER_APPEND_ONLY: usize = 1;
-const LOG_MATCHING: usize = 2;
-const LEADER_COMPLETENESS: usize = 3;
-const VOTE_ONCE: usize = 4;
-const TERM_MONOTONIC: usize = 5;
-const APPLIED_ENTRIES_KEPT: usize = 6;
-
-/// The properties, in the order in which reports count them.
-pub const PROPERTIES: &[Property] = &[
-    Property {
-        name: "election-safety",
-        kind: PropertyKind::Paper,
-        statement: "at most one leader is elected in a term",
-        source: "Raft, Figure 3 and section 5.2",
-    },
-    Property {
-        name: "leader-append-only",
-        kind: PropertyKind::Paper,
-        statement: "a leader never overwrites or deletes entries of its log",
-        source: "Raft, Figure 3 and section 5.3",
-    },
-    Property {
-        name: "log-matching",
-        kind: PropertyKind::Paper,
-        statement: "two logs with an entry of the same index and term are the same up to that index",
-        source: "Raft, Figure 3 and section 5.3",
-    },
-    Property {
-        name: "leader-completeness",
-        kind: PropertyKind::Paper,
-        statement: "an entry committed in a term is in the logs of the leaders of all later terms",
-        source: "Raft, Figure 3 and section 5.4",
-    },
-    Property {
-        name: "vote-once",
-        kind: PropertyKind::Invariant,
-        statement: "a node votes for at most one candidate in a term, restarts included",
-        source: "Raft, section 5.2",
-    },
-    Property {
-        name: "term-monotonic",
-        kind: PropertyKind::Invariant,
-        statement: "a node never returns to an earlier term, restarts included",
-        source: "Raft, section 5.1",
-    },
-    Property {
-        name: "applied-entries-kept",
-        kind: PropertyKind::Invariant,
-        // Not "that is committed": a node outside the committing majority, still in an older term, may drop its copy
-        // at the word of a leader deposed meanwhile, and gets it back from the new one.
-        statement: "a node never drops an entry that it has applied",
-        source: "Raft, section 5.3: what is applied is committed, and was in the log of every leader since",
-    },
-];
-
-const LEADER_ELECTED: usize = 0;
-const LEADER_CHANGED: usize = 1;
-const SPLIT_VOTE: usize = 2;
-const STEPPED_DOWN: usize = 3;
-const ENTRIES_TRUNCATED: usize = 4;
-const OLD_TERM_ENTRY_COMMITTED: usize = 5;
-const CLIENT_REDIRECTED: usize = 6;
-
-const fn cell(name: &'static str) -> Cell {
-    Cell { name, due_runs: 1000 }
-}
-
-/// What must happen some time, or the properties have been asked nothing.
-pub const CELLS: &[Cell] = &[
-    cell("leader-elected"),
-    cell("leader-changed"),
-    cell("split-vote"),
-    cell("stepped-down"),
-    cell("entries-truncated"),
-    cell("old-term-entry-committed"),
-    cell("client-redirected"),
-];
-
 impl Monitor<Raft> for Invariants {
     fn properties() -> &'static [Property] {
         PROPERTIES
@@ -160,14 +98,15 @@ impl Monitor<Raft> for Invariants {
         CELLS
     }
 
-    fn new(_: &Config, nodes: usize) -> Self {
+    fn new(config: &Config, nodes: usize) -> Self {
         Self {
             nodes: vec![Node::default(); nodes],
             leaders: NodeSet::EMPTY,
             elections: Vec::new(),
             created: Created::default(),
-            committed: Vec::new(),
+            committed: Window::default(),
             latest_campaign: Campaign::default(),
+            configurations: Configurations::new(config, nodes),
         }
     }
 
@@ -177,12 +116,54 @@ impl Monitor<Raft> for Invariants {
             Event::Campaigned { term } => self.on_campaigned(node, term, report),
             Event::VoteReceived { .. } => {}
             Event::Voted { term, candidate } => self.on_voted(node, term, candidate, report),
-            Event::Elected { term, .. } => self.on_elected(node, term, report),
+            Event::Elected { term, voters } => self.on_elected(node, term, voters, report),
             Event::SteppedDown { term } => self.on_stepped_down(node, term, report),
             Event::Appended { index, entry, .. } => self.on_appended(node, index, entry, report),
             Event::Truncated { from, entry, .. } => self.on_truncated(node, from, entry, report),
             Event::Committed { index, leader_term, .. } => {
                 self.on_committed(node, index, leader_term, report)
+            }
+            Event::PreCampaigned { .. } => self.on_pre_campaigned(node, report),
+            Event::QuorumLost { term } => {
+                self.see_term(node, term, report);
+                self.stop_leading(node);
+                report.happened(QUORUM_LOST);
+            }
+            Event::CommitFell { from, to } => report.check(COMMIT_MONOTONIC, false, || {
+                (format!("{node} had committed its log up to {from}, and now up to {to}"), "")
+            }),
+            Event::MatchFell { follower, from, to } => report.check(MATCH_MONOTONIC, false, || {
+                (format!("{node} knew that {follower} holds its log up to {from}, and now up to {to}"), "")
+            }),
+            Event::Compacted { index, configuration, .. } => {
+                self.configurations.on_compacted(node, index, configuration, report);
+                self.on_compacted(node, index, report);
+            }
+            Event::Receiving { leader_term, .. } => self.on_receiving(node, leader_term),
+            Event::Installed { index, term, last, leader_term, configuration, in_force } => {
+                let install = Install { index, term, last, leader_term, configuration, in_force };
+                self.configurations.on_installed(node, install, report);
+                self.on_installed(node, install, report);
+            }
+            Event::Retired { term } => {
+                self.see_term(node, term, report);
+                self.stop_leading(node);
+                report.happened(LEADER_RETIRED);
+            }
+            Event::Reconfigured { index, configuration } => {
+                self.configurations.on_reconfigured(node, index, configuration, self.committed.len(), report);
+            }
+            Event::ConfigurationCommitted { configuration, .. } if !configuration.is_joint() => {
+                report.happened(MEMBERS_CHANGED);
+            }
+            Event::Adopted { index, configuration } => {
+                self.configurations.on_adopted(node, index, configuration);
+            }
+            Event::CaughtUp { .. } => report.happened(LEARNER_PROMOTED),
+            Event::ToldToCampaign { term, .. } => self.configurations.on_told(node, term),
+            Event::KeptLeadership { .. } => report.happened(TRANSFER_ABANDONED),
+            Event::ReadServed { by_lease, .. } => self.configurations.on_read(by_lease, report),
+            Event::OrderRefused { .. } | Event::ConfigurationCommitted { .. } | Event::HandingOver { .. } => {
             }
         }
     }
@@ -206,23 +187,55 @@ impl Monitor<Raft> for Invariants {
     fn on_recover(&mut self, node: NodeId, state: &Raft, report: &mut Report) {
         // The last announcements may come out after the crash that they survived.
         self.stop_leading(node);
+        let disk = state.log();
+        let base = disk.base();
         self.nodes[node.index()].applied = Index::ZERO;
-        let disk = state.log().after(Index::ZERO);
+        self.configurations.on_recover(node, state);
+        self.nodes[node.index()].receives_since = None;
+        self.nodes[node.index()].base = base;
+        let term_at = |position: usize| disk.term_at(Index::ZERO.plus(position).next());
         let log = &mut self.nodes[node.index()].log;
-        let mut common = log.len().min(disk.len());
-        while common > 0 && log[common - 1].term != disk[common - 1].term {
+        let start = base.0 as usize;
+        let mut common = log.len().min(disk.last_index().0 as usize);
+        while common > start && log.get(common - 1).map(|held| held.term) != term_at(common - 1) {
             common -= 1;
         }
-        log.truncate(common);
-        for &entry in &disk[common..] {
+        if start > 0 && common == start && log.get(start - 1).map(|held| held.term) != term_at(start - 1)
+            || common < start
+        {
+            let term = disk.term_at(base).unwrap_or_default();
+            self.hold_prefix(node, base, term);
+            common = start;
+        }
+        self.nodes[node.index()].log.truncate(common);
+        for &entry in disk.after(Index::ZERO.plus(common)) {
             self.hold(node, entry, report);
         }
+    }
+
+    fn concerned(&self, core: NodeSet) -> NodeSet {
+        self.configurations.concerned(self.latest_leader(core), core)
+    }
+
+    fn unfinished(&self, core: NodeSet) -> Option<String> {
+        self.configurations.unfinished(self.latest_leader(core))
+    }
+
+    fn on_fault(&mut self, class: &'static str, _: &mut Report) {
+        self.configurations.on_fault(class);
     }
 }
 
 /// Terms, votes and elections.
 impl Invariants {
+    fn on_pre_campaigned(&mut self, node: NodeId, report: &mut Report) {
+        if std::mem::replace(&mut self.nodes[node.index()].asks, true) {
+            report.happened(PRE_VOTE_FAILED);
+        }
+    }
+
     fn on_campaigned(&mut self, node: NodeId, term: Term, report: &mut Report) {
+        self.nodes[node.index()].asks = false;
         // A candidate votes for itself.
         self.on_voted(node, term, node, report);
         if term > self.latest_campaign.term {
@@ -252,7 +265,7 @@ impl Invariants {
         *vote = Some((term, candidate));
     }
 
-    fn on_elected(&mut self, node: NodeId, term: Term, report: &mut Report) {
+    fn on_elected(&mut self, node: NodeId, term: Term, voters: NodeSet, report: &mut Report) {
         self.see_term(node, term, report);
         let place = self.elections.partition_point(|&(won, _)| won < term);
         let other =
@@ -261,8 +274,8 @@ impl Invariants {
             (format!("{other} and {node} are both elected leader of term {term}"), "")
         });
         // What earlier leaders committed, later leaders hold.
-        if let Some(position) = self.committed.iter().rposition(|committed| committed.leader_term < term) {
-            let Committed { held, leader_term, by } = self.committed[position];
+        let earlier = self.committed.backwards().find(|(_, committed)| committed.leader_term < term);
+        if let Some((position, &Committed { held, leader_term, by })) = earlier {
             report.check(LEADER_COMPLETENESS, self.holds(node, position, held), || {
                 let entry = format!("{}@{}", position + 1, held.term);
                 (
@@ -275,6 +288,7 @@ impl Invariants {
             });
         }
         report.happened(LEADER_ELECTED);
+        self.configurations.on_elected(node, term, voters, self.committed.len(), report);
         if place > 0 && self.elections[place - 1].1 != node {
             report.happened(LEADER_CHANGED);
         }
@@ -282,6 +296,7 @@ impl Invariants {
             self.latest_campaign.is_won = true;
         }
         self.elections.insert(place, (term, node));
+        self.forget_elections();
         self.nodes[node.index()].leads = Some(term);
         self.leaders.insert(node);
     }
@@ -290,6 +305,11 @@ impl Invariants {
         self.see_term(node, term, report);
         self.stop_leading(node);
         report.happened(STEPPED_DOWN);
+    }
+
+    /// Of these nodes, the leader of the latest term.
+    fn latest_leader(&self, among: NodeSet) -> Option<NodeId> {
+        self.leaders.intersection(among).iter().max_by_key(|node| self.nodes[node.index()].leads)
     }
 
     fn stop_leading(&mut self, node: NodeId) {
@@ -318,10 +338,16 @@ impl Invariants {
                 (format!("{node}, leader of term {term}, overwrote its entry at {index}"), "")
             });
         }
-        log.truncate(position);
+        if position < log.len() {
+            log.truncate(position);
+            self.configurations.truncate(node, position);
+        }
         // A gap can only mean that nobody told of a recovery: then there is nothing to compare with.
-        if log.len() == position {
+        if self.nodes[node.index()].log.len() == position {
             self.hold(node, entry, report);
+            if let Some(configuration) = entry.configuration() {
+                self.configurations.push(node, position, configuration);
+            }
         }
     }
 
@@ -365,10 +391,16 @@ impl Invariants {
             )
         });
         log.truncate(position);
+        if self.configurations.truncate(node, position) {
+            report.happened(CONFIGURATION_ROLLED_BACK);
+        }
         report.happened(ENTRIES_TRUNCATED);
     }
 
     fn on_committed(&mut self, node: NodeId, index: Index, leader_term: Term, report: &mut Report) {
+        // What falls is announced: whatever else commits has not.
+        report.check(COMMIT_MONOTONIC, true, || unreachable!());
+        report.check(MATCH_MONOTONIC, true, || unreachable!());
         let known = self.committed.len();
         let end = usize::try_from(index.0).unwrap_or(usize::MAX).min(self.nodes[node.index()].log.len());
         if let Some(position) = known.min(end).checked_sub(1) {
@@ -376,14 +408,16 @@ impl Invariants {
         }
         let Some(last) = end.checked_sub(1) else { return };
         let log = &self.nodes[node.index()].log;
-        if let Some(new) = log.get(known..end).filter(|new| !new.is_empty()) {
-            if new[0].term < leader_term {
+        if known < end {
+            if log.get(known).is_some_and(|first| first.term < leader_term) {
                 report.happened(OLD_TERM_ENTRY_COMMITTED);
             }
-            self.committed.extend(new.iter().map(|&held| Committed { held, leader_term, by: node }));
+            for &held in log.from(known).take(end - known) {
+                self.committed.push(Committed { held, leader_term, by: node });
+            }
         }
         // A leader of a later term may have been elected while this announcement waited for a disk.
-        let held = log[last];
+        let Some(&held) = log.get(last) else { return };
         for later in self.leaders.iter().filter(|&later| later != node) {
             let term = self.nodes[later.index()].leads.unwrap_or_default();
             if term > leader_term {
@@ -403,7 +437,7 @@ impl Invariants {
 
     /// A leader commits again, perhaps in another term, what was committed up to `position`.
     fn check_recommitted(&mut self, node: NodeId, position: usize, leader_term: Term, report: &mut Report) {
-        let Committed { held, leader_term: before, by } = self.committed[position];
+        let Some(&Committed { held, leader_term: before, by }) = self.committed.get(position) else { return };
         let is_same = self.holds(node, position, held);
         // Two leaders of one term are Election Safety's to report.
         report.check(LEADER_COMPLETENESS, is_same || before == leader_term, || {
@@ -417,12 +451,17 @@ impl Invariants {
             )
         });
         if is_same {
-            let later = self.committed[..=position].iter_mut().rev();
+            let later = self.committed.backwards_from(position + 1);
             for committed in later.take_while(|committed| committed.leader_term > leader_term) {
                 committed.leader_term = leader_term;
                 committed.by = node;
             }
         }
+    }
+
+    /// The committed log up to there, as a log.
+    fn committed_log(&self, end: usize) -> Window<Held> {
+        self.committed.prefix(end, |committed| committed.held)
     }
 
     /// Whether the node's log is, up to `position`, the one that ends in `held`.
@@ -432,6 +471,11 @@ impl Invariants {
 }
 
 impl Created {
+    fn forget(&mut self, position: usize) {
+        self.first.forget(position);
+        self.others = self.others.split_off(&(position, Term(0)));
+    }
+
     /// Who first held an entry of this index and term, and in which log: `node`, if nobody did before.
     #[inline]
     fn first_holder(&mut self, position: usize, held: Held, node: NodeId) -> (Held, NodeId) {
@@ -439,8 +483,10 @@ impl Created {
             Some(&(first, by)) if first.term == held.term => (first, by),
             Some(_) => *self.others.entry((position, held.term)).or_insert((held, node)),
             None => {
-                // Logs have no gaps, so neither has this.
-                self.first.push((held, node));
+                // Logs have no gaps, so neither has this; but what is forgotten is compared with nothing.
+                if position == self.first.len() {
+                    self.first.push((held, node));
+                }
                 (held, node)
             }
         }

@@ -2,13 +2,15 @@
 //!
 //! The sender is not in the message: the world names it, and it cannot be forged.
 
-use std::fmt::{self, Display};
+mod words;
+
 use std::ops::Deref;
 
 use quarrel_protocol::{Fingerprint, Fingerprinter, Kinded};
+use quarrel_spec::image::bytes_fingerprint;
 use serde::{Deserialize, Serialize};
 
-use crate::{Entry, Index, Term};
+use crate::{Configuration, Entry, Index, Round, Term};
 
 /// A candidate asks for a vote.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -19,6 +21,9 @@ pub struct RequestVote {
     pub last_index: Index,
     /// The term of the entry there.
     pub last_term: Term,
+    /// Whether the leader itself wants the candidate to win: who hears from it votes nevertheless (thesis, section 3.10).
+    #[serde(default)]
+    pub is_transfer: bool,
 }
 
 /// The answer to [`RequestVote`].
@@ -27,6 +32,26 @@ pub struct RequestVoteResponse {
     /// The voter's term.
     pub term: Term,
     /// Whether the sender of the request has this node's vote in this term.
+    pub granted: bool,
+}
+
+/// A node asks whether it could win an election; nothing changes by the question (thesis, section 9.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PreVote {
+    /// The term in which it would campaign: the one after its own.
+    pub term: Term,
+    /// The end of its log.
+    pub last_index: Index,
+    /// The term of the entry there.
+    pub last_term: Term,
+}
+
+/// The answer to [`PreVote`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PreVoteResponse {
+    /// The term that was asked about, if this node would vote; else this node's own.
+    pub term: Term,
+    /// Whether it would vote.
     pub granted: bool,
 }
 
@@ -43,6 +68,9 @@ pub struct AppendEntries {
     pub entries: Entries,
     /// How far the leader has committed.
     pub commit: Index,
+    /// The latest round of heartbeats, where reads need to know (thesis, section 6.4).
+    #[serde(default)]
+    pub round: Round,
 }
 
 /// The entries of one message. Most messages carry one or none, and then need no memory of their own.
@@ -114,8 +142,8 @@ impl Fingerprint for Entries {
 
 impl AppendEntries {
     /// Whether a node that follows the protocol, or one of its flaws, can have sent this: terms never fall along a
-    /// log, none is above the leader's, and the position before the first has term 0.
-    pub(crate) fn is_well_formed(&self) -> bool {
+    /// log, none is above the leader's, the position before the first has term 0, and only nodes that there are decide.
+    pub(crate) fn is_well_formed(&self, nodes: u8) -> bool {
         (self.previous_index == Index::ZERO) == (self.previous_term == Term(0))
             && self
                 .entries
@@ -123,6 +151,10 @@ impl AppendEntries {
                 .is_none_or(|first| first.term >= self.previous_term && first.term > Term(0))
             && self.entries.is_sorted_by_key(|entry| entry.term)
             && self.entries.last().map_or(self.previous_term, |last| last.term) <= self.term
+            && self
+                .entries
+                .iter()
+                .all(|entry| entry.configuration().is_none_or(|it| it.is_well_formed(nodes)))
     }
 }
 
@@ -133,6 +165,16 @@ pub struct AppendEntriesResponse {
     pub term: Term,
     /// What became of the entries.
     pub outcome: Outcome,
+    /// The round that is answered.
+    #[serde(default)]
+    pub round: Round,
+}
+
+/// A leader hands leadership over: the receiver campaigns without waiting (thesis, section 3.10).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TimeoutNow {
+    /// The leader's term.
+    pub term: Term,
 }
 
 /// What became of the entries of an [`AppendEntries`].
@@ -156,6 +198,48 @@ pub enum Outcome {
     Stale,
 }
 
+/// A leader sends a part of its snapshot (Figure 5.3 of the thesis).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InstallSnapshot {
+    /// The leader's term.
+    pub term: Term,
+    /// The last position that the snapshot covers.
+    pub index: Index,
+    /// The term of the entry there.
+    pub last_term: Term,
+    /// The latest configuration up to there.
+    pub configuration: Configuration,
+    /// Where these bytes belong in the snapshot.
+    pub offset: u64,
+    /// The bytes.
+    pub data: Vec<u8>,
+    /// Whether they are the last.
+    pub done: bool,
+}
+
+impl InstallSnapshot {
+    /// Whether a node that follows the protocol can have sent this: a snapshot covers something, and ends in a term that
+    /// is not after the leader's.
+    pub(crate) fn is_well_formed(&self, nodes: u8) -> bool {
+        (Index(1)..=Index::LIMIT).contains(&self.index)
+            && (Term(1)..=self.term).contains(&self.last_term)
+            && self.configuration.is_well_formed(nodes)
+    }
+}
+
+/// The answer to an [`InstallSnapshot`] that was not the last. The last is answered like entries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InstallSnapshotResponse {
+    /// The follower's term.
+    pub term: Term,
+    /// The last position that the snapshot covers.
+    pub index: Index,
+    /// The offset of the bytes that this is an answer to.
+    pub offset: u64,
+    /// How many bytes of the snapshot the follower has.
+    pub received: u64,
+}
+
 /// Any message.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Message {
@@ -167,10 +251,20 @@ pub enum Message {
     AppendEntries(AppendEntries),
     /// A follower answers a leader.
     AppendEntriesResponse(AppendEntriesResponse),
+    /// A node asks whether it could win an election.
+    PreVote(PreVote),
+    /// A node says whether it would vote.
+    PreVoteResponse(PreVoteResponse),
+    /// A leader sends a part of its snapshot. In a box, because it is rare, and messages are moved.
+    InstallSnapshot(Box<InstallSnapshot>),
+    /// A follower says how much of a snapshot it has.
+    InstallSnapshotResponse(InstallSnapshotResponse),
+    /// A leader hands leadership over.
+    TimeoutNow(TimeoutNow),
 }
 
 impl Message {
-    /// The sender's term.
+    /// The sender's term; of a [`PreVote`] and of its success, the term that it would be about.
     #[must_use]
     pub const fn term(&self) -> Term {
         match self {
@@ -178,13 +272,27 @@ impl Message {
             Message::RequestVoteResponse(message) => message.term,
             Message::AppendEntries(message) => message.term,
             Message::AppendEntriesResponse(message) => message.term,
+            Message::PreVote(message) => message.term,
+            Message::PreVoteResponse(message) => message.term,
+            Message::InstallSnapshot(message) => message.term,
+            Message::InstallSnapshotResponse(message) => message.term,
+            Message::TimeoutNow(message) => message.term,
         }
     }
 }
 
 impl Kinded for Message {
-    const KINDS: &'static [&'static str] =
-        &["request-vote", "request-vote-response", "append-entries", "append-entries-response"];
+    const KINDS: &'static [&'static str] = &[
+        "request-vote",
+        "request-vote-response",
+        "append-entries",
+        "append-entries-response",
+        "pre-vote",
+        "pre-vote-response",
+        "install-snapshot",
+        "install-snapshot-response",
+        "timeout-now",
+    ];
 
     #[inline]
     fn kind(&self) -> usize {
@@ -193,6 +301,11 @@ impl Kinded for Message {
             Message::RequestVoteResponse(_) => 1,
             Message::AppendEntries(_) => 2,
             Message::AppendEntriesResponse(_) => 3,
+            Message::PreVote(_) => 4,
+            Message::PreVoteResponse(_) => 5,
+            Message::InstallSnapshot(_) => 6,
+            Message::InstallSnapshotResponse(_) => 7,
+            Message::TimeoutNow(_) => 8,
         }
     }
 }
@@ -207,80 +320,13 @@ impl quarrel_protocol::Message for Message {
     fn size(&self) -> usize {
         HEADER_BYTES
             + match self {
-                Message::RequestVote(_) => 3 * WORD_BYTES,
-                Message::RequestVoteResponse(_) => 2 * WORD_BYTES,
+                Message::RequestVote(_) | Message::PreVote(_) => 3 * WORD_BYTES,
+                Message::RequestVoteResponse(_) | Message::PreVoteResponse(_) => 2 * WORD_BYTES,
+                Message::TimeoutNow(_) => WORD_BYTES,
                 Message::AppendEntries(message) => 4 * WORD_BYTES + message.entries.len() * ENTRY_BYTES,
-                Message::AppendEntriesResponse(_) => 4 * WORD_BYTES,
+                Message::AppendEntriesResponse(_) | Message::InstallSnapshotResponse(_) => 4 * WORD_BYTES,
+                Message::InstallSnapshot(message) => 8 * WORD_BYTES + message.data.len(),
             }
-    }
-}
-
-impl Display for RequestVote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RequestVote term {}, log ends at {}@{}", self.term, self.last_index, self.last_term)
-    }
-}
-
-impl Display for RequestVoteResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "RequestVoteResponse term {}, {}",
-            self.term,
-            if self.granted { "granted" } else { "refused" }
-        )
-    }
-}
-
-/// A line shows so many entries; of more it shows the first and the last.
-const ENTRIES_SHOWN: usize = 3;
-
-impl Display for AppendEntries {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "AppendEntries term {}, after {}@{}, [",
-            self.term, self.previous_index, self.previous_term
-        )?;
-        let count = self.entries.len();
-        for (position, entry) in self.entries.iter().enumerate() {
-            // A message may come from a file, with any number in it.
-            let index = self.previous_index.0.saturating_add(position as u64 + 1);
-            let separator = if position == 0 { "" } else { ", " };
-            if count <= ENTRIES_SHOWN || position == 0 || position == count - 1 {
-                write!(f, "{separator}{index}@{} {entry}", entry.term)?;
-            } else if position == 1 {
-                write!(f, ", ...")?;
-            }
-        }
-        write!(f, "], commit {}", self.commit)
-    }
-}
-
-impl Display for AppendEntriesResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AppendEntriesResponse term {}, ", self.term)?;
-        match self.outcome {
-            Outcome::Matched { index } => write!(f, "matched up to {index}"),
-            Outcome::Conflict { previous, term: Some(term), first } => {
-                write!(f, "conflict at {previous}: term {term} since {first}")
-            }
-            Outcome::Conflict { previous, term: None, first } => {
-                write!(f, "conflict at {previous}: log ends before {first}")
-            }
-            Outcome::Stale => f.write_str("stale"),
-        }
-    }
-}
-
-impl Display for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Message::RequestVote(message) => message.fmt(f),
-            Message::RequestVoteResponse(message) => message.fmt(f),
-            Message::AppendEntries(message) => message.fmt(f),
-            Message::AppendEntriesResponse(message) => message.fmt(f),
-        }
     }
 }
 
@@ -310,17 +356,39 @@ impl Fingerprint for Message {
             Message::RequestVote(message) => {
                 message.term.fingerprint(into);
                 into.pair(message.last_index.0, message.last_term.0);
+                if message.is_transfer {
+                    into.mark(1);
+                }
             }
             Message::RequestVoteResponse(message) => into.pair(message.term.0, u64::from(message.granted)),
             Message::AppendEntries(message) => {
                 into.pair(message.term.0, message.commit.0);
                 into.pair(message.previous_index.0, message.previous_term.0);
                 message.entries.fingerprint(into);
+                message.round.fingerprint(into);
             }
             Message::AppendEntriesResponse(message) => {
                 message.term.fingerprint(into);
                 message.outcome.fingerprint(into);
+                message.round.fingerprint(into);
             }
+            Message::PreVote(message) => {
+                message.term.fingerprint(into);
+                into.pair(message.last_index.0, message.last_term.0);
+            }
+            Message::PreVoteResponse(message) => into.pair(message.term.0, u64::from(message.granted)),
+            Message::InstallSnapshot(message) => {
+                message.term.fingerprint(into);
+                into.pair(message.index.0, message.last_term.0);
+                message.configuration.fingerprint(into);
+                into.pair(message.offset, u64::from(message.done));
+                bytes_fingerprint(&message.data, into);
+            }
+            Message::InstallSnapshotResponse(message) => {
+                into.pair(message.term.0, message.index.0);
+                into.pair(message.offset, message.received);
+            }
+            Message::TimeoutNow(message) => message.term.fingerprint(into),
         }
     }
 }
@@ -331,14 +399,16 @@ mod tests {
     use crate::log::tests::write;
 
     fn append(entries: &[(u64, Option<u64>)]) -> AppendEntries {
-        let entry =
-            |&(term, command): &(u64, Option<u64>)| Entry { term: Term(term), command: command.map(write) };
+        let entry = |&(term, command): &(u64, Option<u64>)| {
+            command.map_or(Entry::no_op(Term(term)), |value| Entry::of(Term(term), write(value)))
+        };
         AppendEntries {
             term: Term(3),
             previous_index: Index(4),
             previous_term: Term(2),
             entries: entries.iter().map(entry).collect(),
             commit: Index(4),
+            round: Round::NONE,
         }
     }
 
@@ -360,11 +430,11 @@ mod tests {
 
     #[test]
     fn nonsense_is_recognised() {
-        assert!(append(&[(2, None), (3, None)]).is_well_formed());
-        assert!(!append(&[(3, None), (2, None)]).is_well_formed(), "a falling term");
-        assert!(!append(&[(4, None)]).is_well_formed(), "a term above the leader's");
-        assert!(!append(&[(1, None)]).is_well_formed(), "a term below that of the entry before");
-        assert!(!AppendEntries { previous_index: Index::ZERO, ..append(&[]) }.is_well_formed());
-        assert!(!AppendEntries { previous_term: Term(0), ..append(&[]) }.is_well_formed());
+        assert!(append(&[(2, None), (3, None)]).is_well_formed(5));
+        assert!(!append(&[(3, None), (2, None)]).is_well_formed(5), "a falling term");
+        assert!(!append(&[(4, None)]).is_well_formed(5), "a term above the leader's");
+        assert!(!append(&[(1, None)]).is_well_formed(5), "a term below that of the entry before");
+        assert!(!AppendEntries { previous_index: Index::ZERO, ..append(&[]) }.is_well_formed(5));
+        assert!(!AppendEntries { previous_term: Term(0), ..append(&[]) }.is_well_formed(5));
     }
 }

@@ -3,31 +3,52 @@
 use std::fmt::{self, Display};
 
 use quarrel_protocol::{
-    Effects, Fingerprint, Fingerprinter, Input, Kinded, NodeId, Nothing, Protocol, Quorum, Summary, Wait,
+    Effects, Fingerprint, Fingerprinter, Input, Kinded, NodeId, NodeSet, Protocol, Summary, Wait,
 };
 use quarrel_spec::machine::Call;
 use quarrel_spec::replicated_log::{Applied, Output, Reply};
 use quarrel_spec::session::{Command, Receipt, Replica, Session};
 use serde::{Deserialize, Serialize};
 
+use crate::election::Cause;
+use crate::membership::Membership;
 use crate::state::{Candidate, Durable, Follower, Leader, Role};
-use crate::{Config, Entry, Event, Index, Log, Message, RaftFlaw, Record, Term};
+use crate::{Config, Entry, Event, Index, Log, Message, Order, Payload, RaftFlaw, Record, Term};
 
 /// A node's timers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Timer {
-    /// A follower has not heard from a leader, or a candidate has not won.
+    /// A follower has not heard from a leader, or a candidate has not won; a leader counts who has answered.
     Election,
     /// A leader must be heard again.
     Heartbeat,
+    /// A follower that has not heard from its leader no longer stands by it.
+    Loyalty,
+    /// A server that is to vote takes long to catch up.
+    CatchUp,
+    /// Leadership that was to be handed over has not been.
+    Transfer,
+    /// A lease is over, or the round of heartbeats that would have begun one.
+    Lease {
+        /// Which of two.
+        slot: u8,
+    },
 }
 
 impl Kinded for Timer {
-    const KINDS: &'static [&'static str] = &["election", "heartbeat"];
+    const KINDS: &'static [&'static str] =
+        &["election", "heartbeat", "loyalty", "catch-up", "transfer", "lease"];
 
     #[inline]
     fn kind(&self) -> usize {
-        *self as usize
+        match self {
+            Timer::Election => 0,
+            Timer::Heartbeat => 1,
+            Timer::Loyalty => 2,
+            Timer::CatchUp => 3,
+            Timer::Transfer => 4,
+            Timer::Lease { .. } => 5,
+        }
     }
 }
 
@@ -41,6 +62,9 @@ impl Fingerprint for Timer {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
         into.mark(self.kind() as u64);
+        if let Timer::Lease { slot } = self {
+            slot.fingerprint(into);
+        }
     }
 }
 
@@ -48,9 +72,12 @@ impl Fingerprint for Timer {
 pub struct Raft {
     pub(crate) id: NodeId,
     pub(crate) config: Config,
-    pub(crate) quorum: Quorum,
+    /// Who decides. Invariant: what the log says.
+    pub(crate) membership: Membership,
     /// What survives a crash. Only the three writes below change it, each with its record.
     pub(crate) durable: Durable,
+    /// How many records the disk has got since it was written anew, or all of them after a restart.
+    pub(crate) written: usize,
     /// The last position known to be committed.
     pub(crate) commit: Index,
     /// The last position applied. Invariant: `applied <= commit`.
@@ -71,7 +98,7 @@ impl Protocol for Raft {
     type Request = Call;
     type Reply = Reply;
     type Output = Output;
-    type Admin = Nothing;
+    type Admin = Order;
     type Message = Message;
     type Timer = Timer;
     type Record = Record;
@@ -81,17 +108,26 @@ impl Protocol for Raft {
         assert!(id.0 < config.nodes, "a node is a member of its cluster");
         // Section 5.2: when servers start up, they begin as followers.
         effects.set_timer(Timer::Election, config.election_timer());
-        Self {
+        // It may have heard from a leader right before it went down, and the leader may count on that.
+        let is_loyal = config.disregards_candidates() && !disk.is_empty();
+        if is_loyal {
+            effects.set_timer(Timer::Loyalty, config.loyalty_timer());
+        }
+        let durable = Durable::recover(disk);
+        let mut node = Self {
             id,
             config: config.clone(),
-            quorum: config.quorum(),
-            durable: Durable::recover(disk),
+            membership: Membership::recover(config.first_configuration(), &durable),
+            durable,
+            written: disk.len(),
             commit: Index::ZERO,
             applied: Index::ZERO,
             replica: Replica::new(config.machine, config.memory()),
             replayed: Index::ZERO,
-            role: Role::Follower(Follower::default()),
-        }
+            role: Role::Follower(Follower { is_loyal, ..Follower::default() }),
+        };
+        node.restore(effects);
+        node
     }
 
     fn step(&mut self, input: Input<Self>, effects: &mut Effects<Self>) {
@@ -100,7 +136,7 @@ impl Protocol for Raft {
                 let session = Session { client, serial: id, oldest };
                 self.on_request(Command { session, call: request }, effects);
             }
-            Input::Admin(nothing) => match nothing {},
+            Input::Admin(order) => self.on_order(order, effects),
             Input::Message { from, message } => {
                 let is_possible = (Term(1)..=Term::LIMIT).contains(&message.term());
                 if from.0 >= self.config.nodes || !is_possible {
@@ -115,29 +151,41 @@ impl Protocol for Raft {
                     Message::AppendEntriesResponse(message) => {
                         self.on_append_entries_response(from, message, effects);
                     }
+                    Message::PreVote(message) => self.on_pre_vote(from, message, effects),
+                    Message::PreVoteResponse(message) => self.on_pre_vote_response(from, message, effects),
+                    Message::TimeoutNow(message) => self.on_timeout_now(from, message, effects),
+                    Message::InstallSnapshot(message) => self.on_install_snapshot(from, *message, effects),
+                    Message::InstallSnapshotResponse(message) => {
+                        self.on_install_snapshot_response(from, message, effects);
+                    }
                 }
             }
             Input::Timer(Timer::Election) => self.on_election_timer(effects),
             Input::Timer(Timer::Heartbeat) => self.on_heartbeat_timer(effects),
+            Input::Timer(Timer::Loyalty) => self.on_loyalty_timer(),
+            Input::Timer(Timer::CatchUp) => self.on_catch_up_timer(effects),
+            Input::Timer(Timer::Transfer) => self.on_transfer_timer(effects),
+            Input::Timer(Timer::Lease { slot }) => self.on_lease_timer(slot),
         }
     }
 
     /// Nothing here restates a rule that a flaw takes out: a flaw is found by a property of the paper.
     fn assert_invariants(&self) {
         self.durable.assert_invariants();
-        assert!(self.applied <= self.commit, "only what is committed is applied");
+        self.membership.assert_invariants();
+        let may_fall = self.config.has(RaftFlaw::CommitNonmonotonic);
+        assert!(self.applied <= self.commit || may_fall, "only what is committed is applied");
         assert!(self.replayed <= self.applied, "the replica holds only what is applied");
-        let has_own_vote = self.durable.vote == Some(self.id);
+        assert!(self.durable.log.base() <= self.replayed, "what the replica still needs is in the log");
+        let has_own_vote = self.durable.vote == Some(self.id) || self.config.has(RaftFlaw::NoSelfVote);
         match &self.role {
             Role::Follower(follower) => {
                 assert!(follower.leader != Some(self.id), "a follower follows another")
             }
+            Role::PreCandidate(candidate) => candidate.assert_invariants(),
             Role::Candidate(candidate) => {
                 assert!(has_own_vote, "a candidate has voted for itself");
-                assert!(
-                    candidate.voters.len() as u64 <= u64::from(candidate.responses),
-                    "a vote is an answer"
-                );
+                candidate.assert_invariants();
             }
             Role::Leader(leader) => {
                 assert!(has_own_vote, "a leader has voted for itself");
@@ -151,6 +199,7 @@ impl Protocol for Raft {
     fn summary(&self) -> Summary {
         let role = match self.role {
             Role::Follower(_) => "follower",
+            Role::PreCandidate(_) => "pre-candidate",
             Role::Candidate(_) => "candidate",
             Role::Leader(_) => "leader",
         };
@@ -211,7 +260,7 @@ impl Raft {
     pub fn leader(&self) -> Option<NodeId> {
         match &self.role {
             Role::Follower(follower) => follower.leader,
-            Role::Candidate(_) => None,
+            Role::PreCandidate(_) | Role::Candidate(_) => None,
             Role::Leader(_) => Some(self.id),
         }
     }
@@ -219,10 +268,18 @@ impl Raft {
 
 /// Transitions: section 5.1, Figure 4.
 impl Raft {
-    /// The members but this one.
+    /// The members but this one: all that a leader sends entries to.
     pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> + use<> {
         let id = self.id;
-        self.config.members().filter(move |&node| node != id)
+        self.membership.current().members().iter().filter(move |&node| node != id)
+    }
+
+    /// All that a candidate asks: who has a vote, and itself, whose answer also says that its disk is done.
+    pub(crate) fn electors(&self) -> NodeSet {
+        let current = self.membership.current();
+        let asked =
+            if self.config.has(RaftFlaw::LearnerCounted) { current.members() } else { current.electors() };
+        asked.union(NodeSet::only(self.id))
     }
 
     pub(crate) fn become_follower(
@@ -236,38 +293,83 @@ impl Raft {
             self.write_term(term, None, effects);
         }
         assert!(term == self.durable.term, "a node never returns to an earlier term");
-        let before = std::mem::replace(&mut self.role, Role::Follower(Follower { leader }));
-        if let Role::Leader(before) = before {
+        if let Role::Leader(before) = self.follow(leader) {
             effects.announce(Event::SteppedDown { term });
-            effects.cancel_timer(Timer::Heartbeat);
-            effects.set_timer(Timer::Election, self.config.election_timer());
-            for waiting in before.pending {
-                effects.reply(waiting.client, waiting.id, Reply::NotLeader { hint: leader });
-            }
+            self.stop_leading(before, leader, effects);
         }
     }
 
-    pub(crate) fn become_candidate(&mut self, effects: &mut Effects<Self>) {
+    /// Thesis, section 6.2: a leader steps down that an election timeout has passed without a successful round of
+    /// heartbeats to a majority. Its clients then ask elsewhere.
+    pub(crate) fn resign(&mut self, effects: &mut Effects<Self>) {
+        let Role::Leader(before) = self.follow(None) else { unreachable!("only a leader resigns") };
+        effects.announce(Event::QuorumLost { term: self.durable.term });
+        self.stop_leading(before, None, effects);
+    }
+
+    /// Thesis, section 4.2.2: a leader that the new configuration leaves out steps down when that is committed.
+    pub(crate) fn retire(&mut self, effects: &mut Effects<Self>) {
+        let Role::Leader(before) = self.follow(None) else { unreachable!("only a leader retires") };
+        effects.announce(Event::Retired { term: self.durable.term });
+        self.stop_leading(before, None, effects);
+    }
+
+    /// The role becomes a follower's. Another term changes nothing about when a leader was heard.
+    fn follow(&mut self, leader: Option<NodeId>) -> Role {
+        let is_loyal = matches!(&self.role, Role::Follower(follower) if follower.is_loyal);
+        std::mem::replace(&mut self.role, Role::Follower(Follower { leader, is_loyal, incoming: None }))
+    }
+
+    /// What a leader leaves behind.
+    fn stop_leading(&self, before: Leader, leader: Option<NodeId>, effects: &mut Effects<Self>) {
+        effects.cancel_timer(Timer::Heartbeat);
+        effects.set_timer(Timer::Election, self.config.election_timer());
+        before.cancel_timers(effects);
+        for (client, id) in before.reads.waiting() {
+            effects.reply(client, id, Reply::NotLeader { hint: leader });
+        }
+        for waiting in before.pending {
+            effects.reply(waiting.client, waiting.id, Reply::NotLeader { hint: leader });
+        }
+    }
+
+    /// Thesis, section 9.6: a candidate only increments its term if it first learns that a majority would vote for it.
+    /// Nothing is written, and nobody else changes.
+    pub(crate) fn become_pre_candidate(&mut self, effects: &mut Effects<Self>) {
+        assert!(!self.is_leader(), "a leader does not campaign");
+        effects.announce(Event::PreCampaigned { term: self.durable.term.next() });
+        self.role = Role::PreCandidate(Candidate::default());
+        effects.set_timer(Timer::Election, self.config.election_timer());
+        self.send_pre_vote(effects);
+    }
+
+    pub(crate) fn become_candidate(&mut self, cause: Cause, effects: &mut Effects<Self>) {
         assert!(!self.is_leader(), "a leader does not campaign");
         // Figure 2, Candidates, rule 1: a new term, a vote for oneself.
         let term = self.durable.term.next();
-        self.write_term(term, Some(self.id), effects);
+        let own = (!self.config.has(RaftFlaw::NoSelfVote)).then_some(self.id);
+        self.write_term(term, own, effects);
         effects.announce(Event::Campaigned { term });
         self.role = Role::Candidate(Candidate::default());
         // Figure 2, Candidates, rule 1 (reset the timer) and rule 4 (start anew when it fires).
         effects.set_timer(Timer::Election, self.config.election_timer());
-        self.send_request_vote(effects);
+        self.send_request_vote(cause, effects);
     }
 
     pub(crate) fn become_leader(&mut self, effects: &mut Effects<Self>) {
         let Role::Candidate(Candidate { voters, .. }) = self.role else {
             unreachable!("only a candidate wins an election");
         };
-        let leader = Leader::new(self.quorum.nodes(), self.durable.log.last_index());
+        let leader = Leader::new(&self.config, self.durable.log.last_index());
         self.role = Role::Leader(leader);
         self.replay_applied();
         effects.announce(Event::Elected { term: self.durable.term, voters });
-        effects.cancel_timer(Timer::Election);
+        if self.config.check_quorum {
+            // Thesis, section 6.2: by then it wants to have heard from a majority.
+            effects.set_timer(Timer::Election, self.config.election_timer());
+        } else {
+            effects.cancel_timer(Timer::Election);
+        }
         self.start_leading(effects);
     }
 }
@@ -285,6 +387,7 @@ impl Raft {
         // Figure 2, State: the vote is updated on stable storage before responding to RPCs.
         let vote = if self.config.has(RaftFlaw::VoteNotPersisted) { None } else { vote };
         effects.persist(Record::Term { term, vote });
+        self.tidy_disk(effects);
     }
 
     /// Puts an entry at the end of the log, for itself (`leader` is nothing) or on behalf of a leader.
@@ -294,7 +397,11 @@ impl Raft {
         let index = log.last_index().next();
         effects.persist(Record::Append { index, previous_term: log.last_term(), entry });
         log.push(entry);
+        self.written += 1;
         effects.announce(Event::Appended { index, entry, current_term: *term, leader });
+        if let Payload::Configuration(configuration) = entry.payload {
+            self.membership.push(index, configuration);
+        }
     }
 
     /// Drops the entry at `from` and all that follow.
@@ -310,6 +417,12 @@ impl Raft {
         let Some(entry) = log.get(from) else { unreachable!("only what exists is dropped") };
         effects.persist(Record::Truncate { from });
         log.truncate(from);
+        self.tidy_disk(effects);
+        if self.config.has(RaftFlaw::ConfigNotRolledBack) {
+            self.membership.stay(from);
+        } else {
+            self.membership.truncate(from);
+        }
         effects.announce(Event::Truncated { from, last, entry });
     }
 }
@@ -323,12 +436,13 @@ impl Raft {
             // Nothing there: only if committed entries were taken back, which the monitors see.
             let Some(entry) = self.durable.log.get(index) else { return };
             self.applied = index;
-            effects.output(Applied { index: index.0, command: entry.command }.into());
+            effects.output(Applied { index: index.0, command: entry.command() }.into());
             if self.is_leader() {
                 let receipt = self.replay_applied();
                 self.answer_pending(index, receipt, effects);
             }
         }
+        self.take_snapshot_if_due(effects);
     }
 
     /// Brings the replica up to what is applied. What came of the last entry; nothing if it was there already.
@@ -337,7 +451,7 @@ impl Raft {
         while self.replayed < self.applied {
             self.replayed = self.replayed.next();
             // Thesis, section 6.3: what was applied before is not applied again, and has its first outcome.
-            let command = self.durable.log.get(self.replayed).and_then(|entry| entry.command);
+            let command = self.durable.log.get(self.replayed).and_then(|entry| entry.command());
             receipt = command.and_then(|command| self.replica.apply(self.replayed.0, &command));
         }
         receipt

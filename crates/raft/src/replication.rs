@@ -4,34 +4,55 @@ use quarrel_protocol::{After, Effects, NodeId};
 use quarrel_spec::replicated_log::Reply;
 use quarrel_spec::session::{Command, Receipt, Session};
 
+use crate::config::Reads;
 use crate::raft::Timer;
 use crate::state::{Leader, Pace, Pending, Role};
-use crate::{AppendEntries, AppendEntriesResponse, Entry, Event, Index, Message, Outcome, Raft, RaftFlaw};
+use crate::{
+    AppendEntries, AppendEntriesResponse, Entry, Event, Index, Message, Outcome, Payload, Raft, RaftFlaw,
+    Round, Term,
+};
 
 /// What a leader does unasked.
 impl Raft {
     pub(crate) fn start_leading(&mut self, effects: &mut Effects<Self>) {
         effects.set_timer(Timer::Heartbeat, After::exactly(self.config.heartbeat_ns));
-        if self.config.noop_on_election {
+        if self.config.appends_noop() {
             // Section 8: a no-op at the start of the term.
-            self.append_as_leader(None, effects);
+            self.append_as_leader(Payload::NoOp, effects);
         } else {
             self.send_own_match(effects);
         }
+        self.start_round_of_heartbeats(effects);
         // Figure 2, Leaders, rule 1. Here it carries the no-op, if there is one.
         for to in self.others() {
             self.send_probe(to, effects);
         }
+        if self.config.has(RaftFlaw::JointEarlyLeave) && self.membership.current().is_joint() {
+            self.leave_joint(effects);
+        }
     }
 
     pub(crate) fn on_heartbeat_timer(&mut self, effects: &mut Effects<Self>) {
-        let Role::Leader(leader) = &self.role else { return };
-        effects.set_timer(Timer::Heartbeat, After::exactly(self.config.heartbeat_ns));
-        for to in self.others() {
-            // It follows what was sent last: a follower that has missed any of that refuses it, and is sent it again.
-            let heartbeat = self.entries_from(leader.progress[to.index()].next, 0);
-            effects.send(to, Message::AppendEntries(heartbeat)).unsynced();
+        if !self.is_leader() {
+            return;
         }
+        effects.set_timer(Timer::Heartbeat, After::exactly(self.config.heartbeat_ns));
+        self.start_round_of_heartbeats(effects);
+        for to in self.others() {
+            let Role::Leader(leader) = &self.role else { return };
+            if self.needs_snapshot(leader, to) {
+                self.send_snapshot(to, effects);
+            } else {
+                self.send_heartbeat(to, effects);
+            }
+        }
+    }
+
+    /// It follows what was sent last: a follower that has missed any of that refuses it, and is sent it again.
+    pub(crate) fn send_heartbeat(&self, to: NodeId, effects: &mut Effects<Self>) {
+        let Role::Leader(leader) = &self.role else { return };
+        let heartbeat = self.entries_from(leader.progress[to.index()].next, 0);
+        effects.send(to, Message::AppendEntries(heartbeat)).unsynced();
     }
 
     pub(crate) fn on_request(&mut self, command: Command, effects: &mut Effects<Self>) {
@@ -40,11 +61,19 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else {
             return effects.reply(client, id, Reply::NotLeader { hint });
         };
+        // Thesis, section 3.10: whoever hands leadership over takes no requests any more.
+        let reads_on = self.config.has(RaftFlaw::LeaseSurvivesTransfer) && command.call.is_read();
+        if leader.transfer.is_some() && !(reads_on && self.config.reads == Reads::Lease) {
+            return effects.reply(client, id, Reply::NotLeader { hint: leader.transfer });
+        }
         // Section 8: a read must not return stale data, and a leader may have been replaced without knowing. Here every
         // read goes through the log like a write, which asks a majority.
         if self.config.has(RaftFlaw::ReadLocalLeader) && command.call.is_read() {
             let (index, outcome) = (self.applied.0, self.replica.peek(&command.call));
             return effects.reply(client, id, Reply::Applied { index, outcome });
+        }
+        if self.config.reads != Reads::Log && command.call.is_read() {
+            return self.on_read((client, id), command.call, effects);
         }
         // Thesis, section 6.3: a retry of what was applied is answered without a new entry. That is safe even if this
         // node no longer leads and does not know it: what was applied is committed, so the outcome is final, and it
@@ -59,21 +88,21 @@ impl Raft {
         }
         // Figure 2, Leaders, rule 2: append now, respond when it is applied.
         leader.pending.push_back(Pending { index: self.durable.log.last_index().next(), client, id });
-        self.append_as_leader(Some(command), effects);
+        self.append_as_leader(Payload::Command(command), effects);
         for to in self.others() {
             self.send_entries(to, effects);
         }
     }
 
-    fn append_as_leader(&mut self, command: Option<Command>, effects: &mut Effects<Self>) {
-        self.write_entry(Entry { term: self.durable.term, command }, None, effects);
+    pub(crate) fn append_as_leader(&mut self, payload: Payload, effects: &mut Effects<Self>) {
+        self.write_entry(Entry { term: self.durable.term, payload }, None, effects);
         self.send_own_match(effects);
     }
 
     /// Tells itself what it holds: the message leaves when that is on disk, and only then it counts.
     fn send_own_match(&self, effects: &mut Effects<Self>) {
         let outcome = Outcome::Matched { index: self.durable.log.last_index() };
-        self.send_append_entries_response(self.id, outcome, effects);
+        self.send_append_entries_response(self.id, outcome, Round::NONE, effects);
     }
 }
 
@@ -85,27 +114,25 @@ impl Raft {
         message: AppendEntries,
         effects: &mut Effects<Self>,
     ) {
-        if from == self.id || !message.is_well_formed() {
+        if from == self.id || !message.is_well_formed(self.config.nodes) {
             return;
         }
         // Figure 2, AppendEntries, rule 1.
         if message.term < self.durable.term {
-            return self.send_append_entries_response(from, Outcome::Stale, effects);
+            return self.send_append_entries_response(from, Outcome::Stale, Round::NONE, effects);
         }
-        match &mut self.role {
-            Role::Follower(follower) if message.term == self.durable.term => follower.leader = Some(from),
-            // Another leader of one's own term cannot be. If it is, that is for the monitors to say.
-            Role::Leader(_) if message.term == self.durable.term => return,
-            // Figure 2, All servers, rule 2; Candidates, rule 3.
-            _ => self.become_follower(message.term, Some(from), effects),
+        if !self.hear_leader(from, message.term, effects) {
+            return;
         }
-        effects.set_timer(Timer::Election, self.config.election_timer());
-        // Figure 2, AppendEntries, rule 2.
+        // Figure 2, AppendEntries, rule 2. What a snapshot has taken the place of is committed, and so agrees.
         let previous = message.previous_index;
-        if self.durable.log.term_at(previous) != Some(message.previous_term) {
-            return self.send_append_entries_response(from, self.conflict_at(previous), effects);
+        let base = self.durable.log.base();
+        if previous >= base && self.durable.log.term_at(previous) != Some(message.previous_term) {
+            let outcome = self.conflict_at(previous);
+            return self.send_append_entries_response(from, outcome, message.round, effects);
         }
-        self.store_entries(from, previous, &message.entries, effects);
+        let new = &message.entries[self.covered_by_snapshot(&message)..];
+        self.store_entries(from, previous.max(base), new, effects);
         // Figure 2, AppendEntries, rule 5: not beyond what this message has shown to agree with the leader's log.
         let covered = previous.plus(message.entries.len());
         let agreed = if self.config.has(RaftFlaw::CommitBeyondMatch) {
@@ -113,9 +140,33 @@ impl Raft {
         } else {
             covered
         };
-        self.commit = self.commit.max(message.commit.min(agreed));
+        let commit = message.commit.min(agreed);
+        if commit < self.commit && self.config.has(RaftFlaw::CommitNonmonotonic) {
+            effects.announce(Event::CommitFell { from: self.commit, to: commit });
+            self.commit = commit;
+        }
+        self.commit = self.commit.max(commit);
         self.apply_committed(effects);
-        self.send_append_entries_response(from, Outcome::Matched { index: covered }, effects);
+        self.send_append_entries_response(from, Outcome::Matched { index: covered }, message.round, effects);
+    }
+
+    /// A message of a leader has come, whose term is not over. Whether the node follows it.
+    pub(crate) fn hear_leader(&mut self, from: NodeId, term: Term, effects: &mut Effects<Self>) -> bool {
+        match &mut self.role {
+            Role::Follower(follower) if term == self.durable.term => follower.leader = Some(from),
+            // Another leader of one's own term cannot be. If it is, that is for the monitors to say.
+            Role::Leader(_) if term == self.durable.term => return false,
+            // Figure 2, All servers, rule 2; Candidates, rule 3.
+            _ => self.become_follower(term, Some(from), effects),
+        }
+        effects.set_timer(Timer::Election, self.config.election_timer());
+        if self.config.has_loyalty()
+            && let Role::Follower(follower) = &mut self.role
+        {
+            follower.is_loyal = true;
+            effects.set_timer(Timer::Loyalty, self.config.loyalty_timer());
+        }
+        true
     }
 
     /// Section 5.3: the term of the conflicting entry and the first index of that term.
@@ -128,6 +179,19 @@ impl Raft {
             }
             None => Outcome::Conflict { previous, term: None, first: log.last_index().next() },
         }
+    }
+
+    /// How many of the entries a snapshot has taken the place of.
+    fn covered_by_snapshot(&self, message: &AppendEntries) -> usize {
+        let gone = self.durable.log.base().0.saturating_sub(message.previous_index.0);
+        let covered = usize::try_from(gone).unwrap_or(usize::MAX).min(message.entries.len());
+        if self.config.has(RaftFlaw::AppendAfterCompaction)
+            && message.previous_index == Index::ZERO
+            && message.entries.first().is_some_and(|first| first.term >= self.durable.log.last_term())
+        {
+            return 0;
+        }
+        covered
     }
 
     fn store_entries(
@@ -155,8 +219,14 @@ impl Raft {
         }
     }
 
-    fn send_append_entries_response(&self, to: NodeId, outcome: Outcome, effects: &mut Effects<Self>) {
-        let response = AppendEntriesResponse { term: self.durable.term, outcome };
+    pub(crate) fn send_append_entries_response(
+        &self,
+        to: NodeId,
+        outcome: Outcome,
+        round: Round,
+        effects: &mut Effects<Self>,
+    ) {
+        let response = AppendEntriesResponse { term: self.durable.term, outcome, round };
         let sent = effects.send(to, Message::AppendEntriesResponse(response));
         // Figure 2, State: what is confirmed is on stable storage first. A message waits for that by itself.
         if self.config.has(RaftFlaw::AckBeforeFsync) {
@@ -180,6 +250,7 @@ impl Raft {
             return;
         }
         let Role::Leader(leader) = &mut self.role else { return };
+        leader.heard.insert(from);
         let progress = &mut leader.progress[from.index()];
         match message.outcome {
             // Figure 2, Leaders, rule 3, success.
@@ -187,13 +258,19 @@ impl Raft {
                 if index > self.durable.log.last_index() {
                     return;
                 }
+                let before = progress.matched;
                 let is_news = progress.on_matched(index);
+                if index < before && self.config.has(RaftFlaw::MatchNonmonotonic) {
+                    effects.announce(Event::MatchFell { follower: from, from: before, to: index });
+                    progress.matched = index;
+                }
+                if progress.pace == Pace::Pipeline && !leader.outgoing.is_empty() {
+                    leader.end_transfer(from);
+                }
                 if is_news && index > self.commit {
                     self.advance_commit(effects);
                 }
-                if from != self.id {
-                    self.send_entries(from, effects);
-                }
+                self.go_on_with(from, effects);
             }
             // Figure 2, Leaders, rule 3, failure; section 5.3: the leader skips the conflicting term, to its own last
             // entry of that term if it has one.
@@ -206,6 +283,29 @@ impl Raft {
             }
             Outcome::Stale => {}
         }
+        if message.round != Round::NONE {
+            self.on_round_answered(from, message.round, effects);
+        }
+    }
+
+    /// The node holds what it was sent: on to what it lacks, and to what waited for that.
+    fn go_on_with(&mut self, from: NodeId, effects: &mut Effects<Self>) {
+        // What it confirmed may have committed the removal of this leader.
+        let Role::Leader(leader) = &self.role else { return };
+        let (is_catching_up, is_target) = (leader.catch_up.is_some(), leader.transfer == Some(from));
+        let has_reads = leader.reads.are_waiting();
+        if from != self.id {
+            self.send_entries(from, effects);
+        }
+        if is_catching_up {
+            self.advance_catch_up(effects);
+        }
+        if is_target {
+            self.advance_transfer(effects);
+        }
+        if has_reads {
+            self.answer_reads(effects);
+        }
     }
 
     fn advance_commit(&mut self, effects: &mut Effects<Self>) {
@@ -213,10 +313,10 @@ impl Raft {
             unreachable!("only a leader advances the commit index")
         };
         // Most answers are not the one that completes a quorum.
-        if !leader.is_replicated(self.commit.next(), self.quorum) {
+        if !self.is_quorum(leader.holders(self.commit.next())) {
             return;
         }
-        let index = leader.replicated(self.quorum);
+        let index = leader.replicated(|nodes| self.is_quorum(nodes));
         let Some(entry) = self.durable.log.get(index) else { return };
         // Figure 2, Leaders, rule 4; section 5.4.2: only an entry of the current term is committed by counting.
         let is_countable = self.config.has(RaftFlaw::CommitOldTerm) || entry.term == self.durable.term;
@@ -224,21 +324,25 @@ impl Raft {
         let is_stopped = self.config.has(RaftFlaw::StopCommitScan)
             && self.durable.log.term_at(self.commit.next()) != Some(self.durable.term);
         if index > self.commit && is_countable && !is_stopped {
-            self.commit = index;
+            let before = std::mem::replace(&mut self.commit, index);
             effects.announce(Event::Committed { index, entry, leader_term: self.durable.term });
             self.apply_committed(effects);
+            self.after_commit(before, effects);
         }
     }
 
     /// Sends what the follower lacks, as far as the window allows; nothing while a probe is out.
-    fn send_entries(&mut self, to: NodeId, effects: &mut Effects<Self>) {
+    pub(crate) fn send_entries(&mut self, to: NodeId, effects: &mut Effects<Self>) {
         let window = u64::from(self.config.entries_in_flight_max.max(1));
         let last = self.durable.log.last_index();
         loop {
             let progress = self.leader_role().progress[to.index()];
             let in_flight = progress.next.0 - 1 - progress.matched.0;
-            if progress.pace == Pace::Probe || progress.next > last || in_flight >= window {
+            if progress.pace != Pace::Pipeline || progress.next > last || in_flight >= window {
                 return;
+            }
+            if progress.next <= self.durable.log.base() {
+                return self.send_snapshot(to, effects);
             }
             let message = self.entries_from(progress.next, self.entries_limit());
             assert!(!message.entries.is_empty(), "each round sends something");
@@ -248,8 +352,11 @@ impl Raft {
     }
 
     /// Asks whether the logs agree before `next`, with the entries that would follow.
-    fn send_probe(&mut self, to: NodeId, effects: &mut Effects<Self>) {
+    pub(crate) fn send_probe(&mut self, to: NodeId, effects: &mut Effects<Self>) {
         let progress = self.leader_role().progress[to.index()];
+        if progress.next <= self.durable.log.base() {
+            return self.send_snapshot(to, effects);
+        }
         assert!(progress.pace == Pace::Probe, "a probe is sent to a follower whose log is not known");
         let message = self.entries_from(progress.next, self.entries_limit());
         effects.send(to, Message::AppendEntries(message)).unsynced();
@@ -276,13 +383,14 @@ impl Raft {
             previous_term,
             entries: rest[..rest.len().min(limit)].into(),
             commit: self.commit,
+            round: self.round(),
         }
     }
 
-    fn leader_role(&mut self) -> &mut Leader {
+    pub(crate) fn leader_role(&mut self) -> &mut Leader {
         match &mut self.role {
             Role::Leader(leader) => leader,
-            Role::Follower(_) | Role::Candidate(_) => unreachable!("only a leader sends entries"),
+            _ => unreachable!("only a leader sends entries"),
         }
     }
 }

@@ -2,14 +2,19 @@
 
 use std::collections::VecDeque;
 use std::fmt::{self, Display};
+use std::sync::Arc;
 
-use quarrel_protocol::{ClientId, Fingerprint, Fingerprinter, NodeId, NodeSet, Quorum, RequestId};
+use quarrel_protocol::{ClientId, Effects, Fingerprint, Fingerprinter, NodeId, NodeSet, RequestId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Entry, Index, Log, Term};
+use crate::change::CatchUp;
+use crate::raft::Timer;
+use crate::reads::Reads;
+use crate::snapshot::{Incoming, Outgoing};
+use crate::{Config, Entry, Index, Log, Raft, Snapshot, Term};
 
 /// One durable fact.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Record {
     /// The current term and the vote in it.
     Term {
@@ -33,6 +38,26 @@ pub enum Record {
         /// The first position that is gone.
         from: Index,
     },
+    /// A snapshot. It takes the place of the log up to where it ends.
+    Snapshot(#[serde(with = "shared")] Arc<Snapshot>),
+}
+
+/// A snapshot on file is one, however many share it in memory.
+mod shared {
+    use super::{Arc, Deserialize, Serialize, Snapshot};
+
+    pub(super) fn serialize<S: serde::Serializer>(
+        snapshot: &Arc<Snapshot>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        snapshot.as_ref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<Snapshot>, D::Error> {
+        Snapshot::deserialize(deserializer).map(Arc::new)
+    }
 }
 
 impl Display for Record {
@@ -42,6 +67,7 @@ impl Display for Record {
             Record::Term { term, vote: None } => write!(f, "term {term}, no vote"),
             Record::Append { index, entry, .. } => write!(f, "append {index}@{} {entry}", entry.term),
             Record::Truncate { from } => write!(f, "truncate from {from}"),
+            Record::Snapshot(snapshot) => snapshot.fmt(f),
         }
     }
 }
@@ -64,6 +90,10 @@ impl Fingerprint for Record {
                 into.mark(2);
                 from.fingerprint(into);
             }
+            Record::Snapshot(snapshot) => {
+                into.mark(3);
+                snapshot.fingerprint(into);
+            }
         }
     }
 }
@@ -77,6 +107,8 @@ pub(crate) struct Durable {
     pub(crate) vote: Option<NodeId>,
     /// The log.
     pub(crate) log: Log,
+    /// The latest snapshot. Invariant: the log begins where it ends.
+    pub(crate) snapshot: Option<Arc<Snapshot>>,
 }
 
 impl Durable {
@@ -87,13 +119,13 @@ impl Durable {
     pub(crate) fn recover(disk: &[Record]) -> Self {
         let mut durable = Self::default();
         for record in disk {
-            match *record {
-                Record::Term { term, vote } if term >= durable.term => {
+            match record {
+                &Record::Term { term, vote } if term >= durable.term => {
                     durable.term = term;
                     durable.vote = vote;
                 }
-                Record::Append { index, previous_term, entry }
-                    if index > Index::ZERO
+                &Record::Append { index, previous_term, entry }
+                    if index > durable.log.base()
                         && durable.log.term_at(index.previous()) == Some(previous_term)
                         && previous_term <= entry.term =>
                 {
@@ -101,8 +133,13 @@ impl Durable {
                     durable.log.truncate(index);
                     durable.log.push(entry);
                 }
-                Record::Truncate { from } => durable.log.truncate(from),
-                Record::Term { .. } | Record::Append { .. } => {}
+                &Record::Truncate { from } => durable.log.truncate(from),
+                // The crash may have come before the log was cut: that is made up for.
+                Record::Snapshot(snapshot) if snapshot.index > durable.log.base() => {
+                    durable.log.begin_after(snapshot.index, snapshot.term);
+                    durable.snapshot = Some(Arc::clone(snapshot));
+                }
+                Record::Term { .. } | Record::Append { .. } | Record::Snapshot(_) => {}
             }
         }
         if durable.log.last_term() > durable.term {
@@ -118,6 +155,8 @@ impl Durable {
     pub(crate) fn assert_invariants(&self) {
         assert!(self.log.last_term() <= self.term, "no entry is of a later term than the node");
         assert!(self.term > Term(0) || self.vote.is_none(), "nobody votes before the first election");
+        let end = self.snapshot.as_ref().map_or(Index::ZERO, |snapshot| snapshot.index);
+        assert!(self.log.base() == end, "the log begins where the snapshot ends");
     }
 }
 
@@ -125,6 +164,8 @@ impl Durable {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
     Follower(Follower),
+    /// It asks whether it could win, in the term after its own (thesis, section 9.6).
+    PreCandidate(Candidate),
     Candidate(Candidate),
     Leader(Leader),
 }
@@ -134,9 +175,13 @@ pub(crate) enum Role {
 pub(crate) struct Follower {
     /// Who leads the current term, once known. Invariant: another node.
     pub(crate) leader: Option<NodeId>,
+    /// Whether it has heard from a leader so recently that it wants no other (thesis, section 4.2.3).
+    pub(crate) is_loyal: bool,
+    /// The snapshot that the leader is sending it.
+    pub(crate) incoming: Option<Box<Incoming>>,
 }
 
-/// A candidate. Invariant: it has voted for itself.
+/// A candidate. Invariant: it has voted for itself; not so a pre-candidate.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Candidate {
     /// Who has granted a vote.
@@ -152,6 +197,18 @@ pub(crate) struct Leader {
     pub(crate) progress: Vec<Progress>,
     /// Requests whose entry is not applied yet. Invariant: in the order of the log.
     pub(crate) pending: VecDeque<Pending>,
+    /// The nodes that have answered since the leader last counted, if it counts.
+    pub(crate) heard: NodeSet,
+    /// The snapshots that are on their way. Invariant: one for each follower in that pace.
+    pub(crate) outgoing: Vec<Outgoing>,
+    /// Where the entries of its own term begin. Once this is committed, it knows what is.
+    pub(crate) first: Index,
+    /// Whom it hands leadership over to. Meanwhile it takes no requests.
+    pub(crate) transfer: Option<NodeId>,
+    /// Who catches up, to vote then.
+    pub(crate) catch_up: Option<CatchUp>,
+    /// What it knows for reads that spare the log.
+    pub(crate) reads: Box<Reads>,
 }
 
 /// How far one node's log is known to be.
@@ -171,6 +228,8 @@ pub(crate) enum Pace {
     Probe,
     /// The logs agreed: send as entries come. `next` moves on with each message.
     Pipeline,
+    /// What it needs is gone in a snapshot: send that, a chunk at a time. `next` stays.
+    Snapshot,
 }
 
 /// A client who waits for an entry to be applied.
@@ -183,20 +242,42 @@ pub(crate) struct Pending {
 
 impl Leader {
     /// Figure 2, State: `nextIndex` starts after the leader's last entry, `matchIndex` at 0.
-    pub(crate) fn new(nodes: usize, last: Index) -> Self {
+    pub(crate) fn new(config: &Config, last: Index) -> Self {
         let progress = Progress { next: last.next(), matched: Index::ZERO, pace: Pace::Probe };
-        Self { progress: vec![progress; nodes], pending: VecDeque::new() }
+        Self {
+            progress: vec![progress; usize::from(config.nodes)],
+            pending: VecDeque::new(),
+            heard: NodeSet::EMPTY,
+            outgoing: Vec::new(),
+            first: last.next(),
+            transfer: None,
+            catch_up: None,
+            reads: Box::new(Reads::new(config)),
+        }
     }
 
     /// The last position that a quorum holds on disk.
-    pub(crate) fn replicated(&self, quorum: Quorum) -> Index {
+    pub(crate) fn replicated(&self, is_quorum: impl Fn(NodeSet) -> bool) -> Index {
         let matched = self.progress.iter().map(|progress| progress.matched);
-        matched.filter(|&index| self.is_replicated(index, quorum)).max().unwrap_or(Index::ZERO)
+        matched.filter(|&index| is_quorum(self.holders(index))).max().unwrap_or(Index::ZERO)
     }
 
-    /// Whether a quorum holds the log up to `index` on disk.
-    pub(crate) fn is_replicated(&self, index: Index, quorum: Quorum) -> bool {
-        self.progress.iter().filter(|progress| progress.matched >= index).count() >= quorum.second()
+    /// The nodes that hold the log up to `index` on disk.
+    #[inline]
+    pub(crate) fn holders(&self, index: Index) -> NodeSet {
+        let bits = (0..).zip(&self.progress).map(|(at, progress)| u64::from(progress.matched >= index) << at);
+        NodeSet(bits.fold(0, |set, bit: u64| set | bit))
+    }
+
+    /// It leads no longer.
+    pub(crate) fn cancel_timers(&self, effects: &mut Effects<Raft>) {
+        if self.transfer.is_some() {
+            effects.cancel_timer(Timer::Transfer);
+        }
+        if self.catch_up.is_some() {
+            effects.cancel_timer(Timer::CatchUp);
+        }
+        self.reads.cancel_timers(effects);
     }
 
     /// Whether this client waits for this request already. The newest are looked at first: a client retries what it
@@ -214,6 +295,7 @@ impl Leader {
             assert!(first.index <= newest.index, "clients wait in the order of the log");
             assert!(newest.index <= last, "clients wait for entries that exist");
         }
+        self.reads.assert_invariants();
     }
 }
 
@@ -236,6 +318,7 @@ impl Progress {
         let is_current = match self.pace {
             Pace::Probe => previous == self.next.previous(),
             Pace::Pipeline => previous < self.next,
+            Pace::Snapshot => false,
         };
         // What was once on that node's disk stays there: a refusal of it is old, or no repair of ours.
         if !is_current || previous <= self.matched {
@@ -249,12 +332,54 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use quarrel_spec::image::Image;
 
-    const NOOP: fn(u64) -> Entry = |term| Entry { term: Term(term), command: None };
+    use super::*;
+    use crate::Configuration;
+
+    const NOOP: fn(u64) -> Entry = |term| Entry::no_op(Term(term));
 
     fn append(index: u64, previous_term: u64, term: u64) -> Record {
         Record::Append { index: Index(index), previous_term: Term(previous_term), entry: NOOP(term) }
+    }
+
+    fn snapshot(index: u64, term: u64) -> Record {
+        let configuration = Configuration::of(NodeSet::all(3));
+        let (index, term) = (Index(index), Term(term));
+        Record::Snapshot(Arc::new(Snapshot {
+            index,
+            term,
+            configuration,
+            image: Image::from_bytes(Vec::new()),
+        }))
+    }
+
+    /// Thesis, section 5.1: the snapshot is on disk, and the log that it takes the place of still is.
+    #[test]
+    fn a_crash_between_a_snapshot_and_the_cut_of_the_log_leaves_both() {
+        let disk = [
+            Record::Term { term: Term(2), vote: None },
+            append(1, 0, 1),
+            append(2, 1, 2),
+            append(3, 2, 2),
+            snapshot(2, 2),
+        ];
+        let durable = Durable::recover(&disk);
+        assert_eq!((durable.log.base(), durable.log.last_index()), (Index(2), Index(3)));
+        let cut = durable.records(true);
+        assert_eq!(cut, [disk[0].clone(), disk[4].clone(), disk[3].clone()]);
+        assert_eq!(Durable::recover(&cut), durable);
+        // One that it was sent, and that its log contradicts.
+        let durable = Durable::recover(&[&disk[..4], &[snapshot(2, 1)]].concat());
+        assert_eq!((durable.log.base(), durable.log.last_index()), (Index(2), Index(2)));
+    }
+
+    #[test]
+    fn a_record_survives_its_file() {
+        for record in [append(2, 1, 3), snapshot(2, 1)] {
+            let text = serde_json::to_string(&record).unwrap();
+            assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+        }
     }
 
     #[test]
@@ -283,25 +408,34 @@ mod tests {
             Record::Truncate { from: Index(2) },
             append(2, 1, 3),
             append(3, 3, 3),
+            snapshot(2, 3),
+            append(4, 3, 3),
+            Record::Truncate { from: Index(3) },
+            snapshot(9, 3),
         ];
         for subset in 0..1u32 << disk.len() {
             let kept: Vec<Record> =
-                (0..disk.len()).filter(|bit| subset >> bit & 1 == 1).map(|bit| disk[bit]).collect();
+                (0..disk.len()).filter(|bit| subset >> bit & 1 == 1).map(|bit| disk[bit].clone()).collect();
             // Asserts its invariants itself.
             let Durable { log, .. } = Durable::recover(&kept);
             // An entry never stands behind one that it did not follow: 3@3 follows 2@3 only.
-            assert!(log.term_at(Index(3)) != Some(Term(3)) || log.term_at(Index(2)) == Some(Term(3)));
+            let is_known = log.base() < Index(3);
+            assert!(
+                !is_known || log.term_at(Index(3)) != Some(Term(3)) || log.term_at(Index(2)) == Some(Term(3))
+            );
         }
     }
 
     #[test]
     fn a_quorum_holds_what_the_middle_node_holds() {
         let check = |matched: &[u64], expected: u64| {
-            let mut leader = Leader::new(matched.len(), Index(9));
+            let nodes = matched.len() as u8;
+            let mut leader = Leader::new(&Config::new(nodes), Index(9));
             for (progress, &matched) in leader.progress.iter_mut().zip(matched) {
                 progress.on_matched(Index(matched));
             }
-            assert_eq!(leader.replicated(Quorum::majority(matched.len())), Index(expected), "{matched:?}");
+            let all = Configuration::of(NodeSet::all(matched.len()));
+            assert_eq!(leader.replicated(|nodes| all.is_quorum(nodes)), Index(expected), "{matched:?}");
         };
         check(&[7], 7);
         check(&[7, 3], 3);

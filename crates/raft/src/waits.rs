@@ -1,27 +1,36 @@
 //! What a node cannot go on without, in words, for the report of a cluster that does not come back.
 
-use quarrel_protocol::{NodeId, NodeSet, Wait};
+use quarrel_protocol::{NodeSet, Wait};
 
 use crate::state::{Candidate, Follower, Leader, Role};
-use crate::{Index, Raft, Term};
+use crate::{Raft, Term};
 
 impl Raft {
     pub(crate) fn waits_now(&self) -> Vec<Wait> {
         let term = self.durable.term;
         match &self.role {
-            Role::Follower(Follower { leader: Some(leader) }) => {
+            Role::Follower(Follower { leader: Some(leader), .. }) => {
                 let what = format!("news from the leader of term {term}");
                 vec![Wait { on: NodeSet::only(*leader), what }]
             }
-            Role::Follower(Follower { leader: None }) => {
+            Role::Follower(Follower { leader: None, .. }) => {
                 vec![alone(format!("a leader of term {} or later", term.max(Term(1))))]
             }
+            Role::PreCandidate(Candidate { voters, .. }) => {
+                let missing = self.lacking_votes(*voters);
+                self.for_others_and_disk(missing, format!("pre-votes for term {}", term.next()))
+            }
             Role::Candidate(Candidate { voters, .. }) => {
-                let missing = voters.complement(self.quorum.nodes());
+                let missing = self.lacking_votes(*voters);
                 self.for_others_and_disk(missing, format!("votes in term {term}"))
             }
             Role::Leader(leader) => self.leader_waits(leader),
         }
+    }
+
+    /// Who is asked and has not granted a vote.
+    fn lacking_votes(&self, voters: NodeSet) -> NodeSet {
+        self.electors().iter().filter(|&node| !voters.contains(node)).collect()
     }
 
     fn leader_waits(&self, leader: &Leader) -> Vec<Wait> {
@@ -34,10 +43,13 @@ impl Raft {
         }
         let index =
             if is_committed { last } else { log.first_index_of_term_at(last).max(self.commit.next()) };
-        if !is_committed && leader.is_replicated(index, self.quorum) {
+        if !is_committed && self.is_quorum(leader.holders(index)) {
             return vec![alone(format!("its own commit of entry {index}, which a quorum holds"))];
         }
-        self.for_others_and_disk(leader.lacking(index), format!("confirmation of entry {index}"))
+        let mut missing = self.membership.current().members();
+        missing.insert(self.id);
+        leader.holders(index).iter().for_each(|node| missing.remove(node));
+        self.for_others_and_disk(missing, format!("confirmation of entry {index}"))
     }
 
     /// For these nodes; a node waits for itself while its disk is at work.
@@ -47,14 +59,6 @@ impl Raft {
         let for_others = (!others.is_empty()).then_some(Wait { on: others, what });
         let for_disk = missing.contains(self.id).then(|| alone("its own disk".to_string()));
         for_others.into_iter().chain(for_disk).collect()
-    }
-}
-
-impl Leader {
-    /// The nodes that are not known to hold the log up to `index`.
-    fn lacking(&self, index: Index) -> NodeSet {
-        let nodes = NodeId::all(self.progress.len());
-        nodes.filter(|node| self.progress[node.index()].matched < index).collect()
     }
 }
 

@@ -5,31 +5,7 @@ mod common;
 
 use common::*;
 use quarrel_protocol::{Input, NodeId};
-use quarrel_raft::{Config, FLAWS, FlawSet, Index, RaftFlaw, Timer};
-
-/// Tells the story with and without the flaw, which must break the property it names.
-fn check(flaw: RaftFlaw, config: &Config, tell: impl Fn(&mut Cluster)) {
-    let breaks = FLAWS[flaw as usize].breaks;
-    check_that(flaw, config, tell, |cluster| cluster.violated().contains(&breaks));
-}
-
-/// Tells the story with and without the flaw, which must do `harm`: for what only the clients' oracle can judge.
-fn check_that(flaw: RaftFlaw, config: &Config, tell: impl Fn(&mut Cluster), harm: impl Fn(&Cluster) -> bool) {
-    let known = FLAWS[flaw as usize];
-    assert!(config.nodes >= known.nodes_min);
-    let mut sound = Cluster::new(config);
-    tell(&mut sound);
-    assert_eq!(sound.violated(), [""; 0], "without a flaw:\n{}", sound.story.join("\n"));
-    assert!(!harm(&sound), "without a flaw:\n{}\n{:?}", sound.story.join("\n"), sound.told());
-    let mut flawed = Cluster::new(&Config { flaws: FlawSet::only(flaw), ..config.clone() });
-    tell(&mut flawed);
-    let (story, violated) = (flawed.story.join("\n"), flawed.violated());
-    assert!(harm(&flawed), "{} broke {violated:?}:\n{story}\n{:?}", known.name, flawed.told());
-}
-
-fn with_nodes(nodes: u8) -> Config {
-    Config { noop_on_election: false, ..Config::new(nodes) }
-}
+use quarrel_raft::{Config, FlawSet, Index, RaftFlaw, Timer};
 
 #[test]
 fn vote_not_persisted() {
@@ -86,6 +62,75 @@ fn no_uptodate_check() {
         // n3 has missed what n1 and n2 committed.
         cluster.campaign(N3, &[N2]);
         cluster.campaign(N3, &[N2]);
+    });
+}
+
+#[test]
+fn no_self_vote() {
+    check(RaftFlaw::NoSelfVote, &with_nodes(3), |cluster| {
+        // n1 and n2 campaign in term 1, and each is asked for its vote by the other.
+        cluster.fire(N1, Timer::Election);
+        cluster.fire(N2, Timer::Election);
+        cluster.deliver_among(&[N1, N2]);
+    });
+}
+
+#[test]
+fn stale_vote_response() {
+    check(RaftFlaw::StaleVoteResponse, &with_nodes(3), |cluster| {
+        // n2 votes for n1 in term 1; that comes late.
+        cluster.fire(N1, Timer::Election);
+        let (from, to, request) = cluster.network.remove(0);
+        cluster.run(to, Input::Message { from, message: request });
+        let (from, to, late) = cluster.network.pop().unwrap();
+        assert_eq!((from, to), (N2, N1));
+        // n1 tries again, unheard, and n3 wins that term.
+        cluster.campaign(N1, &[]);
+        cluster.campaign(N3, &[]);
+        cluster.campaign(N3, &[N2]);
+        cluster.run(N1, Input::Message { from, message: late });
+    });
+}
+
+#[test]
+fn uptodate_wrong_order() {
+    check(RaftFlaw::UpToDateWrongOrder, &with_nodes(3), |cluster| {
+        // n1 has three entries of term 1 for itself.
+        cluster.campaign(N1, &[N2, N3]);
+        (1..=3).for_each(|value| cluster.ask(N1, value));
+        cluster.network.clear();
+        // n2 and n3 commit one of term 2.
+        cluster.campaign(N2, &[N3]);
+        cluster.ask(N2, 4);
+        cluster.deliver_among(&[N2, N3]);
+        cluster.restart(N1);
+        cluster.campaign(N1, &[N3]);
+        cluster.campaign(N1, &[N3]);
+    });
+}
+
+#[test]
+fn commit_nonmonotonic() {
+    check(RaftFlaw::CommitNonmonotonic, &with_nodes(2), |cluster| {
+        cluster.campaign(N1, &[N2]);
+        cluster.ask(N1, 1);
+        let (.., first) = cluster.network.last().unwrap().clone();
+        cluster.deliver_among(&[N1, N2]);
+        cluster.fire(N1, Timer::Heartbeat);
+        cluster.deliver_among(&[N1, N2]);
+        cluster.run(N2, Input::Message { from: N1, message: first });
+    });
+}
+
+#[test]
+fn match_nonmonotonic() {
+    check(RaftFlaw::MatchNonmonotonic, &with_nodes(2), |cluster| {
+        cluster.campaign(N1, &[N2]);
+        cluster.ask(N1, 1);
+        cluster.deliver_among(&[N1, N2]);
+        cluster.ask(N1, 2);
+        cluster.deliver_among(&[N1, N2]);
+        cluster.run(N1, Input::Message { from: N2, message: matched(1, 1) });
     });
 }
 

@@ -58,7 +58,7 @@ impl Watch {
 }
 
 fn entry(term: u64, value: u64) -> Entry {
-    Entry { term: Term(term), command: Some(write(value)) }
+    Entry::of(Term(term), write(value))
 }
 
 /// A client writes a value; the request's number is the value.

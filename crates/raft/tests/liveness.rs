@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use quarrel_protocol::{
     After, ClientId, Effect, Effects, Input, Kinded, Lasting, NodeId, NodeSet, Protocol, RequestId,
 };
-use quarrel_raft::{Config, Event, LIVES_WITH, Message, Raft, Timer};
+use quarrel_raft::{Config, Event, LIVES_WITH, LIVES_WITH_CHECKS, Message, Raft, Timer};
 use quarrel_spec::Value;
 use quarrel_spec::machine::{Call, RegisterCall};
 
@@ -23,7 +23,7 @@ struct World {
     nodes: Vec<Raft>,
     queue: BTreeMap<(u64, u64), (NodeId, Happening)>,
     /// How often each node has set or unset each timer.
-    alarms: Vec<[u64; 2]>,
+    alarms: Vec<[u64; 3]>,
     /// What ails the minority, and who that is.
     fault: Option<(Lasting, NodeSet)>,
     drawn: u64,
@@ -34,11 +34,11 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(config: &Config, seed: u64) -> Self {
         let mut world = Self {
             nodes: Vec::new(),
             queue: BTreeMap::new(),
-            alarms: vec![[0; 2]; 5],
+            alarms: vec![[0; 3]; 5],
             fault: None,
             drawn: seed << 32,
             now: 0,
@@ -47,7 +47,7 @@ impl World {
         };
         for node in NodeId::all(5) {
             let mut effects = Effects::default();
-            world.nodes.push(Raft::recover(&Config::new(5), node, &[], &mut effects));
+            world.nodes.push(Raft::recover(config, node, &[], &mut effects));
             world.perform(node, &mut effects);
         }
         world
@@ -78,7 +78,7 @@ impl World {
             Some((Lasting::Mute, _)) => from_core,
             Some((Lasting::Deaf, _)) => to_core,
             // Each outsider is left with the node after it: a chain, since both of these are in the core.
-            Some((Lasting::Partial, _)) => {
+            Some((Lasting::Partial | Lasting::Fringe, _)) => {
                 let is_kept = |outsider: NodeId, other: NodeId| (outsider.0 + 1) % 5 == other.0;
                 from_core && to_core || !from_core && is_kept(from, to) || !to_core && is_kept(to, from)
             }
@@ -137,7 +137,11 @@ impl World {
                     self.push(at, node, Happening::Alarm(timer, set));
                 }
                 Effect::CancelTimer { timer } => self.alarms[node.index()][timer.kind()] += 1,
-                Effect::Announce(Event::SteppedDown { .. }) if self.is_core(node) => self.deposed += 1,
+                Effect::Announce(Event::SteppedDown { .. } | Event::QuorumLost { .. })
+                    if self.is_core(node) =>
+                {
+                    self.deposed += 1
+                }
                 _ => {}
             }
         }
@@ -165,21 +169,47 @@ fn minority(seed: u64) -> &'static [u8] {
     if seed.is_multiple_of(2) { &[0, 3] } else { &[1, 3] }
 }
 
+fn with_checks() -> Config {
+    Config { pre_vote: true, check_quorum: true, ..Config::new(5) }
+}
+
 #[test]
 fn the_core_lives_with_every_lasting_fault_it_promises_to() {
-    let round = Config::new(5).round_ns();
-    for &fault in LIVES_WITH {
-        for seed in 0..20 {
-            let mut world = World::new(seed);
-            world.strike(fault, minority(seed));
-            for _ in 0..10 {
-                let before = world.core_applied();
-                world.run(world.now + 5 * round);
-                assert!(world.core_applied() > before, "{fault}, seed {seed}, at {}", world.now);
+    for config in [Config::new(5), with_checks()] {
+        let round = config.round_ns();
+        for &fault in config.lives_with() {
+            for seed in 0..20 {
+                let mut world = World::new(&config, seed);
+                world.strike(fault, minority(seed));
+                for _ in 0..10 {
+                    let before = world.core_applied();
+                    world.run(world.now + 5 * round);
+                    assert!(world.core_applied() > before, "{fault}, seed {seed}, at {}", world.now);
+                }
+                assert!(world.deposed <= 2, "{fault}, seed {seed}: {} leaders deposed", world.deposed);
             }
-            assert!(world.deposed <= 2, "{fault}, seed {seed}: {} leaders deposed", world.deposed);
         }
     }
+}
+
+#[test]
+fn pre_vote_alone_is_not_enough() {
+    let alone = Config { pre_vote: true, ..Config::new(5) };
+    assert_eq!(alone.lives_with(), LIVES_WITH);
+    assert_eq!(with_checks().lives_with(), LIVES_WITH_CHECKS);
+    // A deaf leader keeps everybody from asking for another, as it does without pre-vote.
+    let mut world = World::new(&alone, 1);
+    world.strike(Lasting::Deaf, &[0]);
+    world.run(3 * SECOND);
+    let before = world.core_applied();
+    world.run(60 * SECOND);
+    assert_eq!((world.core_applied(), world.deposed), (before, 0));
+    // A deaf follower asks in vain, and disturbs nobody.
+    let mut world = World::new(&alone, 1);
+    world.strike(Lasting::Deaf, &[1]);
+    world.run(12 * SECOND);
+    assert_eq!(world.deposed, 0);
+    assert!(world.core_applied() > 100);
 }
 
 /// Why [`LIVES_WITH`] does not hold the rest: thesis, section 9.6.
@@ -188,7 +218,7 @@ fn deaf_and_partly_connected_nodes_depose_leaders_again_and_again() {
     for fault in [Lasting::Deaf, Lasting::Partial] {
         assert!(!LIVES_WITH.contains(&fault));
         for seed in 0..20 {
-            let mut world = World::new(seed);
+            let mut world = World::new(&Config::new(5), seed);
             world.strike(fault, minority(seed));
             world.run(12 * SECOND);
             assert!(world.deposed >= 10, "{fault}, seed {seed}: {} in ten seconds", world.deposed);
@@ -199,7 +229,7 @@ fn deaf_and_partly_connected_nodes_depose_leaders_again_and_again() {
 /// Thesis, section 6.2: a leader that no longer hears a majority would have to step down by itself.
 #[test]
 fn a_deaf_leader_is_followed_for_ever_and_commits_nothing() {
-    let mut world = World::new(1);
+    let mut world = World::new(&Config::new(5), 1);
     world.strike(Lasting::Deaf, &[0]);
     world.run(3 * SECOND);
     let before = world.core_applied();

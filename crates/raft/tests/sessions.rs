@@ -115,7 +115,7 @@ fn a_client_that_waits_for_two_answers_can_retry_both() {
 #[test]
 fn the_replica_is_built_again_from_the_log() {
     let append = |index, value| {
-        let entry = quarrel_raft::Entry { term: Term(1), command: Some(command(value)) };
+        let entry = quarrel_raft::Entry::of(Term(1), command(value));
         Record::Append { index: Index(index), previous_term: Term(u64::from(index > 1)), entry }
     };
     let disk = vec![Record::Term { term: Term(1), vote: None }, append(1, 7), append(2, 8), append(3, 7)];

@@ -39,7 +39,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     ) {
         let Some(recorder) = &mut self.recorder else { return };
         let (what, from, cause) = words();
-        let (n, at, kind) = (self.events, self.now, kind.to_string());
+        let (n, at, kind) = (self.events, self.now, kind.into());
         let (clock, fate, effects, digest) = (None, None, Vec::new(), String::new());
         recorder.open(TraceEvent { n, at, who, cause, kind, what, clock, from, fate, effects, digest });
     }

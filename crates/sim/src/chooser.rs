@@ -6,7 +6,7 @@
 
 use quarrel_protocol::{ClientId, NodeId};
 
-use crate::decision::{Decision, Endpoint, Fate, Which};
+use crate::decision::{Decision, DecisionKind, Endpoint, Fate, Remains, Which};
 use crate::draw::{between, exponential, hash_name, mix, slice, threshold};
 use crate::lanes::Lanes;
 pub use crate::lanes::{Names, REPLY, REQUEST};
@@ -32,6 +32,7 @@ struct Thresholds {
     sync: u64,
     lost: u64,
     cut: u64,
+    torn: u64,
 }
 
 /// Answers decisions.
@@ -48,6 +49,9 @@ pub struct Chooser {
     scatters: bool,
     asked: u64,
     unknown: u64,
+    has_healed: bool,
+    /// How many overrides that are no timers' have answered since then.
+    struck_late: u64,
     recording: Option<Vec<Asked>>,
 }
 
@@ -87,6 +91,8 @@ impl Chooser {
             scatters: false,
             asked: 0,
             unknown: 0,
+            has_healed: false,
+            struck_late: 0,
             recording: None,
         };
         if let Some(seed) = seed {
@@ -145,6 +151,7 @@ impl Chooser {
     /// From now on every decision that is not overridden has its default: the world heals.
     pub fn heal(&mut self) {
         self.random = false;
+        self.has_healed = true;
     }
 
     /// From now on the default of a timer is another point each time, and not the same for each node.
@@ -183,6 +190,13 @@ impl Chooser {
         self.overrides.len() as u64 + self.unknown - self.asked
     }
 
+    /// How many messages, syncs and crashes were overridden after the world had healed. What a run records is never
+    /// asked for then; a schedule that was changed may have the healing ahead of it.
+    #[must_use]
+    pub fn struck_late(&self) -> u64 {
+        self.struck_late
+    }
+
     /// Asks lane number `lane`; `draw` is the random answer.
     #[inline]
     fn ask(&mut self, lane: usize, draw: impl FnOnce(&Rates, &Thresholds, u64) -> u64) -> (u64, u32) {
@@ -203,6 +217,9 @@ impl Chooser {
         let is_due = occurrence == watch.next || is_anchored;
         let answer = if is_due { watch.overridden(occurrence, &self.overrides) } else { None };
         self.asked += u64::from(answer.is_some());
+        if self.has_healed && answer.is_some() && self.layout.name(lane).0 != DecisionKind::Timer {
+            self.struck_late += 1;
+        }
         let value = answer.unwrap_or(drawn);
         if let Some(recording) = &mut self.recording {
             watch.note_question(occurrence, self.now);
@@ -299,6 +316,31 @@ impl Chooser {
         self.ask(lane, draw).0.min(unsynced)
     }
 
+    /// Whether a crash of the node that takes writes leaves half of the first of them.
+    pub(crate) fn torn(&mut self, node: NodeId) -> bool {
+        let lane = self.layout.torn(node.index());
+        let draw =
+            |_: &Rates, thresholds: &Thresholds, word: u64| u64::from(slice(mix(word), 0) < thresholds.torn);
+        self.ask(lane, draw).0 != 0
+    }
+
+    /// What a crash of the node leaves of its next un-synced write. Where crashes always take some, they take half of
+    /// them: what is left is any subset.
+    pub(crate) fn remains(&mut self, node: NodeId) -> Remains {
+        let lane = self.layout.write(node.index());
+        let draw = |_: &Rates, thresholds: &Thresholds, word: u64| {
+            let word = mix(word);
+            let is_taken = slice(word, 0) < thresholds.lost && slice(word, 1) < threshold(500_000);
+            let remains = match slice(word, 2) < thresholds.torn {
+                _ if !is_taken => Remains::Whole,
+                true => Remains::Half,
+                false => Remains::Nothing,
+            };
+            remains.encode()
+        };
+        Remains::decode(self.ask(lane, draw).0)
+    }
+
     /// How many of `leaving` effects a crash of the node keeps from leaving.
     pub(crate) fn cut(&mut self, node: NodeId, leaving: u64) -> u64 {
         let lane = self.layout.cut(node.index());
@@ -320,6 +362,7 @@ impl Thresholds {
             sync: threshold(rates.sync_ppm),
             lost: threshold(rates.lost_ppm),
             cut: threshold(rates.cut_ppm),
+            torn: threshold(rates.torn_ppm),
         }
     }
 }
@@ -434,6 +477,21 @@ mod tests {
         });
         assert_eq!(answers, [0, 0, 1, Fate::Arrives(7).encode(), 0, 1, 0]);
         assert_eq!(chooser.never_asked(), 0);
+    }
+
+    #[test]
+    fn faults_that_strike_a_healed_world_are_counted() {
+        let lane = Lanes::new(NAMES).key(Lanes::new(NAMES).message(0, 1, 1), 1);
+        let lost = |nth| Decision {
+            key: Key { which: Which::Nth(nth), ..lane.clone() },
+            value: Fate::Lost.encode(),
+        };
+        let mut chooser = Chooser::replay(NAMES, &[1, 3, 9].map(lost));
+        let ask = |chooser: &mut Chooser| chooser.fate(NodeId(0), NodeId(1), 1).0;
+        assert_eq!((ask(&mut chooser), chooser.struck_late()), (Fate::Lost.encode(), 0));
+        chooser.heal();
+        assert_eq!((ask(&mut chooser), chooser.struck_late()), (0, 0));
+        assert_eq!((ask(&mut chooser), chooser.struck_late()), (Fate::Lost.encode(), 1));
     }
 
     #[test]

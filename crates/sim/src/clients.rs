@@ -14,11 +14,20 @@ struct Standing {
     target: u8,
     /// It was redirected to the target and only takes a breath.
     breathes: bool,
+    /// Who kept silent last, of those that it has asked.
+    silent: Option<u8>,
     /// The target may have done it, or may do it yet: it has been asked and has not redirected.
     in_doubt: bool,
     /// It was asked for after the core had healed.
     is_late: bool,
     ended: bool,
+}
+
+impl Standing {
+    /// Whether this hint leads back, once too often, to who has kept silent.
+    fn distrusts(&self, hint: NodeId) -> bool {
+        self.attempts > CREDULOUS_ATTEMPTS && self.silent == Some(hint.0)
+    }
 }
 
 /// One client.
@@ -34,6 +43,12 @@ struct Client {
 
 /// After so many attempts a client that is redirected once more waits before it asks again.
 const REDIRECTS_IN_A_ROW: u32 = 3;
+
+/// Who may ask more often than this asks for ever, as far as a run goes: others give up.
+const ENDLESS_ATTEMPTS: u32 = 1_000;
+/// After so many attempts, while faults strike, such a client follows no more hints to who kept silent last, and asks
+/// whoever comes next. Who was cut off together with a leader that leads no more would send it there again and again.
+const CREDULOUS_ATTEMPTS: u32 = 20;
 
 /// What clients did, in numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -332,8 +347,7 @@ impl<R> Clients<R> {
     }
 
     /// No answer to that attempt (its last byte) in time: the client turns to the next node, or to the one it was
-    /// redirected to. `false` if the attempt is
-    /// an old one.
+    /// redirected to. `false` if the attempt is an old one.
     pub(crate) fn lose_patience(&mut self, position: u32, attempt: u8) -> bool {
         let nodes = self.nodes;
         let standing = &mut self.standings[position as usize];
@@ -341,6 +355,9 @@ impl<R> Clients<R> {
             return false;
         }
         if !std::mem::take(&mut standing.breathes) {
+            if standing.in_doubt {
+                standing.silent = Some(standing.target);
+            }
             standing.target = (standing.target + 1) % nodes;
         }
         true
@@ -349,6 +366,7 @@ impl<R> Clients<R> {
     /// An answer has arrived from a node.
     pub(crate) fn hear(&mut self, position: u32, from: NodeId, answer: Answer) -> Next {
         let client = self.client(position).0 as usize;
+        let is_patient = self.healed.is_none() && self.policy.attempts_max > ENDLESS_ATTEMPTS;
         let standing = &mut self.standings[position as usize];
         if standing.ended {
             return Next::Nothing;
@@ -367,7 +385,9 @@ impl<R> Clients<R> {
             }
             // An answer to an earlier attempt, or one that came twice: the client has moved on.
             Answer::Redirect(_) if from.0 != standing.target || standing.breathes => Next::Nothing,
-            Answer::Redirect(Some(hint)) if hint.0 < self.nodes && hint != from => {
+            Answer::Redirect(Some(hint))
+                if hint.0 < self.nodes && hint != from && !(is_patient && standing.distrusts(hint)) =>
+            {
                 self.asked.redirects += 1;
                 standing.in_doubt = false;
                 standing.target = hint.0;
@@ -439,5 +459,39 @@ impl<R> Clients<R> {
 
     pub(crate) const fn timeout_ns(&self) -> u64 {
         self.policy.timeout_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// n1 leads no more and is silent, n2 does not know that and sends everybody there, n4 leads.
+    #[test]
+    fn a_client_is_not_sent_back_to_a_silent_node_for_ever() {
+        let operation = Operation {
+            at_ns: 0,
+            client: ClientId(0),
+            asks: Some(NodeId(0)),
+            id: RequestId(0),
+            repeats: Repeats::Freely,
+            request: (),
+        };
+        let policy = ClientPolicy { attempts_max: ENDLESS_ATTEMPTS + 1, ..ClientPolicy::default() };
+        let mut clients = Clients::new(vec![operation], 1, 5, policy);
+        assert_eq!(clients.start(0), Start::Asks);
+        let mut asked = Vec::new();
+        while asked.last() != Some(&3) && asked.len() < 100 {
+            let Ask::Asks(node, attempt) = clients.ask(0) else { panic!("it goes on asking") };
+            asked.push(node.0);
+            let next = match node.0 {
+                0 | 2 => Next::AskAfter(0),
+                3 => clients.hear(0, node, Answer::Done),
+                _ => clients.hear(0, node, Answer::Redirect(Some(NodeId(0)))),
+            };
+            assert!(!matches!(next, Next::AskAfter(_)) || clients.lose_patience(0, attempt as u8));
+        }
+        let circles = [0, 1].repeat(CREDULOUS_ATTEMPTS as usize / 2 + 1);
+        assert_eq!(asked, [circles, vec![2, 3]].concat());
     }
 }

@@ -35,6 +35,12 @@ impl Clock {
         self.ppm = ppm;
     }
 
+    /// It is set: from now on it says so much more, or less. It never says less than nothing.
+    pub(crate) fn jump(&mut self, now: u64, by_ns: i64) {
+        let by = i128::from(by_ns) * i128::from(RIGHT);
+        (self.said, self.since_ns) = (self.precisely(now).saturating_add_signed(by), now);
+    }
+
     fn precisely(&self, now: u64) -> u128 {
         let passed = u128::from(now - self.since_ns) * u128::from(self.rate());
         self.said.saturating_add(passed)
@@ -65,6 +71,19 @@ mod tests {
         (1..=3_000_000).for_each(|now| often.run_at(now, 333_333));
         assert_eq!(often.says(3_000_000), Clock::new(0, 333_333).says(3_000_000));
         assert_eq!(often.says(3_000_000), LocalTime(3_999_999));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_goes_on_from_there() {
+        let mut clock = Clock::new(500, 100_000);
+        clock.jump(1_000, 400);
+        assert_eq!((clock.says(1_000), clock.says(2_000)), (LocalTime(2_000), LocalTime(3_100)));
+        clock.jump(2_000, -3_000);
+        assert_eq!(clock.says(2_000), LocalTime(100));
+        clock.jump(2_000, i64::MIN);
+        assert_eq!(clock.says(3_000), LocalTime(1_100), "nothing is earlier than the beginning");
+        clock.jump(3_000, i64::MAX);
+        assert_eq!(clock.says(u64::MAX), LocalTime(u64::MAX));
     }
 
     #[test]

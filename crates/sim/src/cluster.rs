@@ -15,13 +15,14 @@ use crate::fault::{Fault, FaultClass};
 use crate::flight::Slab;
 use crate::links::Links;
 use crate::liveness::Healing;
-use crate::nemesis::Nemesis;
+use crate::nemesis::{Answered, Nemesis};
 use crate::node::Node;
 use crate::observer::Observer;
 use crate::orders::Orders;
 use crate::panics::{note_places, verdict_of_panic};
 use crate::queue::{Class, Entry, Queue, Tie, WORLD};
 use crate::record::{Parcel, Recorder, TraceEvent};
+use crate::strike::Storm;
 use crate::struck::Struck;
 use crate::timers::Look;
 use crate::turns::Turns;
@@ -81,8 +82,20 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) clients: Clients<P::Request>,
     pub(crate) orders: Orders<P::Admin>,
     pub(crate) nemesis: Nemesis,
-    /// Every fault of the run: planned, then in the order in which the nemesis reacted.
+    /// Faults: planned, then in the order in which they were drawn and the nemesis reacted. Those that are over make room
+    /// for others, unless they are to be told of.
     pub(crate) faults: Vec<Fault>,
+    /// Those that it reacted with and that have not struck, and how many of them it has withdrawn.
+    pub(crate) answered: Vec<Answered>,
+    pub(crate) withdrawn: u32,
+    /// The places of those that are over.
+    pub(crate) spare: Vec<u32>,
+    /// Whether all are kept.
+    pub(crate) keeps_faults: bool,
+    /// What will strike later, and has not been asked for yet.
+    pub(crate) storm: Storm,
+    /// Until when all faults are among `faults` that do not answer an announcement.
+    pub(crate) drawn_until: u64,
     /// When a fault struck last.
     pub(crate) last_strike: Option<u64>,
     /// Which of them hold now.
@@ -130,7 +143,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         chooser: Chooser,
         observer: O,
     ) -> Result<Self, String> {
-        let Plan { world, config, operations, orders } = plan;
+        let Plan { mut world, config, operations, orders } = plan;
         let count = usize::from(world.nodes);
         assert!((1..=NodeId::LIMIT).contains(&count), "a cluster has 1 to {} nodes", NodeId::LIMIT);
         assert!(
@@ -149,7 +162,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             turns: world.fifo.then(|| Turns::new(count)),
             clients: Clients::new(operations, world.clients, world.nodes, world.client),
             orders: Orders::new(orders, count),
-            faults: world.faults.clone(),
+            faults: std::mem::take(&mut world.faults),
+            spare: Vec::new(),
+            keeps_faults: false,
+            storm: Storm::default(),
+            drawn_until: u64::MAX,
             world,
             config,
             observer,
@@ -158,6 +175,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             nemesis,
             queue: Queue::default(),
             slab: Slab::default(),
+            answered: Vec::new(),
+            withdrawn: 0,
             last_strike: None,
             active: Vec::new(),
             now: 0,
@@ -200,13 +219,22 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.checks_assertions = false;
     }
 
+    /// More faults strike than the plan has: these, which come in the order of time. They are asked for as the run goes
+    /// on.
+    pub fn draw_faults_from(&mut self, faults: Box<dyn Iterator<Item = Fault>>) {
+        self.storm = Storm::new(faults);
+        self.drawn_until = 0;
+    }
+
     /// Keeps every event for a trace.
     pub fn record_events(&mut self) {
+        self.keeps_faults = true;
         self.recorder = Some(Recorder::default());
     }
 
     /// Keeps every decision that is not the default.
     pub fn record_decisions(&mut self) {
+        self.keeps_faults = true;
         self.chooser.record();
     }
 
@@ -238,6 +266,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub fn take_recorded(&mut self) -> (Vec<(Decision, Which)>, Vec<Fault>, Vec<TraceEvent>) {
         let events = self.recorder.take().map(|recorder| recorder.events).unwrap_or_default();
         let mut faults = std::mem::take(&mut self.faults);
+        let mut index = 0..;
+        faults.retain(|_| index.next().is_none_or(|index| !self.is_withdrawn(index)));
         // What the end of the run forestalled is no part of it.
         faults.retain(|fault| fault.at_ns <= self.now);
         faults.sort();
@@ -255,6 +285,12 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.chooser.never_asked()
     }
 
+    /// How many overrides of messages, syncs and crashes struck after the world had healed.
+    #[must_use]
+    pub fn struck_late(&self) -> u64 {
+        self.chooser.struck_late()
+    }
+
     /// The protocol's configuration.
     pub fn config(&self) -> &P::Config {
         &self.config
@@ -269,7 +305,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.begin();
         while !self.observer.is_over() && self.halted.is_none() {
             let end = self.end();
-            let Some(entry) = self.queue.pop_until(end) else {
+            let Some(entry) = self.next_event(end) else {
                 if end > self.now {
                     self.now = end;
                     self.observer.on_time(end);
@@ -277,11 +313,27 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 self.judge_liveness();
                 return self.finish();
             };
+            let may_be_withdrawn = self.withdrawn > 0 && entry.tie.class() == Class::FaultStart;
+            if may_be_withdrawn && self.pass_over_withdrawn(entry.slot) {
+                continue;
+            }
             self.advance(entry.time);
             self.handle(entry);
             if self.healing.is_some() && self.has_settled() {
                 return self.finish();
             }
+        }
+    }
+
+    /// What happens next, until `end`.
+    #[inline]
+    fn next_event(&mut self, end: u64) -> Option<Entry> {
+        loop {
+            let entry = self.queue.pop_until(end.min(self.drawn_until));
+            if entry.is_some() || self.drawn_until >= end {
+                return entry;
+            }
+            self.draw_faults();
         }
     }
 

@@ -74,6 +74,10 @@ pub enum DecisionKind {
     Lost,
     /// How many of the newest effects released at the instant of a crash did not leave.
     Cut,
+    /// Whether the first of the newest writes that a crash takes was half-done.
+    Torn,
+    /// What a crash leaves of one un-synced write, where it may leave any of them; see [`Remains`].
+    Write,
 }
 
 /// Which of the decisions that share the rest of their names.
@@ -183,6 +187,39 @@ pub enum Fate {
     Twice(u32, u32),
 }
 
+/// What a crash leaves of a write that was not on the disk yet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Remains {
+    /// It made it to the disk.
+    Whole,
+    /// Nothing.
+    Nothing,
+    /// Half of it, which its checksum tells. A compaction replaces all or nothing, so that half of one is nothing.
+    Half,
+}
+
+impl Remains {
+    /// What remains, as a decision.
+    #[must_use]
+    pub const fn encode(self) -> u64 {
+        match self {
+            Remains::Whole => 0,
+            Remains::Nothing => 1,
+            Remains::Half => 2,
+        }
+    }
+
+    /// What a decision says that remains. Any word says something.
+    #[must_use]
+    pub const fn decode(value: u64) -> Self {
+        match value {
+            0 => Remains::Whole,
+            2 => Remains::Half,
+            _ => Remains::Nothing,
+        }
+    }
+}
+
 const DELAY_BITS: u32 = 31;
 /// The longest extra delay, in microseconds.
 pub const DELAY_MAX_US: u32 = (1 << DELAY_BITS) - 1;
@@ -211,20 +248,27 @@ impl Fate {
     }
 }
 
+/// The words for what is gone, and for what is half there.
+const LOST: &str = "lost";
+const TORN: &str = "torn";
+
 impl Decision {
     /// The answer in words that [`Decision::parse`] reads back: `lost`, `late 300us`, `twice late 0us 40us`,
-    /// `at 250ns`, `7`.
+    /// `at 250ns`, `7`, `torn`.
     #[must_use]
     pub fn answer(kind: DecisionKind, value: u64) -> String {
         match kind {
             DecisionKind::Fate => match Fate::decode(value) {
-                Fate::Lost => "lost".to_string(),
+                Fate::Lost => LOST.to_string(),
                 Fate::Arrives(late) => format!("late {late}us"),
                 Fate::Twice(first, second) => format!("twice late {first}us {second}us"),
             },
             DecisionKind::Timer => format!("at {}ns", value.saturating_sub(1)),
             DecisionKind::Sync => format!("{value}ns"),
             DecisionKind::Lost | DecisionKind::Cut => value.to_string(),
+            DecisionKind::Torn => TORN.to_string(),
+            DecisionKind::Write if Remains::decode(value) == Remains::Half => TORN.to_string(),
+            DecisionKind::Write => LOST.to_string(),
         }
     }
 
@@ -241,7 +285,7 @@ impl Decision {
         let late = |text: &str| number(text, "us", u64::from(DELAY_MAX_US)).map(|n| n as u32);
         let value = match kind {
             DecisionKind::Fate => match text.split(' ').collect::<Vec<_>>().as_slice() {
-                ["lost"] => Some(Fate::Lost.encode()),
+                [LOST] => Some(Fate::Lost.encode()),
                 ["late", first] => late(first).map(|first| Fate::Arrives(first).encode()),
                 ["twice", "late", first, second] => {
                     late(first).zip(late(second)).map(|(first, second)| Fate::Twice(first, second).encode())
@@ -253,6 +297,12 @@ impl Decision {
             }
             DecisionKind::Sync => number(text, "ns", u64::MAX),
             DecisionKind::Lost | DecisionKind::Cut => number(text, "", u64::MAX),
+            DecisionKind::Torn => (text == TORN).then_some(1),
+            DecisionKind::Write => match text {
+                LOST => Some(Remains::Nothing.encode()),
+                TORN => Some(Remains::Half.encode()),
+                _ => None,
+            },
         };
         value
             .filter(|&value| value != 0)
@@ -284,6 +334,10 @@ impl Display for Decision {
             DecisionKind::Sync => write!(f, "{source}'s disk sync {which} takes {answer} longer"),
             DecisionKind::Lost => write!(f, "{source}'s crash {which} takes {answer} un-synced records"),
             DecisionKind::Cut => write!(f, "{source}'s crash {which} cuts {answer} effects"),
+            DecisionKind::Torn => {
+                write!(f, "{source}'s crash {which} that takes writes leaves half of the first")
+            }
+            DecisionKind::Write => write!(f, "{source}'s write {which} that a crash may take: {answer}"),
         }
     }
 }
@@ -301,6 +355,18 @@ mod tests {
             assert_eq!(Decision::parse(DecisionKind::Fate, &text), Ok(fate.encode()));
         }
         assert_eq!(Fate::decode(0), Fate::Arrives(0), "the default arrives once and on time");
+    }
+
+    #[test]
+    fn what_remains_of_a_write_reads_back() {
+        for remains in [Remains::Nothing, Remains::Half] {
+            let text = Decision::answer(DecisionKind::Write, remains.encode());
+            assert_eq!(Decision::parse(DecisionKind::Write, &text), Ok(remains.encode()));
+        }
+        assert_eq!(Remains::decode(0), Remains::Whole, "the default loses nothing");
+        assert_eq!(Decision::parse(DecisionKind::Torn, "torn"), Ok(1));
+        assert!(Decision::parse(DecisionKind::Torn, "lost").is_err());
+        assert!(Decision::parse(DecisionKind::Write, "1").is_err());
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! A node's disk: durable records, and writes that no sync has covered yet.
+//! A node's disk: durable records, some of which may be unreadable, and writes that are not on it yet.
 
 use std::collections::VecDeque;
 
 use quarrel_protocol::Protocol;
+
+use crate::decision::Remains;
 
 /// One write.
 pub(crate) enum Write<P: Protocol> {
@@ -10,11 +12,41 @@ pub(crate) enum Write<P: Protocol> {
     Replace(Vec<P::Record>),
 }
 
+/// Why a record cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Damage {
+    /// A crash left half of it.
+    Torn,
+    /// It was whole once.
+    Rotten,
+}
+
+/// What whoever starts from a disk finds there, apart from records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Scan {
+    /// How many unreadable records stood where a crash may have left half of one. They look as a torn write does,
+    /// whatever they are, and are dropped: a damaged last record cannot be told from a torn one (Alagappan et al.,
+    /// "Protocol-Aware Recovery", FAST 2018).
+    pub(crate) dropped: u64,
+    /// How many of those had been whole.
+    pub(crate) rotten: u64,
+    /// The position, from 1, of the first unreadable record that no crash can have left: it is damage, and known to be.
+    pub(crate) damaged: Option<u64>,
+}
+
 /// The disk of one node. It survives crashes; the node does not.
 pub(crate) struct Disk<P: Protocol> {
     durable: Vec<P::Record>,
-    unsynced: VecDeque<Write<P>>,
-    /// How many writes were ever made, and how many of them are durable.
+    /// The positions of durable records that cannot be read, in order.
+    unreadable: Vec<(usize, Damage)>,
+    /// Writes that are not on the disk: first those that a sync has reported done all the same, then those that no sync
+    /// has covered.
+    pending: VecDeque<Write<P>>,
+    /// How many of them a sync has reported done.
+    lied: u64,
+    /// Whether syncs report what is not so.
+    pub(crate) lies: bool,
+    /// How many writes were ever made, and how many of them were reported durable.
     written: u64,
     synced: u64,
     /// How many writes the running sync covers.
@@ -29,7 +61,10 @@ impl<P: Protocol> Default for Disk<P> {
     fn default() -> Self {
         Self {
             durable: Vec::new(),
-            unsynced: VecDeque::new(),
+            unreadable: Vec::new(),
+            pending: VecDeque::new(),
+            lied: 0,
+            lies: false,
             written: 0,
             synced: 0,
             syncing: None,
@@ -70,13 +105,26 @@ impl<P: Protocol> Disk<P> {
         debug_assert!(self.is_clean());
         self.written += 1;
         self.synced += 1;
+        if self.lies || self.lied > 0 {
+            return self.sync_through(write);
+        }
         self.settle(write);
+    }
+
+    /// As [`Disk::write_through`], where a disk lies or has lied.
+    #[cold]
+    fn sync_through(&mut self, write: Write<P>) {
+        self.pending.push_back(write);
+        self.lied += 1;
+        if !self.lies {
+            self.come_clean();
+        }
     }
 
     /// A write that waits for a sync.
     pub(crate) fn write(&mut self, write: Write<P>) {
         self.written += 1;
-        self.unsynced.push_back(write);
+        self.pending.push_back(write);
     }
 
     /// Starts a sync of everything written so far.
@@ -85,41 +133,94 @@ impl<P: Protocol> Disk<P> {
         (self.syncing, self.slowed, self.began_ns) = (Some(self.written), slowed, now);
     }
 
-    /// The running sync is complete.
+    /// The running sync is complete, or says so.
     pub(crate) fn finish_sync(&mut self) {
         let covered = self.syncing.take().unwrap_or(self.synced);
-        while self.synced < covered {
-            let write = self.unsynced.pop_front().expect("a sync covers writes that were made");
-            self.synced += 1;
+        self.lied += covered - self.synced;
+        self.synced = covered;
+        if !self.lies {
+            self.come_clean();
+        }
+    }
+
+    /// All that was reported done is so.
+    fn come_clean(&mut self) {
+        for _ in 0..std::mem::take(&mut self.lied) {
+            let write = self.pending.pop_front().expect("a sync covers writes that were made");
             self.settle(write);
         }
     }
 
     /// How many writes no sync has covered.
-    pub(crate) fn unsynced(&self) -> u64 {
-        self.unsynced.len() as u64
+    pub(crate) const fn unsynced(&self) -> u64 {
+        self.written - self.synced
     }
 
-    /// A crash takes the newest `lost` of the un-synced writes; the others made it to the disk.
-    pub(crate) fn crash(&mut self, lost: u64) {
-        let kept = self.unsynced.len() - lost as usize;
-        for write in std::mem::take(&mut self.unsynced).into_iter().take(kept) {
+    /// How many writes a sync has reported done that are not.
+    pub(crate) const fn lied(&self) -> u64 {
+        self.lied
+    }
+
+    /// A crash leaves that much of the writes that are not on the disk, from the oldest on.
+    pub(crate) fn crash(&mut self, remains: &[Remains]) {
+        let pending = std::mem::take(&mut self.pending);
+        assert_eq!(pending.len(), remains.len(), "of each write something or nothing remains");
+        for (write, &remains) in pending.into_iter().zip(remains) {
+            match (remains, &write) {
+                (Remains::Nothing, _) | (Remains::Half, Write::Replace(_)) => continue,
+                (Remains::Half, Write::Append(_)) => {
+                    self.unreadable.push((self.durable.len(), Damage::Torn));
+                }
+                (Remains::Whole, _) => {}
+            }
             self.settle(write);
         }
         self.syncing = None;
         self.synced = self.written;
+        self.lied = 0;
     }
 
     /// The disk is lost.
     pub(crate) fn wipe(&mut self) {
         self.durable.clear();
+        self.unreadable.clear();
+    }
+
+    /// A durable record becomes unreadable: which one, counted from 1 for the newest.
+    pub(crate) fn rot(&mut self, record: u32) {
+        let Some(position) = self.durable.len().checked_sub(record as usize).filter(|_| record > 0) else {
+            return;
+        };
+        if let Err(place) = self.unreadable.binary_search_by_key(&position, |&(position, _)| position) {
+            self.unreadable.insert(place, (position, Damage::Rotten));
+        }
+    }
+
+    /// Reads the disk from its beginning to its end, and drops what may be half of a write: what is unreadable at its
+    /// end; anything unreadable, where writes reach the disk in any order.
+    pub(crate) fn scan(&mut self, unordered: bool) -> Scan {
+        let mut scan = Scan::default();
+        while let Some(&(position, damage)) = self.unreadable.last()
+            && (unordered || position + 1 == self.durable.len())
+        {
+            self.durable.remove(position);
+            self.unreadable.pop();
+            scan.dropped += 1;
+            scan.rotten += u64::from(damage == Damage::Rotten);
+        }
+        scan.damaged = self.unreadable.first().map(|&(position, _)| position as u64 + 1);
+        scan
     }
 
     #[inline]
     fn settle(&mut self, write: Write<P>) {
         match write {
             Write::Append(record) => self.durable.push(record),
-            Write::Replace(records) => self.durable = records,
+            Write::Replace(records) => {
+                self.durable = records;
+                // All that was there is written anew, from a memory that nothing has harmed.
+                self.unreadable.clear();
+            }
         }
     }
 }

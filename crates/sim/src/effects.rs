@@ -29,7 +29,6 @@ mod tag {
     pub(super) const SET_TIMER: u64 = 7 << 40;
     pub(super) const CANCEL_TIMER: u64 = 8 << 40;
     pub(super) const REQUEST: u64 = 9 << 40;
-    pub(super) const SYNC: u64 = 10 << 40;
 }
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
@@ -99,102 +98,6 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if !self.nodes[id.index()].disk.is_clean() {
             self.start_sync(id, sync_ns);
         }
-    }
-
-    // --- The disk ---
-
-    /// Writes to the node's disk; `false` if the node crashed just before.
-    #[inline]
-    fn write(&mut self, id: NodeId, write: Write<P>, sync_ns: &mut Option<u64>) -> bool {
-        if self.nodes[id.index()].crash_at_write.is_some() && self.crashes_at_this_write(id) {
-            return false;
-        }
-        if sync_ns.is_none() && !self.nodes[id.index()].disk.is_syncing() {
-            *sync_ns = Some(self.sync_length(id));
-        }
-        let disk = &mut self.nodes[id.index()].disk;
-        if *sync_ns == Some(0) && disk.is_clean() {
-            disk.write_through(write);
-        } else {
-            disk.write(write);
-        }
-        true
-    }
-
-    /// A crash before one of the coming writes is planned: `true` if this is the one, and the node has crashed.
-    #[cold]
-    fn crashes_at_this_write(&mut self, id: NodeId) -> bool {
-        let node = &mut self.nodes[id.index()];
-        let Some((left, outage)) = &mut node.crash_at_write else { return false };
-        *left -= 1;
-        if *left > 0 {
-            return false;
-        }
-        let outage = *outage;
-        node.crash_at_write = None;
-        self.crash_before_write(id, outage);
-        true
-    }
-
-    /// Decides how long the next sync of the node's disk takes.
-    #[inline]
-    fn sync_length(&mut self, id: NodeId) -> u64 {
-        let node = &mut self.nodes[id.index()];
-        let extra = self.chooser.sync(id).saturating_add(node.slow_disk_ns);
-        node.disk.slowed = extra > 0;
-        self.words.mark(tag::SYNC);
-        self.words.word(extra);
-        self.world.sync_ns[id.index()].saturating_add(extra)
-    }
-
-    /// Starts a sync if there is something to sync and none runs. `decided` is its length if that was asked for.
-    fn start_sync(&mut self, id: NodeId, decided: Option<u64>) {
-        let node = &self.nodes[id.index()];
-        if node.disk.is_clean() || node.disk.is_syncing() || !node.is_up() {
-            return;
-        }
-        let length = decided.unwrap_or_else(|| self.sync_length(id));
-        let node = &mut self.nodes[id.index()];
-        let slowed = node.disk.slowed;
-        node.disk.start_sync(slowed, self.now);
-        let tie = Tie::new(id.0, Class::Sync, 0, 0, 0, 0);
-        self.queue.push(Entry { time: self.now.saturating_add(length), tie, slot: node.incarnation });
-    }
-
-    /// A sync is complete: what waited for it leaves.
-    pub(crate) fn finish_sync(&mut self, entry: Entry) {
-        let id = NodeId(entry.tie.destination());
-        let node = &mut self.nodes[id.index()];
-        if !node.is_up() || node.incarnation != entry.slot {
-            return;
-        }
-        if node.paused_until > self.now {
-            let time = node.paused_until;
-            if !node.held.is_empty() {
-                // What a message needs to leave is complete, and nobody is there to send it.
-                self.suffer_pause(id);
-            }
-            self.note_sync(id);
-            self.queue.push(Entry { time, ..entry });
-            return;
-        }
-        self.note_sync(id);
-        let node = &mut self.nodes[id.index()];
-        node.disk.finish_sync();
-        let synced = node.disk.synced();
-        if node.disk.slowed && !node.held.is_empty() {
-            self.suffer(FaultClass::SlowDisk);
-        }
-        self.open(Some(Endpoint::Node(id)), synced, "sync", || {
-            (format!("{} durable", count(synced, "write is", "writes are")), None, None)
-        });
-        while self.nodes[id.index()].held.front().is_some_and(|&(needs, _)| needs <= synced) {
-            if let Some((_, held)) = self.nodes[id.index()].held.pop_front() {
-                self.release(id, held);
-            }
-        }
-        self.start_sync(id, None);
-        self.close();
     }
 
     // --- Releasing ---
@@ -434,9 +337,14 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     #[cold]
     fn ask_nemesis(&mut self, id: NodeId, event: &P::Event) {
-        let mut answers = Vec::new();
-        self.nemesis.hear(id, event, self.now, &mut answers);
-        answers.into_iter().for_each(|fault| self.add_fault(fault));
+        for fault in self.nemesis.take_awaited(id, event) {
+            self.withdraw(fault);
+        }
+        // As long as a timer lasts: as the node set it that set it for longest.
+        let range =
+            |kind| self.nodes.iter().filter_map(|node| node.timers.range(kind)).max_by_key(|&(_, most)| most);
+        let answers = self.nemesis.hear(id, event, self.now, range);
+        answers.into_iter().for_each(|answer| self.add_answer(answer));
     }
 }
 
@@ -465,6 +373,6 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-pub(crate) fn plain(kind: &str, what: String) -> TraceEffect {
-    TraceEffect { kind: kind.to_string(), what, to: None, fate: None, milestone: false }
+pub(crate) fn plain(kind: &'static str, what: String) -> TraceEffect {
+    TraceEffect { kind: kind.into(), what, to: None, fate: None, milestone: false }
 }

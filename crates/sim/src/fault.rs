@@ -8,6 +8,7 @@ use std::fmt::{self, Display};
 use quarrel_protocol::{Fingerprint, Fingerprinter, NodeId, NodeSet};
 use serde::{Deserialize, Serialize};
 
+pub use crate::fault_class::{FaultClass, FaultCounts};
 use crate::time::Span;
 
 /// One fault.
@@ -93,6 +94,35 @@ pub enum Action {
         /// The timer's kind.
         timer: String,
     },
+    /// Syncs of these disks report that they are done, and nothing of what they cover is on the disk: the next crash
+    /// takes it, unless a sync that comes after this is over has covered it too. Outside the model of every protocol
+    /// that relies on its disk.
+    LyingDisk {
+        /// Whose disks.
+        nodes: NodeSet,
+    },
+    /// These disks are full. A node that cannot write what it must not forget goes down at that write, as before
+    /// [`Action::CrashAtWrite`], and comes back when there is space again.
+    FullDisk {
+        /// Whose disks.
+        nodes: NodeSet,
+    },
+    /// One durable record of a node becomes unreadable, which its checksum tells whoever reads it: the node, when it
+    /// starts again. Outside the model of every protocol that relies on its disk.
+    BitRot {
+        /// Which node.
+        node: NodeId,
+        /// Which record, from 1 for the newest; nothing happens if there are not so many.
+        record: u32,
+    },
+    /// The node's clock is set: what it says jumps, and its running timers, which follow it, run out so much sooner
+    /// or later.
+    ClockJump {
+        /// Which node.
+        node: NodeId,
+        /// How far, in nanoseconds; positive is forward.
+        by_ns: i64,
+    },
 }
 
 /// The shape of a partition: only a name for people; the cuts say what happens.
@@ -113,143 +143,6 @@ pub enum Shape {
     Groups,
 }
 
-/// The classes of faults that a report counts.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[repr(u8)]
-pub enum FaultClass {
-    /// A message was lost by chance.
-    Loss,
-    /// A message arrived twice.
-    Duplication,
-    /// A message was held up.
-    Delay,
-    /// A message was overtaken by a later one on its link.
-    Reordering,
-    /// A partition cut a message.
-    Partition,
-    /// A clog held a message.
-    Clog,
-    /// A fault aimed at a message kind lost one.
-    AimedLoss,
-    /// A running node crashed.
-    Crash,
-    /// A node crashed just before a write.
-    CrashAtWrite,
-    /// A crash took un-synced records with it.
-    LostWrites,
-    /// A crash cut what was leaving the node at that instant.
-    CutBroadcast,
-    /// A disk was lost.
-    Wipe,
-    /// An input waited for a paused node.
-    Pause,
-    /// A drifting clock moved a timer.
-    ClockDrift,
-    /// A slow disk held an effect back.
-    SlowDisk,
-    /// A timer ran out early by order of the schedule.
-    Expire,
-}
-
-impl FaultClass {
-    /// All classes, in order.
-    pub const ALL: [FaultClass; 16] = [
-        FaultClass::Loss,
-        FaultClass::Duplication,
-        FaultClass::Delay,
-        FaultClass::Reordering,
-        FaultClass::Partition,
-        FaultClass::Clog,
-        FaultClass::AimedLoss,
-        FaultClass::Crash,
-        FaultClass::CrashAtWrite,
-        FaultClass::LostWrites,
-        FaultClass::CutBroadcast,
-        FaultClass::Wipe,
-        FaultClass::Pause,
-        FaultClass::ClockDrift,
-        FaultClass::SlowDisk,
-        FaultClass::Expire,
-    ];
-
-    /// The name in reports and files.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            FaultClass::Loss => "loss",
-            FaultClass::Duplication => "duplication",
-            FaultClass::Delay => "delay",
-            FaultClass::Reordering => "reordering",
-            FaultClass::Partition => "partition",
-            FaultClass::Clog => "clog",
-            FaultClass::AimedLoss => "aimed-loss",
-            FaultClass::Crash => "crash",
-            FaultClass::CrashAtWrite => "crash-at-write",
-            FaultClass::LostWrites => "lost-writes",
-            FaultClass::CutBroadcast => "cut-broadcast",
-            FaultClass::Wipe => "wipe",
-            FaultClass::Pause => "pause",
-            FaultClass::ClockDrift => "clock-drift",
-            FaultClass::SlowDisk => "slow-disk",
-            FaultClass::Expire => "expire",
-        }
-    }
-
-    /// What the class counts, in one sentence.
-    #[must_use]
-    pub const fn meaning(self) -> &'static str {
-        match self {
-            FaultClass::Loss => "a message was lost by chance",
-            FaultClass::Duplication => "a message arrived twice",
-            FaultClass::Delay => "a message was held up",
-            FaultClass::Reordering => "a message was overtaken by a later one on its link",
-            FaultClass::Partition => "a partition cut a message",
-            FaultClass::Clog => "a clog held a message until it cleared",
-            FaultClass::AimedLoss => "a fault aimed at one kind of message lost one",
-            FaultClass::Crash => "a running node crashed",
-            FaultClass::CrashAtWrite => "a node crashed just before a write",
-            FaultClass::LostWrites => "a crash took un-synced records with it",
-            FaultClass::CutBroadcast => "a crash cut what was leaving the node at that instant",
-            FaultClass::Wipe => "a node lost its disk (outside the model)",
-            FaultClass::Pause => "an input waited for a paused node",
-            FaultClass::ClockDrift => "a drifting clock moved a timer",
-            FaultClass::SlowDisk => "a disk's sync held an effect back",
-            FaultClass::Expire => "a timer ran out by order of the schedule",
-        }
-    }
-}
-
-/// How often each class of faults changed something.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct FaultCounts([u64; FaultClass::ALL.len()]);
-
-impl FaultCounts {
-    /// Counts one.
-    #[inline]
-    pub fn strike(&mut self, class: FaultClass) {
-        self.0[class as usize] += 1;
-    }
-
-    /// How often this class changed something.
-    #[must_use]
-    pub const fn of(&self, class: FaultClass) -> u64 {
-        self.0[class as usize]
-    }
-
-    /// The same counts, had this class never changed anything.
-    #[must_use]
-    pub const fn without(mut self, class: FaultClass) -> Self {
-        self.0[class as usize] = 0;
-        self
-    }
-
-    /// Adds another run's counts.
-    pub fn add(&mut self, other: &Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);
-    }
-}
-
 impl Action {
     /// The name of the action in files and stories.
     #[must_use]
@@ -265,7 +158,17 @@ impl Action {
             Action::Clock { .. } => "clock",
             Action::SlowDisk { .. } => "slow-disk",
             Action::Expire { .. } => "expire",
+            Action::LyingDisk { .. } => "lying-disk",
+            Action::FullDisk { .. } => "full-disk",
+            Action::BitRot { .. } => "bit-rot",
+            Action::ClockJump { .. } => "clock-jump",
         }
+    }
+
+    /// Whether it strikes at one instant: there is nothing that could last.
+    #[must_use]
+    pub const fn is_instant(&self) -> bool {
+        matches!(self, Action::Expire { .. } | Action::BitRot { .. } | Action::ClockJump { .. })
     }
 
     /// The partition that separates the groups from each other. Nodes in no group keep all their links.
@@ -305,9 +208,11 @@ impl Fingerprint for Action {
             }
         };
         match self {
-            Action::Crash { nodes } | Action::Wipe { nodes } | Action::Pause { nodes } => {
-                nodes.fingerprint(into)
-            }
+            Action::Crash { nodes }
+            | Action::Wipe { nodes }
+            | Action::Pause { nodes }
+            | Action::LyingDisk { nodes }
+            | Action::FullDisk { nodes } => nodes.fingerprint(into),
             Action::CrashAtWrite { node, write } => {
                 node.fingerprint(into);
                 write.fingerprint(into);
@@ -330,6 +235,14 @@ impl Fingerprint for Action {
             Action::Expire { node, timer } => {
                 node.fingerprint(into);
                 timer.fingerprint(into);
+            }
+            Action::BitRot { node, record } => {
+                node.fingerprint(into);
+                record.fingerprint(into);
+            }
+            Action::ClockJump { node, by_ns } => {
+                node.fingerprint(into);
+                into.word(*by_ns as u64);
             }
         }
     }
@@ -370,6 +283,24 @@ impl Display for Action {
                 write!(f, "{node}'s disk is slow: {} more a sync", Span(*extra_ns))
             }
             Action::Expire { node, timer } => write!(f, "{node}'s {timer} timer runs out"),
+            Action::LyingDisk { nodes } => match nodes.len() {
+                1 => write!(f, "{nodes}'s disk reports syncs done that are not"),
+                _ => write!(f, "the disks of {nodes} report syncs done that are not"),
+            },
+            Action::FullDisk { nodes } => match nodes.len() {
+                1 => write!(f, "{nodes}'s disk is full"),
+                _ => write!(f, "the disks of {nodes} are full"),
+            },
+            Action::BitRot { node, record: 1 } => {
+                write!(f, "the newest record on {node}'s disk becomes unreadable")
+            }
+            Action::BitRot { node, record } => {
+                write!(f, "record no. {record} from the end of {node}'s disk becomes unreadable")
+            }
+            Action::ClockJump { node, by_ns } => {
+                let way = if *by_ns < 0 { "back" } else { "forward" };
+                write!(f, "{node}'s clock jumps {way} by {}", Span(by_ns.unsigned_abs()))
+            }
         }
     }
 }
@@ -384,10 +315,10 @@ fn write_links(f: &mut fmt::Formatter<'_>, links: &[(NodeSet, NodeSet)]) -> fmt:
 impl Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.action.fmt(f)?;
-        match (self.lasting_ns, &self.action) {
-            (_, Action::Expire { .. }) => Ok(()),
-            (Some(lasting), _) => write!(f, ", for {}", Span(lasting)),
-            (None, _) => write!(f, ", for good"),
+        match self.lasting_ns {
+            _ if self.action.is_instant() => Ok(()),
+            Some(lasting) => write!(f, ", for {}", Span(lasting)),
+            None => write!(f, ", for good"),
         }
     }
 }

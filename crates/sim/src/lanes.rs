@@ -24,7 +24,8 @@ pub const REQUEST: &str = "request";
 /// The message kind of what clients receive, in keys.
 pub const REPLY: &str = "reply";
 
-/// Where each kind of lane begins: fates between nodes, of requests, of replies; timers; syncs; lost; cut.
+/// Where each kind of lane begins: fates between nodes, of requests, of replies; timers; syncs; lost; cut;
+/// torn; writes.
 pub(crate) struct Lanes {
     names: Names,
     requests: usize,
@@ -34,7 +35,8 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    const NODE_KINDS: [DecisionKind; 3] = [DecisionKind::Sync, DecisionKind::Lost, DecisionKind::Cut];
+    const NODE_KINDS: [DecisionKind; 5] =
+        [DecisionKind::Sync, DecisionKind::Lost, DecisionKind::Cut, DecisionKind::Torn, DecisionKind::Write];
 
     pub(crate) fn new(names: Names) -> Self {
         let requests = names.nodes * names.nodes * names.messages.len();
@@ -82,6 +84,16 @@ impl Lanes {
     #[inline]
     pub(crate) const fn cut(&self, node: usize) -> usize {
         self.syncs + 2 * self.names.nodes + node
+    }
+
+    #[inline]
+    pub(crate) const fn torn(&self, node: usize) -> usize {
+        self.syncs + 3 * self.names.nodes + node
+    }
+
+    #[inline]
+    pub(crate) const fn write(&self, node: usize) -> usize {
+        self.syncs + 4 * self.names.nodes + node
     }
 
     /// What names a lane, but for the number of the message's or timer's kind: the name itself.
@@ -151,6 +163,8 @@ impl Lanes {
             DecisionKind::Sync => Some(self.sync(node(key.source)?)),
             DecisionKind::Lost => Some(self.lost(node(key.source)?)),
             DecisionKind::Cut => Some(self.cut(node(key.source)?)),
+            DecisionKind::Torn => Some(self.torn(node(key.source)?)),
+            DecisionKind::Write => Some(self.write(node(key.source)?)),
         }
     }
 }

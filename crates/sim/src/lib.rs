@@ -24,8 +24,10 @@ mod asking;
 mod books;
 mod clients;
 mod clock;
+mod crash;
 mod disk;
 mod effects;
+mod fault_class;
 mod flight;
 mod lanes;
 mod links;
@@ -40,6 +42,7 @@ mod struck;
 mod timers;
 mod turns;
 mod watch;
+mod writing;
 
 pub use chooser::Chooser;
 pub use clients::Asked;

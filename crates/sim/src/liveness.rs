@@ -198,7 +198,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// What a node says of itself: `(candidate) waits for n2, n3: votes in term 4`.
     fn waits_of(&self, id: NodeId) -> String {
-        let Some(machine) = &self.nodes[id.index()].machine else { return "(down)".to_string() };
+        let node = &self.nodes[id.index()];
+        let Some(machine) = &node.machine else {
+            let why = if node.is_damaged { "(down: its disk is damaged)" } else { "(down)" };
+            return why.to_string();
+        };
         let waits: Vec<String> = machine.waits().iter().map(ToString::to_string).collect();
         let waits =
             if waits.is_empty() { "does not say what it needs".to_string() } else { waits.join(", and ") };

@@ -36,6 +36,10 @@ pub(crate) struct Node<P: Protocol> {
     pub(crate) clock: Clock,
     /// How much longer a sync takes now, in nanoseconds.
     pub(crate) slow_disk_ns: u64,
+    /// Until when its disk is full.
+    pub(crate) full_until: u64,
+    /// Whether it has found that its disk is damaged, and does not start.
+    pub(crate) is_damaged: bool,
     /// Crashes just before that many more writes, and then stays down for so long.
     pub(crate) crash_at_write: Option<(u32, Option<u64>)>,
     /// Messages sent to itself so far: their occurrence.
@@ -56,6 +60,8 @@ impl<P: Protocol> Default for Node<P> {
             pause: Pause::default(),
             clock: Clock::default(),
             slow_disk_ns: 0,
+            full_until: 0,
+            is_damaged: false,
             crash_at_write: None,
             to_itself: 0,
         }

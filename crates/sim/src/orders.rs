@@ -4,6 +4,7 @@ use quarrel_protocol::{Fingerprint, Input, Kinded, NodeId, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
+use crate::fault::{Action, FaultClass};
 use crate::observer::Observer;
 use crate::queue::{Class, Entry, Tie};
 use crate::world::Order;
@@ -61,6 +62,10 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             return self.close();
         }
         self.orders.heard += 1;
+        let is_cut = |&index: &u32| matches!(self.faults[index as usize].action, Action::Partition { .. });
+        if self.active.iter().any(is_cut) {
+            self.suffer(FaultClass::OrderInPartition);
+        }
         self.open(who, print, "order", || (format!("the operator asks {id} to {admin}"), None, None));
         self.words.mark(ORDER);
         self.step(id, Input::Admin(admin));

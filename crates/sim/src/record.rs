@@ -1,5 +1,7 @@
 //! What a recorded run looks like, event by event: the lines of a trace.
 
+use std::borrow::Cow;
+
 use quarrel_protocol::NodeId;
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +22,8 @@ pub struct TraceEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
     /// What kind of event: `boot`, `deliver`, `lost` (on arrival), `timer`, `request`, `order`, `answer`, `redirect`, `ask`,
-    /// `give-up`, `fail`, `sync`, `restart`, `fault`, `fault-over`, `heal`.
-    pub kind: String,
+    /// `give-up`, `fail`, `sync`, `restart`, `damage`, `fault`, `fault-over`, `heal`.
+    pub kind: Cow<'static, str>,
     /// What, in words.
     pub what: String,
     /// What the node's own clock says, in nanoseconds, for a node that reads it.
@@ -40,14 +42,25 @@ pub struct TraceEvent {
     pub digest: String,
 }
 
+impl TraceEvent {
+    /// Gives back what its words and effects were given and do not need: a recorded run keeps up to a million events.
+    fn be_compact(&mut self) {
+        self.what.shrink_to_fit();
+        self.effects.shrink_to_fit();
+        for effect in &mut self.effects {
+            effect.what.shrink_to_fit();
+        }
+    }
+}
+
 /// One effect of an event.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TraceEffect {
-    /// What kind: `persist`, `compact`, `send`, `reply`, `output`, `announce`, `set-timer`, `cancel-timer`, `lose`,
-    /// `restart`.
+    /// What kind: `persist`, `compact`, `send`, `reply`, `output`, `announce`, `set-timer`, `cancel-timer`, `full`,
+    /// `crash`.
     #[serde(rename = "do")]
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// What, in words.
     pub what: String,
     /// To whom.
@@ -120,6 +133,7 @@ impl Recorder {
     pub(crate) fn close(&mut self, digest: u64) {
         if let Some(event) = self.events.last_mut() {
             event.digest = format!("{digest:016x}");
+            event.be_compact();
         }
     }
 }

@@ -4,27 +4,128 @@ use quarrel_protocol::{Fingerprint, Kinded, NodeId, NodeSet, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
-use crate::effects::{count, plain};
 use crate::fault::{Action, Fault, FaultClass};
-use crate::node::Held;
+use crate::nemesis::{Answer, Answered};
 use crate::observer::Observer;
 use crate::queue::{Class, Entry, Tie, WORLD};
-use crate::record::TraceEffect;
+use crate::time::SECOND;
 
-/// A restart is due: in the list of faults it has no entry of its own, so its slot says node and incarnation.
-const RESTART: u8 = 1;
+/// How far ahead faults are drawn.
+const DRAWN_AHEAD_NS: u64 = 20 * SECOND;
+
+/// Faults that come one after the other.
+#[derive(Default)]
+pub(crate) struct Storm {
+    faults: Option<Box<dyn Iterator<Item = Fault>>>,
+    /// The first of them, once it is known.
+    next: Option<Fault>,
+}
+
+impl Storm {
+    pub(crate) fn new(mut faults: Box<dyn Iterator<Item = Fault>>) -> Self {
+        let next = faults.next();
+        Self { faults: Some(faults), next }
+    }
+
+    /// The next one, if it strikes by then.
+    fn next_until(&mut self, until: u64) -> Option<Fault> {
+        let fault = self.next.take_if(|fault| fault.at_ns <= until)?;
+        self.next = self.faults.as_mut().and_then(Iterator::next);
+        Some(fault)
+    }
+
+    fn is_over(&self) -> bool {
+        self.next.is_none()
+    }
+}
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Adds a fault that the nemesis answered with.
-    pub(crate) fn add_fault(&mut self, fault: Fault) {
-        let mut fault = fault;
+    pub(crate) fn add_answer(&mut self, answer: Answer) {
+        let Answer { mut fault, node, class, before } = answer;
         if self.last_strike == Some(fault.at_ns) {
             // A replay knows both faults beforehand: within one instant it could not tell cause from answer.
             fault.at_ns = fault.at_ns.saturating_add(1);
         }
         if fault.at_ns < self.world.duration_ns {
-            self.faults.push(fault);
-            self.schedule_fault(self.faults.len() as u32 - 1);
+            let index = self.place_fault(fault);
+            self.answered.push(Answered { fault: index, node, class, is_withdrawn: false });
+            if let Some(watch) = before {
+                self.nemesis.await_step(index, node, watch);
+            }
+            self.schedule_fault(index);
+        }
+    }
+
+    /// The position of a fault among the answers of the nemesis that have not struck, if it is one.
+    fn answer_no(&self, fault: u32) -> Option<usize> {
+        self.answered.iter().position(|answered| answered.fault == fault)
+    }
+
+    /// The node has taken the step that the answer was to come before.
+    #[cold]
+    pub(crate) fn withdraw(&mut self, fault: u32) {
+        if let Some(position) = self.answer_no(fault) {
+            self.answered[position].is_withdrawn = true;
+            self.withdrawn += 1;
+        }
+    }
+
+    /// Whether this is a fault that the nemesis has thought better of: it is none, and a replay knows nothing of it.
+    #[cold]
+    pub(crate) fn is_withdrawn(&self, fault: u32) -> bool {
+        self.answer_no(fault).is_some_and(|position| self.answered[position].is_withdrawn)
+    }
+
+    /// Passes over a fault that is due, if the nemesis has thought better of it.
+    #[cold]
+    pub(crate) fn pass_over_withdrawn(&mut self, fault: u32) -> bool {
+        let is_withdrawn = self.is_withdrawn(fault);
+        if is_withdrawn && !self.keeps_faults {
+            self.answered.retain(|answered| answered.fault != fault);
+            self.withdrawn -= 1;
+            self.forget_fault(fault);
+        }
+        is_withdrawn
+    }
+
+    /// An answer of the nemesis strikes a node that is up.
+    fn count_answer(&mut self, fault: u32) {
+        let Some(position) = self.answer_no(fault) else { return };
+        let Answered { fault, node, class, .. } = self.answered.swap_remove(position);
+        self.nemesis.forget(fault);
+        if let Some(class) = class.filter(|_| self.nodes[node.index()].is_up()) {
+            self.suffer(class);
+        }
+    }
+
+    /// Asks for the faults of the next while.
+    #[cold]
+    pub(crate) fn draw_faults(&mut self) {
+        self.drawn_until = self.drawn_until.saturating_add(DRAWN_AHEAD_NS);
+        while let Some(fault) = self.storm.next_until(self.drawn_until) {
+            let index = self.place_fault(fault);
+            self.schedule_fault(index);
+        }
+        if self.storm.is_over() {
+            self.drawn_until = u64::MAX;
+        }
+    }
+
+    /// Where among all faults this one stands.
+    fn place_fault(&mut self, fault: Fault) -> u32 {
+        if let Some(index) = self.spare.pop() {
+            self.faults[index as usize] = fault;
+            return index;
+        }
+        self.faults.push(fault);
+        self.faults.len() as u32 - 1
+    }
+
+    /// A fault is over, and nobody asks for it any more.
+    fn forget_fault(&mut self, index: u32) {
+        if !self.keeps_faults {
+            self.spare.push(index);
         }
     }
 
@@ -39,7 +140,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// When a fault that strikes now is over: the world heals all that is left.
-    fn over_at(&self, lasting_ns: Option<u64>) -> u64 {
+    pub(crate) fn over_at(&self, lasting_ns: Option<u64>) -> u64 {
         self.over(self.now, lasting_ns)
     }
 
@@ -57,14 +158,13 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let over = self.over_at(fault.lasting_ns);
         self.last_strike = Some(self.now);
         self.open(None, fault.digest(), "fault", || (fault.to_string(), None, None));
+        self.count_answer(index);
         let all = NodeSet::all(self.nodes.len());
         match fault.action {
             Action::Crash { nodes } => nodes.intersection(all).iter().for_each(|node| self.crash(node, over)),
             Action::Wipe { nodes } => {
                 for node in nodes.intersection(all).iter() {
-                    self.crash(node, over);
-                    self.nodes[node.index()].disk.wipe();
-                    self.suffer(FaultClass::Wipe);
+                    self.wipe(node, over);
                 }
             }
             Action::CrashAtWrite { node, write } => {
@@ -78,18 +178,28 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 }
             }
             Action::Expire { node, ref timer } => self.expire(node, timer),
+            Action::BitRot { node, record } => {
+                if let Some(node) = self.nodes.get_mut(node.index()) {
+                    node.disk.rot(record);
+                }
+            }
+            Action::ClockJump { node, by_ns } => self.set_forward(node, by_ns),
             Action::Partition { .. }
             | Action::Clog { .. }
             | Action::Lose { .. }
             | Action::Clock { .. }
-            | Action::SlowDisk { .. } => {
+            | Action::SlowDisk { .. }
+            | Action::LyingDisk { .. }
+            | Action::FullDisk { .. } => {
                 self.partitions += u64::from(matches!(fault.action, Action::Partition { .. }));
                 self.active.push(index);
                 self.lay_faults();
                 let tie = Tie::new(WORLD, Class::FaultEnd, 0, 0, 0, fault.action.digest() as u32);
                 self.queue.push(Entry { time: over, tie, slot: index });
+                return self.close();
             }
         }
+        self.forget_fault(index);
         self.close();
     }
 
@@ -104,6 +214,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             (format!("over: {}", fault.action), None, None)
         });
         self.lay_faults();
+        self.forget_fault(slot);
         self.close();
     }
 
@@ -132,7 +243,10 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         for (node, &rate) in self.nodes.iter_mut().zip(&self.world.clock_ppm) {
             node.clock.run_at(self.now, rate);
             node.slow_disk_ns = 0;
+            node.full_until = 0;
+            node.disk.lies = false;
         }
+        let all = NodeSet::all(self.nodes.len());
         let (everywhere, mut rates) = (self.nodes.len(), Vec::new());
         for &index in &self.active {
             let fault = &self.faults[index as usize];
@@ -156,6 +270,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 Action::SlowDisk { node, extra_ns } if node.index() < everywhere => {
                     let slow = &mut self.nodes[node.index()].slow_disk_ns;
                     *slow = slow.saturating_add(*extra_ns);
+                }
+                Action::LyingDisk { nodes } => {
+                    nodes.intersection(all).iter().for_each(|node| self.nodes[node.index()].disk.lies = true);
+                }
+                Action::FullDisk { nodes } => {
+                    for node in nodes.intersection(all).iter() {
+                        let full = &mut self.nodes[node.index()].full_until;
+                        *full = over.max(*full);
+                    }
                 }
                 _ => {}
             }
@@ -191,117 +314,20 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
     }
 
-    // --- Crashes and restarts ---
-
-    /// The node crashes now, just before a write of the current step, and comes back after `outage`.
-    pub(crate) fn crash_before_write(&mut self, id: NodeId, outage: Option<u64>) {
-        self.suffer(FaultClass::CrashAtWrite);
-        let over = self.over_at(outage);
-        self.crash(id, over);
-    }
-
-    /// The node loses its memory now, and comes back at `over`.
-    fn crash(&mut self, id: NodeId, over: u64) {
-        if !self.nodes[id.index()].is_up() {
-            return;
+    /// The node's clock is set forward, or back. Timers that run follow it.
+    fn set_forward(&mut self, id: NodeId, by_ns: i64) {
+        let Some(node) = self.nodes.get_mut(id.index()) else { return };
+        node.clock.jump(self.now, by_ns);
+        let moves_ns = node.clock.in_world_time(by_ns.unsigned_abs());
+        let moved = node.timers.jump(self.now, moves_ns, by_ns > 0);
+        if node.is_up() && (P::READS_CLOCK || moved.is_some()) {
+            self.suffer(FaultClass::ClockJump);
+            self.note_jump(by_ns);
         }
-        self.suffer(FaultClass::Crash);
-        let unsynced = self.nodes[id.index()].disk.unsynced();
-        let lost = if unsynced > 0 { self.chooser.lost(id, unsynced) } else { 0 };
-        if lost > 0 {
-            self.suffer(FaultClass::LostWrites);
+        for (slot, kind, time) in moved.unwrap_or_default() {
+            let name = self.nodes[id.index()].timers.name(slot);
+            let tie = Tie::new(id.0, Class::Timer, 0, kind, 0, name);
+            self.queue.push(Entry { time, tie, slot });
         }
-        self.words.word(lost);
-        self.release_what_became_fact(id, lost);
-        let node = &mut self.nodes[id.index()];
-        node.down_since_ns = self.now;
-        node.machine = None;
-        node.timers = Default::default();
-        node.disk.crash(lost);
-        node.crash_at_write = None;
-        self.end_pause(id);
-        self.cut_departures(id, lost);
-        self.observer.on_crash(id);
-        let slot = 1 << 31 | (self.nodes[id.index()].incarnation & 0x7f_ffff) << 8 | u32::from(id.0);
-        let tie = Tie::new(WORLD, Class::FaultEnd, id.0, RESTART, 0, 0);
-        self.queue.push(Entry { time: over, tie, slot });
-    }
-
-    /// Writes that survive a crash although no sync had covered them are facts, and so are the announcements and the
-    /// outputs that only waited for them: observers hear those, as if the crash had come a moment later and cut every
-    /// message. So what a monitor has heard is exactly what the disk holds, and a snapshot on it holds nothing that
-    /// nobody was heard to apply.
-    fn release_what_became_fact(&mut self, id: NodeId, lost: u64) {
-        let node = &mut self.nodes[id.index()];
-        let durable = node.disk.written() - lost;
-        for (needs, held) in std::mem::take(&mut node.held) {
-            if needs <= durable && matches!(held, Held::Announce(_) | Held::Output(_)) {
-                self.release(id, held);
-            }
-        }
-    }
-
-    /// Of what left the node at this very instant, a decision keeps the newest from leaving.
-    fn cut_departures(&mut self, id: NodeId, lost: u64) {
-        let me = Endpoint::Node(id);
-        let mine = |(_, flight): &(u32, &crate::flight::Flight)| flight.from == me && flight.to != me;
-        let under_way = self.slab.iter().filter(mine).count();
-        self.crashes_mid_flight += u64::from(under_way > 0);
-        let mut copies: Vec<(u64, u32, u32)> = (self.slab.iter().filter(mine))
-            .filter(|(_, flight)| flight.sent_at == self.now)
-            .map(|(slot, flight)| (flight.cause, flight.order, slot))
-            .collect();
-        copies.sort_unstable();
-        // A message that would arrive twice left once.
-        let mut leaving: Vec<(u64, u32)> = copies.iter().map(|&(cause, order, _)| (cause, order)).collect();
-        leaving.dedup();
-        let cut = if leaving.is_empty() { 0 } else { self.chooser.cut(id, leaving.len() as u64) };
-        self.words.word(cut);
-        let stays = &leaving[leaving.len() - cut as usize..];
-        for (cause, order, slot) in copies {
-            if stays.contains(&(cause, order)) {
-                self.slab.strike(slot);
-            }
-        }
-        if cut > 0 {
-            self.suffer(FaultClass::CutBroadcast);
-        }
-        self.note(|| {
-            let mut what = format!("{id} crashes");
-            if lost > 0 {
-                what += &format!(", losing {}", count(lost, "un-synced write", "un-synced writes"));
-            }
-            if cut > 0 {
-                what += &format!(", and {cut} of {} messages do not leave", leaving.len());
-            }
-            TraceEffect { milestone: lost > 0 || cut > 0, ..plain("crash", what) }
-        });
-    }
-
-    fn restart(&mut self, id: NodeId, incarnation: u32) {
-        let node = &self.nodes[id.index()];
-        if node.is_up() || node.incarnation & 0x7f_ffff != incarnation {
-            return;
-        }
-        let records = node.disk.durable().len() as u64;
-        self.open(Some(Endpoint::Node(id)), records, "restart", || {
-            (format!("restarts with {} on its disk", count(records, "record", "records")), None, None)
-        });
-        self.start_node(id);
-        self.close();
-    }
-
-    /// Builds the node from its disk.
-    pub(crate) fn start_node(&mut self, id: NodeId) {
-        let node = &mut self.nodes[id.index()];
-        node.incarnation += 1;
-        node.up_since_ns = self.now;
-        self.set_clock(id);
-        let node = &mut self.nodes[id.index()];
-        node.machine = Some(P::recover(&self.config, id, node.disk.durable(), &mut self.effects));
-        if let Some(machine) = &node.machine {
-            self.observer.on_recover(id, machine);
-        }
-        self.settle(id);
     }
 }

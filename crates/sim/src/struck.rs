@@ -22,6 +22,8 @@ pub struct Struck {
     pub pause_ns: u64,
     /// The greatest rate error that a node's clock had, in parts per million: fast or slow.
     pub clock_ppm: u32,
+    /// The furthest that a node's clock jumped while anybody noticed, in nanoseconds of that clock: forward or back.
+    pub jump_ns: u64,
 }
 
 impl Struck {
@@ -84,6 +86,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// A clock runs at this rate.
     pub(crate) fn note_rate(&mut self, rate_ppm: i32) {
         self.struck.clock_ppm = self.struck.clock_ppm.max(rate_ppm.unsigned_abs());
+    }
+
+    /// A clock jumped.
+    pub(crate) fn note_jump(&mut self, by_ns: i64) {
+        self.struck.jump_ns = self.struck.jump_ns.max(by_ns.unsigned_abs());
     }
 
     /// A message reaches the node it is for, be it that this one stands still: what it suffers from now on is not the

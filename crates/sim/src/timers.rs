@@ -16,7 +16,8 @@ struct Slot<T> {
     mature: bool,
     /// When the minimum has passed; once mature, when it fires.
     due: u64,
-    /// The width of the range.
+    /// The range at which it was set last, in the world's time: the minimum, and how much wider it is.
+    least: u64,
     spread: u64,
     /// When the event that speaks for this timer is due.
     queued: u64,
@@ -55,15 +56,16 @@ impl<T: Clone + Eq + Fingerprint + Kinded> Timers<T> {
     #[inline]
     pub(crate) fn set(&mut self, timer: T, now: u64, after: After) -> (u32, Option<u64>) {
         let due = now.saturating_add(after.min_ns);
-        let spread = after.max_ns - after.min_ns;
+        let (least, spread) = (after.min_ns, after.max_ns - after.min_ns);
         let position = self.slots.iter().position(|slot| slot.timer == timer);
         let index = position.unwrap_or_else(|| {
             let queued = NOT_QUEUED;
-            self.slots.push(Slot { timer, armed: false, mature: false, due, spread, queued });
+            self.slots.push(Slot { timer, armed: false, mature: false, due, least, spread, queued });
             self.slots.len() - 1
         });
         let slot = &mut self.slots[index];
-        (slot.armed, slot.mature, slot.due, slot.spread) = (true, false, due, spread);
+        (slot.armed, slot.mature, slot.due) = (true, false, due);
+        (slot.least, slot.spread) = (least, spread);
         let queue = slot.queued > due;
         if queue {
             slot.queued = due;
@@ -133,6 +135,27 @@ impl<T: Clone + Eq + Fingerprint + Kinded> Timers<T> {
             }
             None => false,
         }
+    }
+
+    /// The clock is set: what runs is due so much sooner (or later), at once if that is in the past. Returns what to
+    /// look at before the queue does, by slot, kind and time; `None` if nothing runs.
+    pub(crate) fn jump(&mut self, now: u64, by_ns: u64, sooner: bool) -> Option<Vec<(u32, u8, u64)>> {
+        let mut moved = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.armed) {
+            slot.due = if sooner { slot.due.saturating_sub(by_ns) } else { slot.due.saturating_add(by_ns) };
+            let time = slot.due.max(now);
+            if time < slot.queued {
+                slot.queued = time;
+                moved.push((index as u32, slot.timer.kind() as u8, time));
+            }
+        }
+        self.slots.iter().any(|slot| slot.armed).then_some(moved)
+    }
+
+    /// The longest range at which a timer of this kind was set last: its minimum and maximum, in the world's time.
+    pub(crate) fn range(&self, kind: usize) -> Option<(u64, u64)> {
+        let of_kind = self.slots.iter().filter(|slot| slot.timer.kind() == kind);
+        of_kind.map(|slot| (slot.least, slot.least.saturating_add(slot.spread))).max_by_key(|&(_, most)| most)
     }
 
     /// Every armed timer of this kind runs out now. Returns the slots to look at.

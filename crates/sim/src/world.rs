@@ -35,6 +35,10 @@ pub struct World {
     pub client_latency_ns: u64,
     /// Base latency of a disk sync on each node, in nanoseconds; 0 makes writes durable at once.
     pub sync_ns: Vec<u64>,
+    /// Whether un-synced writes reach the disks in any order, so that a crash may leave any of them; otherwise it takes
+    /// the newest.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub unordered: bool,
     /// Rate error of each node's clock, in parts per million; positive is fast.
     pub clock_ppm: Vec<i32>,
     /// What each node's clock says at the beginning, in nanoseconds; nothing at all is 0 for each. Only machines that
@@ -54,6 +58,11 @@ pub struct World {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_off(flag: &bool) -> bool {
     !*flag
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What must come back once the faults are over: the core answers every operation that is pending or new, and its
@@ -133,6 +142,10 @@ pub struct Rates {
     pub lost_ppm: u32,
     /// Crashes that cut what was leaving at that instant.
     pub cut_ppm: u32,
+    /// Crashes that take writes and leave half of the first; where [`World::unordered`], writes taken of which half is
+    /// left.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub torn_ppm: u32,
 }
 
 /// The distribution of message delays.
@@ -158,6 +171,22 @@ pub struct Limits {
     pub pending_max: u32,
     /// The most events at one instant.
     pub instant_max: u32,
+}
+
+impl Limits {
+    /// A run of at most this length may have the events of [`Limits::default`]; a longer one has more by default.
+    const SPAN_NS: u64 = 100 * SECOND;
+
+    /// The limits of a run of this length: the number of events grows with it, unless another one was asked for.
+    #[must_use]
+    pub fn scaled_to(self, duration_ns: u64) -> Self {
+        let default = Self::default();
+        if self.events_max != default.events_max {
+            return self;
+        }
+        let spans = duration_ns.div_ceil(Self::SPAN_NS).max(1);
+        Self { events_max: default.events_max.saturating_mul(spans), ..self }
+    }
 }
 
 impl Default for Limits {
@@ -233,8 +262,14 @@ pub struct Rule {
     pub chance_ppm: u32,
     /// How long after the announcement, in nanoseconds: least and most.
     pub after_ns: (u64, u64),
+    /// The node's next step: where it has announced that by then, the rule does nothing. What it must not have announced
+    /// is this; whose it is, and which match, does not matter here.
+    pub before: Option<When>,
     /// How long the fault lasts, in nanoseconds: least and most; `None` until the world heals.
     pub lasting_ns: Option<(u64, u64)>,
+    /// A kind of timer: the fault lasts as long as that does, within the range at which it was set last, on the node
+    /// where that is longest. While nobody has set one, the rule does nothing. It outweighs `lasting_ns`.
+    pub lasts_as: Option<String>,
     /// What it does.
     pub then: Reaction,
 }

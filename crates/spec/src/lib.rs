@@ -3,7 +3,7 @@
 //!
 //! * [`consensus`]: one value is chosen (Paxos).
 //! * [`replicated_log`]: one sequence of commands is applied everywhere (Raft, Multi-Paxos); [`session`] makes each
-//!   count once, [`machine`] says what they do, [`workload`] draws them.
+//!   count once, [`machine`] says what they do, [`workload`] draws them, [`image`] is all of it as bytes.
 //! * [`atomic_commit`]: one transaction, several databases, and all of them do it or none (two- and three-phase commit).
 //! * [`coordinated_attack`]: two generals attack together or not at all, which nothing can make certain.
 //! * [`register`] and [`key_value`]: one register, and one for each key, without a log (Attiya, Bar-Noy and Dolev);
@@ -14,6 +14,7 @@
 pub mod atomic_commit;
 pub mod consensus;
 pub mod coordinated_attack;
+pub mod image;
 pub mod key_value;
 pub mod linearizability;
 pub mod machine;

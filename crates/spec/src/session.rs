@@ -130,6 +130,12 @@ impl Replica {
         Some(open.applied[position].1.clone())
     }
 
+    /// The same machine with all sessions gone: a snapshot of this is what a deliberate flaw takes.
+    #[must_use]
+    pub fn without_sessions(&self) -> Self {
+        Self { machine: self.machine.clone(), sessions: Vec::new(), memory: self.memory }
+    }
+
     /// What came of a command, if it was applied and its client may still ask.
     #[must_use]
     pub fn applied(&self, client: ClientId, serial: RequestId) -> Option<&Receipt> {

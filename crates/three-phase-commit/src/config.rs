@@ -152,9 +152,15 @@ pub fn outside(config: &Config, measured: &Measured) -> Option<String> {
     let late_ns = measured.pause_ns.saturating_add(error(config.delta_ns).saturating_mul(9));
     let longest_ns = hop_ns.max(late_ns);
     (longest_ns >= config.delta_ns).then(|| {
-        let (longest, delta) = (longest_ns / 1_000, config.delta_ns / 1_000);
-        format!("a message may have taken {longest} us from handler to handler, more than a Δ of {delta} us")
+        let (longest, delta) = (milliseconds(longest_ns), milliseconds(config.delta_ns));
+        format!("a message may have taken {longest} from handler to handler, and Δ is {delta}")
     })
+}
+
+/// `497.957ms`, `100ms`.
+fn milliseconds(ns: u64) -> String {
+    let text = format!("{}.{:03}", ns / 1_000_000, ns / 1_000 % 1_000);
+    format!("{}ms", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 #[cfg(test)]
@@ -178,7 +184,7 @@ mod tests {
         let paused = Measured { pause_ns: 15 * MILLISECOND, clock_ppm: 10_000, ..calm };
         assert_eq!(outside(&config, &paused), None, "90 ms and an error of 0.9");
         let late = Measured { link_ns: 50 * MILLISECOND, ..paused };
-        assert!(outside(&config, &late).is_some_and(|why| why.contains("101000 us")));
+        assert!(outside(&config, &late).is_some_and(|why| why.contains(" 101ms ")));
         let wild = Measured { link_ns: u64::MAX, sync_ns: u64::MAX, clock_ppm: u32::MAX, ..paused };
         assert!(outside(&config, &wild).is_some());
     }

@@ -24,7 +24,7 @@ use super::message::{Body, Message, Stamp};
 use super::order::Order;
 use super::record::{Record, Write};
 use super::round::{Round, Stop};
-use super::store::Area;
+use super::store::{Area, Found};
 
 /// The only timer: the crate counts ticks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -60,6 +60,8 @@ pub struct OmniPaxos {
     /// The instances, one for each configuration, the last of which goes on; the others help those who have not seen
     /// that their configuration is over.
     pub(super) engines: Vec<Engine>,
+    /// What is on its disk of configurations that it has not come to yet.
+    ahead: BTreeMap<u32, Area>,
     /// What was announced of the last instance.
     told: Told,
     /// The application: the state machine behind its clients' sessions.
@@ -111,6 +113,7 @@ impl Protocol for OmniPaxos {
             id,
             config: config.clone(),
             engines: Vec::new(),
+            ahead: BTreeMap::new(),
             told: Told::default(),
             whole: Whole::new(config.machine),
             pending: Vec::new(),
@@ -124,11 +127,9 @@ impl Protocol for OmniPaxos {
         }
         node.settle(effects);
         // What an earlier configuration decided starts the next, as it did before the crash.
-        while let Some(stop) = node.next_configuration() {
-            let area = areas.remove(&stop.configuration).unwrap_or_default();
-            node.start(&stop, area, effects);
-            node.settle(effects);
-        }
+        // If the crate does not say so again, what is on the disk waits until it does.
+        node.ahead = areas;
+        node.start_later(effects);
         node.is_recovering = false;
         node.announce(effects);
         node.send(effects);
@@ -153,10 +154,7 @@ impl Protocol for OmniPaxos {
             }
         }
         self.settle(effects);
-        while let Some(stop) = self.next_configuration() {
-            self.start(&stop, Area::default(), effects);
-            self.settle(effects);
-        }
+        self.start_later(effects);
         self.send(effects);
     }
 
@@ -245,30 +243,6 @@ impl OmniPaxos {
     #[must_use]
     pub fn applied(&self) -> u64 {
         self.whole.index
-    }
-}
-
-/// What a disk amounts to.
-struct Found {
-    boot: u32,
-    areas: BTreeMap<u32, Area>,
-    checkpoint: Option<Whole>,
-}
-
-impl Found {
-    fn read(disk: &[Record]) -> Self {
-        let mut found = Self { boot: 0, areas: BTreeMap::new(), checkpoint: None };
-        for record in disk {
-            match record {
-                Record::Boot(boot) => found.boot = *boot,
-                Record::Batch { configuration, writes } => {
-                    let area = found.areas.entry(*configuration).or_default();
-                    writes.iter().cloned().for_each(|write| area.apply(write));
-                }
-                Record::Checkpoint(whole) => found.checkpoint = Some((**whole).clone()),
-            }
-        }
-        found
     }
 }
 
@@ -378,6 +352,15 @@ impl OmniPaxos {
         self.told = Told { accepted: base, decided: base, compacted: base, ..Told::default() };
         if stop.configuration > 1 && !self.is_recovering {
             effects.announce(Event::Started { configuration: stop.configuration });
+        }
+    }
+
+    /// Starts the instances of all configurations that it has come to, each on what is on its disk of it.
+    fn start_later(&mut self, effects: &mut Effects<Self>) {
+        while let Some(stop) = self.next_configuration() {
+            let area = self.ahead.remove(&stop.configuration).unwrap_or_default();
+            self.start(&stop, area, effects);
+            self.settle(effects);
         }
     }
 

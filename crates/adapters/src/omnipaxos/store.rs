@@ -2,13 +2,14 @@
 //! that survived amount to.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use omnipaxos::storage::StorageResult;
 use quarrel_spec::session::Command;
 
 use super::entry::{Contents, Entry, State, Whole};
-use super::record::Write;
+use super::record::{Record, Write};
 use super::round::{Round, Stop};
 
 /// How the crate counts positions.
@@ -121,6 +122,30 @@ impl Area {
     pub(super) fn entries(&self, from: u64, to: u64) -> &[Command] {
         let range = from.checked_sub(self.first()).zip(to.checked_sub(self.first()));
         range.and_then(|(from, to)| self.log.get(from as usize..to as usize)).unwrap_or_default()
+    }
+}
+
+/// What a disk amounts to.
+pub(super) struct Found {
+    pub(super) boot: u32,
+    pub(super) areas: BTreeMap<u32, Area>,
+    pub(super) checkpoint: Option<Whole>,
+}
+
+impl Found {
+    pub(super) fn read(disk: &[Record]) -> Self {
+        let mut found = Self { boot: 0, areas: BTreeMap::new(), checkpoint: None };
+        for record in disk {
+            match record {
+                Record::Boot(boot) => found.boot = *boot,
+                Record::Batch { configuration, writes } => {
+                    let area = found.areas.entry(*configuration).or_default();
+                    writes.iter().cloned().for_each(|write| area.apply(write));
+                }
+                Record::Checkpoint(whole) => found.checkpoint = Some((**whole).clone()),
+            }
+        }
+        found
     }
 }
 

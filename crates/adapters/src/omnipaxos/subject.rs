@@ -110,7 +110,9 @@ impl Subject for OmniPaxos {
         Ok(options)
     }
 
-    const LASTING: &'static [Lasting] = LIVES_WITH;
+    fn lasting(_: &Config) -> &'static [Lasting] {
+        LIVES_WITH
+    }
 
     fn configure(options: &Options, setting: Setting<'_>, dice: &mut Dice) -> Config {
         let Setting { nodes, flaws, machine } = setting;

@@ -91,6 +91,19 @@ impl RaftRs {
         }
     }
 
+    /// Tells if the crate answers the read that it is about to be asked for out of this node's head, although the node
+    /// has no vote: what `step_leader` does for `is_singleton`.
+    pub(super) fn announce_read_alone(&self, effects: &mut Effects<Self>) {
+        let raft = &self.raw.raft;
+        if !self.leads() || !raft.prs().is_singleton() || !raft.commit_to_current_term() {
+            return;
+        }
+        let voter = self.members().voters.first().and_then(|&voter| self.known(voter));
+        if let Some(voter) = voter.filter(|&voter| voter != self.id) {
+            effects.announce(Event::ReadAlone { index: raft.raft_log.committed, voter });
+        }
+    }
+
     pub(super) fn serve_reads(&mut self, effects: &mut Effects<Self>) {
         let is_early = self.config.has(RaftRsFlaw::ReadBeforeApplied);
         let mut position = 0;

@@ -108,6 +108,13 @@ pub enum Event {
         /// Whether the node leads.
         leads: bool,
     },
+    /// A leader that does not vote takes a read to be confirmed without asking anybody, since one node votes.
+    ReadAlone {
+        /// What the read is to see.
+        index: u64,
+        /// Who votes.
+        voter: NodeId,
+    },
 }
 
 impl Kinded for Event {
@@ -126,6 +133,7 @@ impl Kinded for Event {
         "handing-over",
         "told-to-campaign",
         "read-served",
+        "read-alone",
     ];
 
     #[inline]
@@ -145,6 +153,7 @@ impl Kinded for Event {
             Event::HandingOver { .. } => 11,
             Event::ToldToCampaign { .. } => 12,
             Event::ReadServed { .. } => 13,
+            Event::ReadAlone { .. } => 14,
         }
     }
 }
@@ -165,6 +174,7 @@ impl Announcement for Event {
         &["to", "term"],
         &["term"],
         &["index"],
+        &["index", "voter"],
     ];
 
     fn field(&self, position: usize) -> u64 {
@@ -183,6 +193,7 @@ impl Announcement for Event {
                 [index, 0]
             }
             Event::HandingOver { to, term } => [u64::from(to.0) + 1, term],
+            Event::ReadAlone { index, voter } => [index, u64::from(voter.0) + 1],
         };
         fields[position]
     }
@@ -230,6 +241,9 @@ impl Display for Event {
             Event::HandingOver { to, term } => write!(f, "hands leadership of term {term} over to {to}"),
             Event::ToldToCampaign { term } => write!(f, "is told to campaign by the leader of term {term}"),
             Event::ReadServed { index, .. } => write!(f, "answers a read that had to see {index}"),
+            Event::ReadAlone { index, voter } => {
+                write!(f, "takes a read of {index} to be confirmed, though only {voter} votes")
+            }
         }
     }
 }
@@ -265,6 +279,7 @@ impl Fingerprint for Event {
             }
             Event::HandingOver { to, term } => into.pair(u64::from(to.0), term),
             Event::ReadServed { index, leads } => into.pair(index, u64::from(leads)),
+            Event::ReadAlone { index, voter } => into.pair(index, u64::from(voter.0)),
         }
     }
 }

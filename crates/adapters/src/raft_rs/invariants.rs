@@ -149,7 +149,11 @@ impl Monitor<RaftRs> for Invariants {
             Event::ToldToCampaign { term } => self.nodes[node.index()].told = Some(term),
             Event::ReadServed { leads, .. } => {
                 report.happened(if leads { seen::READ_BY_LEADER } else { seen::READ_BY_FOLLOWER });
+                report.check(READ_CONFIRMED, true, || unreachable!());
             }
+            Event::ReadAlone { index, voter } => report.check(READ_CONFIRMED, false, || {
+                (format!("{node} takes a read of {index} to be confirmed, but only {voter} votes"), "")
+            }),
         }
     }
 

@@ -301,7 +301,7 @@ impl RaftRs {
             return;
         }
         if command.call.is_read() && self.config.reads != Reads::Log {
-            self.ask_to_read(client, id, command.call);
+            self.ask_to_read(client, id, command.call, effects);
             return;
         }
         // Thesis, section 6.3: what has its outcome already needs no second entry.
@@ -325,7 +325,7 @@ impl RaftRs {
         }
     }
 
-    fn ask_to_read(&mut self, client: ClientId, id: RequestId, call: Call) {
+    fn ask_to_read(&mut self, client: ClientId, id: RequestId, call: Call, effects: &mut Effects<Self>) {
         // Of a read that is asked again only the last try is answered.
         self.reads.retain(|read| (read.client, read.id) != (client, id));
         self.reads_asked += 1;
@@ -335,6 +335,7 @@ impl RaftRs {
         context.extend_from_slice(&self.raw.store().started().to_le_bytes());
         context.extend_from_slice(&self.reads_asked.to_le_bytes());
         self.reads.push(Read { context: context.clone(), client, id, call, index: None });
+        self.announce_read_alone(effects);
         self.raw.read_index(context);
     }
 
@@ -380,6 +381,9 @@ impl RaftRs {
             && raft.term == message.term
         {
             effects.announce(Event::ToldToCampaign { term: message.term });
+        }
+        if kind == MessageType::MsgReadIndex {
+            self.announce_read_alone(effects);
         }
         // What the crate refuses (an unknown peer, no leader to pass it on to) is as if it had been lost.
         let is_taken = self.raw.step(std::mem::take(&mut *message)).is_ok();

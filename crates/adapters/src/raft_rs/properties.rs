@@ -12,6 +12,7 @@ pub(super) const COMMIT_IN_LOG: usize = 6;
 pub(super) const MATCH_BELOW_NEXT: usize = 7;
 pub(super) const PROGRESS_SOUND: usize = 8;
 pub(super) const APPLIED_KEPT: usize = 9;
+pub(super) const READ_CONFIRMED: usize = 10;
 
 /// The properties, in the order in which reports count them.
 pub const PROPERTIES: &[Property] = &[
@@ -74,6 +75,12 @@ pub const PROPERTIES: &[Property] = &[
         kind: PropertyKind::Invariant,
         statement: "a node never drops an entry that it has applied",
         source: "Raft, section 5.3; raft-rs, RaftLog::append (after < committed is fatal)",
+    },
+    Property {
+        name: "read-confirmed",
+        kind: PropertyKind::Paper,
+        statement: "a read that spares the log is confirmed by a quorum of voters, or by the only one itself",
+        source: "thesis, section 6.4, step 3; raft-rs, ReadOnlyOption::Safe (\"by communicating with the quorum\")",
     },
 ];
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use quarrel::environment::SeedWish;
 use quarrel::files;
-use quarrel::judgement::{is_expected, is_on_side};
+use quarrel::judgement::{absent, is_expected, is_on_side};
 use quarrel::panics::in_run;
 use quarrel_formats::history::Line;
 use quarrel_formats::scenario::Expected;
@@ -63,8 +63,10 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         None if !outcome.outside.is_empty() => in_run(|| trial.retry_inside(seed)),
         _ => None,
     };
-    let met = is_met(&expected, known.is_some(), trial.jury(), &outcome)
+    let comes_out = is_met(&expected, known.is_some(), trial.jury(), &outcome)
         && is_on_side(side, &outcome.outside, retried);
+    let absent = absent(trial.as_ref(), &trial.tally(&outcome));
+    let met = comes_out && absent.is_empty();
     let report = RunReport {
         given: &given,
         flaws: trial.flaws(),
@@ -75,6 +77,9 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         side,
         retried,
         known: known.is_some(),
+        happens: trial.scenario().expected_to_happen(trial.flaws()),
+        absent: &absent,
+        comes_out,
         met,
         plan: arguments.plan.as_deref(),
         carried: carried.as_ref(),

@@ -85,6 +85,7 @@ impl CampaignReport<'_> {
             "faults": self.faults().map(|(name, count, _)| (name.to_string(), count.into())).collect::<Map<_, _>>(),
             "fault_runs": self.faults().map(|(name, _, runs)| (name.to_string(), runs.into())).collect::<Map<_, _>>(),
             "sometimes": self.sometimes(),
+            "happens": self.happens(),
             "floor": self.floor(),
             "violations": self.findings.failures.iter().zip(self.told).map(|(failure, told)| self.violation(failure, told)).collect::<Vec<_>>(),
         });
@@ -178,6 +179,12 @@ impl CampaignReport<'_> {
     pub(super) fn side(&self) -> Option<Side> {
         let trial = &self.prepared.trial;
         trial.scenario().expected_side(trial.flaws())
+    }
+
+    /// What the scenario expects to happen with these flaws.
+    pub(super) fn happens(&self) -> &[String] {
+        let trial = &self.prepared.trial;
+        trial.scenario().expected_to_happen(trial.flaws())
     }
 
     /// The known finding that this violation is, if it is one.

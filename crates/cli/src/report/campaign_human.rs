@@ -61,8 +61,12 @@ impl CampaignReport<'_> {
                 )
             }
             (Judgement::Met, Expected::Blocks) => {
+                let side = match self.findings.tallies.strayed {
+                    0 => "all inside the model".to_string(),
+                    some => format!("{} outside the model", grouped(some)),
+                };
                 format!(
-                    "blocked, as expected, in {} of {}",
+                    "blocked, as expected, in {} of {}, {side}",
                     grouped(self.findings.tallies.blocked),
                     counted(runs, "run")
                 )
@@ -242,7 +246,7 @@ impl CampaignReport<'_> {
 }
 
 /// On which side of the model these runs failed; nothing if all failed inside.
-fn placed(failure: &Failure) -> String {
+pub(super) fn placed(failure: &Failure) -> String {
     let group = &failure.group;
     let text = match group.outside {
         0 => return String::new(),

@@ -2,7 +2,7 @@
 
 use quarrel::compare::{Plan, Problem, Sheet};
 
-use super::compare_table::{Notes, Section, kinds, remarks, sections, sources};
+use super::compare_table::{Notes, Section, cited, kinds, remarks, sections, sources};
 use super::numbers::counted;
 use crate::args::CompareArguments;
 
@@ -11,7 +11,7 @@ const WIDTH: usize = 100;
 /// The width of labels, and of a protocol's column.
 const LABEL: usize = 32;
 const COLUMN: usize = 17;
-/// So many protocols stand side by side.
+/// So many protocols stand side by side, at most.
 const ABREAST: usize = (WIDTH - LABEL) / COLUMN;
 
 /// What the rows mean, a line each.
@@ -22,7 +22,7 @@ const LEGEND: [(&str, &str); 8] = [
     ("crashes", "at one of six moments of a request; stopped: who is left does not decide in time"),
     ("blocked", "commit: a voter is in doubt; else: no new request is answered; at the worst moment"),
     ("done", "of 40 requests (commit: about two participants each); others: not the leader"),
-    ("holds", "in every run; * such faults are more than the protocol promises to live with"),
+    ("holds", "in every run; * in some, something struck that the protocol does not promise to live with"),
     ("a-b", "the least and the most, where they differ; - it cannot be asked in this cluster"),
 ];
 
@@ -38,14 +38,16 @@ impl CompareReport<'_> {
     /// Whether a protocol breaks within its own model.
     pub(crate) fn breaks_inside(&self) -> bool {
         let mut verdicts = self.sheets.iter().flat_map(|sheet| &sheet.verdicts);
-        verdicts.any(|verdict| verdict.outside.is_none() && !verdict.violations.is_empty())
+        verdicts.any(|verdict| verdict.inside > 0)
     }
 
     /// For people.
     pub(crate) fn human(&self) -> String {
         let mut notes = Notes::default();
         let mut text = wrapped("", "", &self.heading());
-        for abreast in self.sheets.chunks(ABREAST) {
+        // In tables of about equal width: those for replicas come first, those for participants last.
+        let tables = self.sheets.len().div_ceil(ABREAST).max(1);
+        for abreast in self.sheets.chunks(self.sheets.len().div_ceil(tables).max(1)) {
             text.push('\n');
             text.push_str(&row("", &names(abreast)));
             text.push_str(&row("", &problems(abreast)));
@@ -72,6 +74,9 @@ impl CompareReport<'_> {
         }
         for (label, words) in sources {
             text.push_str(&wrapped("  ", "    ", &format!("{label}: {words}")));
+        }
+        for (name, title) in cited(self.sheets) {
+            text.push_str(&wrapped("  ", "    ", &format!("[{name}] {title}")));
         }
         text.push_str("\nwhat the rows mean\n");
         for (name, meaning) in self.legend() {
@@ -111,6 +116,9 @@ impl CompareReport<'_> {
         }
         for (label, words) in sources {
             text.push_str(&format!("* {label}: {}\n", escaped(&words)));
+        }
+        for (name, title) in cited(self.sheets) {
+            text.push_str(&format!("* \\[{}\\] {}\n", escaped(name), escaped(title)));
         }
         text.push_str("\nWhat the rows mean:\n\n");
         for (name, meaning) in self.legend() {

@@ -34,15 +34,18 @@ With --format json, one object:
     blocked_milliseconds, blocked_milliseconds_leader_returns,
     completed_minority_cut_off_without_leader, completed_minority_cut_off_with_leader,
     completed_majority_down_without_leader, completed_majority_down_with_leader
-                                    each {measured, theory, formula, source, note}: a number; [least, most]
+                                    each {measured, theory, formula, source, elsewhere (what others have who
+                                    count otherwise, and where), note}: a number; [least, most]
                                     where decisions differ; {completed, asked}; \"for ever\"; \"none\"; null
                                     where it cannot be asked, and for a theory that says nothing
     acknowledgements                also kinds, and within_messages: whether the decision waits for them,
                                     and they are counted among `messages`
     kinds                           {kind of message: {messages, bytes}} of one decision
     safety                          {class of faults: {verdict (holds, violates), runs, struck (in how many
-                                    something changed), violations [{property, runs}], outside (why it is
-                                    more than the protocol promises to live with, or null)}}}}
+                                    something changed), violations [{property, runs}], outside_runs (in how
+                                    many something struck that the protocol does not promise to live with),
+                                    inside (how many broke without), outside (what had struck in the lowest
+                                    seed that broke, or null)}}}}
 The seed is a string, since JSON numbers lose digits.";
 
 impl CompareReport<'_> {
@@ -90,6 +93,7 @@ fn of_cell(cell: &Cell) -> Value {
         "theory": theory.map(|theory| of_figure(theory.figure)),
         "formula": theory.map(|theory| theory.formula),
         "source": theory.map(|theory| theory.source),
+        "elsewhere": cell.elsewhere,
         "note": cell.note,
     })
 }
@@ -119,6 +123,8 @@ fn of_verdict(verdict: &Verdict) -> Value {
         "runs": verdict.runs,
         "struck": verdict.struck,
         "violations": violations,
-        "outside": verdict.outside,
+        "outside_runs": verdict.strayed,
+        "inside": verdict.inside,
+        "outside": (!verdict.outside.is_empty()).then(|| verdict.outside.join("; ")),
     })
 }

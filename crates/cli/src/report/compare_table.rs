@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use quarrel::compare::protocols::SOURCES;
 use quarrel::compare::{Cell, Figure, Row, Sheet, Verdict};
+use quarrel_harness::story::tidy;
 
 use super::numbers::{grouped, milli_text};
 
@@ -115,19 +117,20 @@ impl Notes {
         if verdict.struck == 0 {
             return "never struck".to_string();
         }
-        let star = if verdict.outside.is_some() { " *" } else { "" };
+        let star = if verdict.strayed > 0 { " *" } else { "" };
         if verdict.violations.is_empty() {
             return format!("holds{star}");
         }
         let broken =
             verdict.violations.iter().map(|(property, runs)| format!("{property} in {}", grouped(*runs)));
         let broken: Vec<String> = broken.collect();
-        let outside = verdict
-            .outside
-            .map_or_else(|| "inside its model: a bug".to_string(), |why| format!("outside its model: {why}"));
+        let side = match verdict.inside {
+            0 => format!("outside its model: {}", tidy(&verdict.outside.join("; "))),
+            some => format!("inside its model in {}: a bug", grouped(some)),
+        };
         let number = self.breaches.len() + 1;
         self.breaches.push(format!(
-            "[{number}] {protocol}, {}: violates {} of {} runs; {outside}",
+            "[{number}] {protocol}, {}: violates {} of {} runs; {side}",
             verdict.class,
             broken.join(", "),
             grouped(verdict.runs)
@@ -147,8 +150,10 @@ pub(crate) fn sources(sheets: &[Sheet]) -> Vec<(&'static str, String)> {
     for row in Row::ALL {
         let mut told: Vec<(String, Vec<&str>)> = Vec::new();
         for sheet in sheets {
-            let Some(theory) = sheet.cell(row).and_then(|cell| cell.theory.as_ref()) else { continue };
-            let words = format!("{} ({})", theory.formula, theory.source);
+            let Some(cell) = sheet.cell(row) else { continue };
+            let Some(theory) = &cell.theory else { continue };
+            let elsewhere = cell.elsewhere.map_or(String::new(), |words| format!("; elsewhere {words}"));
+            let words = format!("{} ({}){elsewhere}", theory.formula, theory.source);
             match told.iter_mut().find(|(there, _)| *there == words) {
                 Some((_, protocols)) => protocols.push(&sheet.protocol),
                 None => told.push((words, vec![&sheet.protocol])),
@@ -161,6 +166,13 @@ pub(crate) fn sources(sheets: &[Sheet]) -> Vec<(&'static str, String)> {
         }
     }
     lines
+}
+
+/// The titles of what is cited for these protocols, and the names by which it is.
+pub(crate) fn cited(sheets: &[Sheet]) -> Vec<(&'static str, &'static str)> {
+    let cells = || sheets.iter().flat_map(|sheet| sheet.cells.iter().map(|(_, cell)| cell));
+    let words = || cells().flat_map(|cell| cell.theory.iter().map(|it| it.source).chain(cell.elsewhere));
+    SOURCES.into_iter().filter(|(name, _)| words().any(|words| words.contains(name))).collect()
 }
 
 /// What must be known to read single cells.

@@ -6,6 +6,7 @@ use quarrel::github::{self, Annotation, Level, Place};
 use quarrel::judgement::Judgement;
 
 use super::campaign::CampaignReport;
+use super::campaign_human::placed;
 use crate::exit::Failure;
 use crate::output::{complain, say};
 
@@ -62,6 +63,7 @@ fn annotation(report: &CampaignReport<'_>) -> Option<Annotation> {
     // No story: a note has little room, and the log above it has them all.
     for (failure, told) in report.findings.failures.iter().zip(report.told) {
         message.push_str(&format!("{}, seed {}\n", told.summary, failure.seed));
+        message.push_str(&placed(failure));
         message.push_str(&report.files(failure, told));
     }
     Some(Annotation { level, title, message, place })

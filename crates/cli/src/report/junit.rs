@@ -8,6 +8,7 @@
 //! |---|---|---|---|
 //! | `campaign` | every seed was run | | interrupted, or no run was done |
 //! | `expectation` (unless it is that all holds) | the scenario's expectation is met | it is not | |
+//! | `happens: …` | what the scenario expects to happen did | in no run it did | |
 //! | `property: …` | it held, or the scenario expects some violation or knows of this one | it was violated | never evaluated |
 //! | `sometimes: …` | it happened | | it never happened |
 //! | `fault: …` | the class changed something | | it never changed anything |
@@ -20,7 +21,7 @@
 use std::time::Duration;
 
 use quarrel::engine::{End, Failure};
-use quarrel::judgement::{Debt, Judgement, Owed, debts};
+use quarrel::judgement::{Debt, Judgement, Owed, absence, debts};
 use quarrel_formats::scenario::Expected;
 use quarrel_formats::trace::Oracle;
 use quarrel_protocol::Property;
@@ -59,6 +60,7 @@ pub(crate) fn suite(report: &CampaignReport<'_>) -> TestSuite {
     }
     let mut cases = vec![campaign(report)];
     cases.extend(expectation(report));
+    cases.extend(happenings(report));
     cases.extend(properties(report));
     cases.extend(owed(report));
     for case in &mut cases {
@@ -87,14 +89,33 @@ fn expectation(report: &CampaignReport<'_>) -> Option<TestCase> {
     if expected == Expected::Holds {
         return None;
     }
+    let absence = absence(report.prepared.trial.as_ref(), &report.findings.tallies);
     let status = match report.judgement {
-        Judgement::NotMet(why) => failure("expectation", why, why),
+        // What did not happen has a case of its own.
+        Judgement::NotMet(why) if absence.as_ref() != Some(why) => failure("expectation", why, why),
         _ if report.findings.tallies.runs == 0 => skipped("no run was done"),
         Judgement::Interrupted => skipped("the campaign was interrupted"),
-        Judgement::Met | Judgement::Vacuous(_) => TestCaseStatus::success(),
+        Judgement::Met | Judgement::NotMet(_) | Judgement::Vacuous(_) => TestCaseStatus::success(),
     };
     let name = format!("expectation: it {}", expected_text(&expected, report.side()));
     Some(TestCase::new(clean(&name), status))
+}
+
+/// What is expected to happen besides.
+fn happenings(report: &CampaignReport<'_>) -> Vec<TestCase> {
+    let tallies = &report.findings.tallies;
+    let case = |name: &String| {
+        let never =
+            format!("it was expected to happen, and in no run it did; {}", counted(tallies.runs, "run"));
+        let status = match tallies.happened(name) {
+            0 if tallies.runs == 0 => skipped("no run was done"),
+            0 if *report.judgement == Judgement::Interrupted => skipped("the campaign was interrupted"),
+            0 => failure("expectation", &never, &never),
+            _ => TestCaseStatus::success(),
+        };
+        TestCase::new(clean(&format!("happens: {name}")), status)
+    };
+    report.happens().iter().map(case).collect()
 }
 
 /// Every property of the protocol, then whatever else broke: panics, limits, assertions.

@@ -34,6 +34,13 @@ pub(crate) struct RunReport<'a> {
     pub(crate) retried: Option<Retrial>,
     /// Whether what broke is a known finding.
     pub(crate) known: bool,
+    /// What is expected to happen.
+    pub(crate) happens: &'a [String],
+    /// What of that did not.
+    pub(crate) absent: &'a [&'a str],
+    /// Whether it came out as expected, whatever happened.
+    pub(crate) comes_out: bool,
+    /// And whether all happened that was to.
     pub(crate) met: bool,
     /// The trace whose plan was obeyed.
     pub(crate) plan: Option<&'a Path>,
@@ -137,9 +144,11 @@ impl RunReport<'_> {
             "signature": violation.map(|violation| &violation.signature),
             "detail": violation.map(|violation| &violation.detail),
             "expected": expected_text(self.expected, self.side),
-            "outside": violation.map(|_| &self.outcome.outside),
+            "outside": (violation.is_some() || self.outcome.is_blocked()).then_some(&self.outcome.strayed),
             "survives_inside": survives(self.retried),
             "known": violation.map(|_| self.known),
+            "happens": self.happens,
+            "did_not_happen": self.absent,
             "met": self.met,
             "blocked": self.outcome.is_blocked(),
             "digest": digest_text(tally.digest),
@@ -191,6 +200,17 @@ impl RunReport<'_> {
             if let Some(label) = label(&self.outcome.outside, self.retried) {
                 text.push_str(&wrapped("  ", "  ", &label));
             }
+        }
+        if *self.expected == Expected::Blocks && self.outcome.verdict().is_none() {
+            let side = label(&self.outcome.strayed, None).unwrap_or_else(|| {
+                "inside the model: nothing struck but what the protocol promises to live with".to_string()
+            });
+            text.push_str(&wrapped("  ", "  ", &side));
+        }
+        if !self.absent.is_empty() {
+            let names = self.absent.join("`, `");
+            let it = if self.absent.len() == 1 { "it" } else { "they" };
+            text.push_str(&wrapped("  ", "  ", &format!("expected to happen, but {it} did not: `{names}`")));
         }
         text.push_str(&format!(
             "  {} events, {} messages, {} s simulated; {} asked, {} answered\n  digest {}\n",
@@ -290,7 +310,8 @@ impl RunReport<'_> {
             None if self.oracle == Oracle::Clients => "clients noticed nothing".to_string(),
             None => "every property held".to_string(),
         };
-        match (self.expected, self.met) {
+        match (self.expected, self.comes_out) {
+            (_, true) if !self.met => format!("{what}, but not all happened that the scenario expects"),
             (Expected::Holds, _) => what,
             (Expected::Known(_), true) if self.outcome.verdict().is_none() => what,
             (Expected::Known(_), true) => format!("{what}, a known finding"),

@@ -5,6 +5,7 @@ mod bad_input;
 mod campaigns;
 mod check;
 mod ci;
+mod decisive;
 mod determinism;
 mod known;
 mod lists;

@@ -15,7 +15,7 @@ use super::nesting::check_nesting;
 use super::operator::{read_operator, read_order};
 use super::pin::pin;
 use super::raw::{Off, Raw, RawValue, Table};
-use super::recurring::read_faults;
+use super::recurring::{Faults, read_faults};
 use super::script::{read_decision, read_operation};
 use super::sections::{mention, read_clock, read_disk, read_floor, read_limits, read_network, read_owes};
 use super::source::{Complaint, Source};
@@ -127,10 +127,10 @@ fn read(name: &str, document: &Raw, source: &Source) -> Result<Scenario, Complai
     table.read("network", &mut network, read_network)?;
     table.read("disk", &mut disk, read_disk)?;
     table.read("clock", &mut clock, read_clock)?;
-    let (mut recurring, mut leader) = (Vec::new(), None);
+    let mut faults = Faults::default();
     if let Some(raw) = table.get("faults") {
         let (nodes, duration_ns) = (frame.nodes.least(), frame.duration_ns.most());
-        (recurring, leader) = read_faults(raw, nodes, duration_ns, &mut mentions)?;
+        faults = read_faults(raw, nodes, duration_ns, &mut mentions)?;
     }
     let operator = table.get("operator");
     let operator =
@@ -155,8 +155,9 @@ fn read(name: &str, document: &Raw, source: &Source) -> Result<Scenario, Complai
         network,
         disk,
         clock,
-        recurring,
-        leader,
+        recurring: faults.recurring,
+        leader: faults.leader,
+        between: faults.between,
         workload: frame.workload.clone(),
         operator,
         recovery,

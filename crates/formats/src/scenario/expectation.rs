@@ -21,6 +21,8 @@ pub struct Expectation {
     pub outcome: Expected,
     /// On which side of the model what is violated must lie; `None` if either will do.
     pub side: Option<Side>,
+    /// What must have happened besides: cells and classes of faults. That nothing broke says little where nothing struck.
+    pub happens: Vec<String>,
 }
 
 /// On which side of what a protocol assumes of its world a run lies.
@@ -99,6 +101,12 @@ impl Scenario {
         self.expectation(flaws).and_then(|entry| entry.side)
     }
 
+    /// What must happen with exactly these flaws, cells and classes of faults, as the file says.
+    #[must_use]
+    pub fn expected_to_happen(&self, flaws: &[String]) -> &[String] {
+        self.expectation(flaws).map_or(&[], |entry| &entry.happens)
+    }
+
     fn expectation(&self, flaws: &[String]) -> Option<&Expectation> {
         let speaks_of = |flaw: &Option<String>| match (flaw, flaws) {
             (None, []) => true,
@@ -116,7 +124,7 @@ pub(super) fn read_expectation(
     mentions: &mut Vec<Mention>,
 ) -> Result<Expectation, Complaint> {
     const OUTCOMES: [&str; 4] = ["holds", "violates", "blocks", "known"];
-    let table = raw.table(&["holds", "violates", "outside", "blocks", "known", "flaw"])?;
+    let table = raw.table(&["holds", "violates", "outside", "blocks", "known", "happens", "flaw"])?;
     let said = |raw: &Raw, outcome| match raw.flag()? {
         true => Ok(outcome),
         false => Err(raw.complain("say what must come out, not what must not")),
@@ -133,6 +141,7 @@ pub(super) fn read_expectation(
         }
     };
     let side = table.get("outside").map(|raw| read_side(raw, &outcome)).transpose()?;
+    let happens = table.get("happens").map(|raw| read_happens(raw, mentions)).transpose()?;
     let flaw = table.get("flaw").map(|raw| mention(raw, What::Flaw, mentions)).transpose()?;
     if !seen.insert(flaw.clone()) {
         let culprit = table.get("flaw").unwrap_or(raw);
@@ -141,7 +150,15 @@ pub(super) fn read_expectation(
             None => "another expectation already speaks of runs without a flaw".to_string(),
         }));
     }
-    Ok(Expectation { flaw, outcome, side })
+    Ok(Expectation { flaw, outcome, side, happens: happens.unwrap_or_default() })
+}
+
+fn read_happens(raw: &Raw, mentions: &mut Vec<Mention>) -> Result<Vec<String>, Complaint> {
+    let mut seen = BTreeSet::new();
+    raw.list(|item| {
+        let name = mention(item, What::Tally, mentions)?;
+        if seen.insert(name.clone()) { Ok(name) } else { Err(item.complain("this is listed twice")) }
+    })
 }
 
 fn read_side(raw: &Raw, outcome: &Expected) -> Result<Side, Complaint> {

@@ -1,9 +1,10 @@
 //! Scenarios: TOML files, written by people, that say who does what and what must happen.
 //!
 //! [`Scenario::parse`] reads one and refuses whatever is wrong in itself; [`Scenario::check`] then looks up the names
-//! that only a protocol knows in a [`Vocabulary`]. Reading order: `model` (what a scenario says), `document`
+//! that only a protocol knows in a [`Vocabulary`]. Reading order: `model` and `faults` (what a scenario says), `document`
 //! (the file as a whole), then the sections: `sections`, `recurring`, `timeline`, `script`, `expectation`.
 
+mod faults;
 mod model;
 
 mod bounds;
@@ -26,9 +27,10 @@ mod units;
 
 pub use check::{Vocabulary, Words};
 pub use expectation::{Expectation, Expected, Side};
+pub use faults::{Between, Lasts, Reactive, Recurring, Reflex, Starved, Strikes, Way};
 pub use model::{
-    Asked, CERTAIN_PPM, Clock, Disk, Draw, Floor, Network, Operator, Order, Ordered, Owes, Reactive,
-    Recovery, Recurring, Reflex, Scenario, Strikes, Workload,
+    Asked, CERTAIN_PPM, Clock, Disk, Draw, During, Floor, Network, Operator, Order, Ordered, Owes, Recovery,
+    Scenario, Workload, WriteOrder,
 };
 pub use raw::{Entry, Off, Raw, RawValue, Table};
 pub use source::{Complaint, Place};

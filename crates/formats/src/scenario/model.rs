@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use quarrel_protocol::{ClientId, Lasting, NodeId, NodeSet};
 use quarrel_sim::decision::Decision;
-use quarrel_sim::fault::{Fault, Shape};
-use quarrel_sim::world::{ClientPolicy, DelayShape, Limits, Rule, When};
+use quarrel_sim::fault::Fault;
+use quarrel_sim::world::{ClientPolicy, DelayShape, Limits, Rule};
 use quarrel_spec::machine::Kind;
 
 use super::check::Mention;
 use super::expectation::Expectation;
+use super::faults::{Between, Reactive, Recurring};
 use super::raw::Raw;
 use super::source::{Place, Source};
 
@@ -48,6 +49,8 @@ pub struct Scenario {
     pub recurring: Vec<Recurring>,
     /// The nemesis that watches for leaders, if there is one.
     pub leader: Option<Reactive>,
+    /// The nemesis that crashes nodes between two steps, if there is one.
+    pub between: Option<Between>,
     /// What clients ask, and when.
     pub workload: Workload,
     /// What an operator asks of nodes now and then, if there is one.
@@ -185,6 +188,20 @@ pub struct Disk {
     pub lost_writes_ppm: Draw<u32>,
     /// Probability that a crash cuts what was leaving the node at that instant. Default 0.
     pub cut_broadcasts_ppm: Draw<u32>,
+    /// Probability that a crash that takes writes leaves half of the first. Default 0.
+    pub torn_writes_ppm: Draw<u32>,
+    /// In what order un-synced writes reach the disk: a run draws one; never empty. Default as they were written.
+    pub orders: Vec<WriteOrder>,
+}
+
+/// In what order un-synced writes reach a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WriteOrder {
+    /// As they were written, so that a crash takes the newest: the default.
+    #[default]
+    Written,
+    /// Any, so that a crash may take an older one and leave a newer one.
+    Any,
 }
 
 /// `[clock]`.
@@ -196,109 +213,6 @@ pub struct Clock {
     pub offset_ns: Draw<u64>,
     /// Probability that a timer fires at a drawn point of its range rather than at its staggered default. Default 0.
     pub timer_spread_ppm: Draw<u32>,
-}
-
-/// `[faults.<class>]`: a class of faults that strikes again and again while it is on.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Recurring {
-    /// What strikes.
-    pub strikes: Strikes,
-    /// Probability that the class is on in a run. Default certain.
-    pub chance_ppm: u32,
-    /// The gap between one fault of the class and the next; at least 1 ms.
-    pub every_ns: Draw<u64>,
-    /// How long each fault lasts; at least 1 ns.
-    pub lasting_ns: Draw<u64>,
-}
-
-/// What a recurring class of faults does. Whom it strikes is drawn each time.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Strikes {
-    /// `crash`: a node crashes.
-    Crash,
-    /// `crash-all`: all nodes crash at the same instant.
-    CrashAll,
-    /// `crash-at-write`: a node crashes just before one of its next writes.
-    CrashAtWrite {
-        /// Which, counted from 1. Default 1 to 8.
-        write: Draw<u32>,
-    },
-    /// `pause`: a node stalls.
-    Pause,
-    /// `wipe`: a node crashes and loses its disk.
-    Wipe,
-    /// `partition`: the network is cut.
-    Partition {
-        /// The shapes to draw from; never empty, never [`Shape::Groups`]. Default all.
-        shapes: Vec<Shape>,
-    },
-    /// `clog`: a link holds its messages.
-    Clog,
-    /// `swizzle`: the links of some nodes clog one after the other and clear in another order.
-    Swizzle,
-    /// `aimed-loss`: messages of one kind are lost.
-    AimedLoss {
-        /// The kinds to draw from; empty means all.
-        kinds: Vec<String>,
-    },
-    /// `clock`: a node's clock runs at another rate.
-    Clock {
-        /// The rate error, either way, in parts per million; 1 to 900,000. Default 10,000 to 100,000.
-        drift_ppm: Draw<u32>,
-    },
-    /// `slow-disk`: a node's disk syncs take longer.
-    SlowDisk {
-        /// How much longer. Default 1 ms to 50 ms.
-        extra_ns: Draw<u64>,
-    },
-}
-
-impl Strikes {
-    /// The name of the class in files.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Strikes::Crash => "crash",
-            Strikes::CrashAll => "crash-all",
-            Strikes::CrashAtWrite { .. } => "crash-at-write",
-            Strikes::Pause => "pause",
-            Strikes::Wipe => "wipe",
-            Strikes::Partition { .. } => "partition",
-            Strikes::Clog => "clog",
-            Strikes::Swizzle => "swizzle",
-            Strikes::AimedLoss { .. } => "aimed-loss",
-            Strikes::Clock { .. } => "clock",
-            Strikes::SlowDisk { .. } => "slow-disk",
-        }
-    }
-}
-
-/// `[faults.leader]`: whoever announces something is struck for it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Reactive {
-    /// What it watches for: a run draws one of these; never empty.
-    pub on: Vec<When>,
-    /// Probability that the nemesis is on in a run. Default certain.
-    pub chance_ppm: u32,
-    /// Probability that it reacts to one announcement. Default certain.
-    pub probability_ppm: u32,
-    /// How long after the announcement: least and most. Default 0 and 0.
-    pub after_ns: (u64, u64),
-    /// How long each fault lasts: least and most.
-    pub lasting_ns: (u64, u64),
-    /// What it does; never empty. Default all three.
-    pub actions: Vec<Reflex>,
-}
-
-/// What can be done to the node that announced something.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Reflex {
-    /// It is isolated.
-    Isolate,
-    /// It crashes.
-    Crash,
-    /// It stalls.
-    Pause,
 }
 
 /// `[liveness]`: after the faults a core heals for good, and must come back.
@@ -355,6 +269,18 @@ pub struct Operator {
     pub every_ns: Draw<u64>,
     /// The kinds of orders to draw from; empty means all that the protocol takes.
     pub asks: Vec<String>,
+    /// When orders are given: a run draws one of these; never empty. Default at any time.
+    pub during: Vec<During>,
+}
+
+/// When an operator gives orders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum During {
+    /// At any time: the default.
+    #[default]
+    Always,
+    /// Only while a partition of `[faults.partition]` or of the timeline holds.
+    Partition,
 }
 
 /// `[floor]`: so that speed is never bought with emptiness.
@@ -429,6 +355,8 @@ impl Default for Disk {
             slow_sync_max_ns: Draw::Fixed(50_000_000),
             lost_writes_ppm: Draw::Fixed(0),
             cut_broadcasts_ppm: Draw::Fixed(0),
+            torn_writes_ppm: Draw::Fixed(0),
+            orders: vec![WriteOrder::Written],
         }
     }
 }

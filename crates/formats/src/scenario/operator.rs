@@ -4,10 +4,10 @@ use quarrel_sim::time::Span;
 
 use super::bounds;
 use super::check::{Mention, What};
-use super::model::{Operator, Ordered};
+use super::model::{During, Operator, Ordered};
 use super::nodes::read_node;
 use super::raw::{Off, Raw};
-use super::sections::{mention, read_chance};
+use super::sections::{mention, one_of, read_chance};
 use super::source::Complaint;
 
 /// `[operator]`, in a world whose faults may strike for `duration_ns`.
@@ -16,7 +16,7 @@ pub(super) fn read_operator(
     duration_ns: u64,
     mentions: &mut Vec<Mention>,
 ) -> Result<Operator, Complaint> {
-    let table = raw.table(&["chance", "every", "asks"])?;
+    let table = raw.table(&["chance", "every", "asks", "during"])?;
     mentions.push(Mention::new(What::Operator, "", raw.place));
     let every = table.require("every")?;
     let every_ns = every.draw(Off::Impossible, |raw| raw.duration(bounds::FAULT_GAP))?;
@@ -28,7 +28,10 @@ pub(super) fn read_operator(
     }
     let mut asks = Vec::new();
     table.read("asks", &mut asks, |raw| raw.list(|item| mention(item, What::Order, mentions)))?;
-    Ok(Operator { chance_ppm: read_chance(table.get("chance"))?, every_ns, asks })
+    let mut during = vec![During::Always];
+    let times = [("always", During::Always), ("partition", During::Partition)];
+    table.read("during", &mut during, |raw| one_of(raw, |raw| raw.word(&times)))?;
+    Ok(Operator { chance_ppm: read_chance(table.get("chance"))?, every_ns, asks, during })
 }
 
 /// One `[[order]]`, before the world ends at `end_ns`.

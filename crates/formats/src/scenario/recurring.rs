@@ -6,14 +6,15 @@ use quarrel_sim::world::When;
 
 use super::bounds;
 use super::check::{Mention, What};
-use super::model::{Draw, Reactive, Recurring, Reflex, Strikes};
-use super::raw::{Off, Raw, Table};
+use super::faults::{Between, Lasts, Reactive, Recurring, Reflex, Starved, Strikes, Way};
+use super::model::Draw;
+use super::raw::{Off, Raw, RawValue, Table};
 use super::sections::{mention, read_chance, read_drift};
 use super::source::Complaint;
 use super::trigger::read_trigger;
 
 /// The classes, in the order of [`Strikes`]: each with the keys that only it has.
-const CLASSES: [(&str, &[&str]); 11] = [
+const CLASSES: [(&str, &[&str]); 15] = [
     ("crash", &[]),
     ("crash-all", &[]),
     ("crash-at-write", &["write"]),
@@ -22,10 +23,27 @@ const CLASSES: [(&str, &[&str]); 11] = [
     ("partition", &["shapes"]),
     ("clog", &[]),
     ("swizzle", &[]),
-    ("aimed-loss", &["kinds"]),
+    ("aimed-loss", &["kinds", "links"]),
     ("clock", &["drift"]),
     ("slow-disk", &["extra"]),
+    ("lying-disk", &[]),
+    ("full-disk", &[]),
+    ("bit-rot", &["record"]),
+    ("clock-jump", &["by", "ways"]),
 ];
+
+const LINKS: [(&str, Starved); 5] = [
+    ("to-one", Starved::ToOne),
+    ("from-one", Starved::FromOne),
+    ("everywhere", Starved::Everywhere),
+    ("one-link", Starved::OneLink),
+    ("to-some", Starved::ToSome),
+];
+
+const WAYS: [(&str, Way); 2] = [("forward", Way::Forward), ("back", Way::Back)];
+
+/// The nemeses, which watch what nodes announce.
+const NEMESES: [&str; 2] = ["leader", "crash-between"];
 
 const SHAPES: [(&str, Shape); 5] = [
     ("halves", Shape::Halves),
@@ -38,25 +56,45 @@ const SHAPES: [(&str, Shape); 5] = [
 const REFLEXES: [(&str, Reflex); 3] =
     [("isolate", Reflex::Isolate), ("crash", Reflex::Crash), ("pause", Reflex::Pause)];
 
-/// `[faults]`: the classes that recur, in order, and the nemesis that watches for leaders.
+/// `[faults]`: what it says, class by class.
+#[derive(Default)]
+pub(super) struct Faults {
+    /// The classes that recur, in order.
+    pub(super) recurring: Vec<Recurring>,
+    /// The nemesis that watches for leaders.
+    pub(super) leader: Option<Reactive>,
+    /// The nemesis that crashes nodes between two steps.
+    pub(super) between: Option<Between>,
+}
+
+/// `[faults]`: the classes that recur, in order, and the nemeses that watch what nodes announce.
 pub(super) fn read_faults(
     raw: &Raw,
     nodes: u8,
     duration_ns: u64,
     mentions: &mut Vec<Mention>,
-) -> Result<(Vec<Recurring>, Option<Reactive>), Complaint> {
+) -> Result<Faults, Complaint> {
     let mut known: Vec<&str> = CLASSES.iter().map(|&(name, _)| name).collect();
-    known.push("leader");
+    known.extend(NEMESES);
     let table = raw.table(&known)?;
     let mut recurring = Vec::new();
     for (name, extra) in CLASSES {
         if let Some(raw) = table.get(name) {
-            let known: Vec<&str> = ["chance", "every", "lasting"].iter().chain(extra).copied().collect();
+            let mut known: Vec<&str> = ["chance", "every"].iter().chain(extra).copied().collect();
+            if !is_instant(name) {
+                known.push("lasting");
+            }
             recurring.push(read_class(name, &raw.table(&known)?, duration_ns, mentions)?);
         }
     }
     let leader = table.get("leader").map(|raw| read_leader(raw, nodes, mentions)).transpose()?;
-    Ok((recurring, leader))
+    let between = table.get("crash-between").map(|raw| read_between(raw, nodes, mentions)).transpose()?;
+    Ok(Faults { recurring, leader, between })
+}
+
+/// Whether a class strikes at one instant: there is nothing that could last.
+fn is_instant(name: &str) -> bool {
+    matches!(name, "bit-rot" | "clock-jump")
 }
 
 fn read_class(
@@ -77,7 +115,12 @@ fn read_class(
         strikes: read_strikes(name, table, mentions)?,
         chance_ppm: read_chance(table.get("chance"))?,
         every_ns,
-        lasting_ns: table.require("lasting")?.draw(Off::Impossible, |raw| raw.duration(bounds::SOME_TIME))?,
+        lasting_ns: match is_instant(name) {
+            true => Draw::Fixed(0),
+            false => {
+                table.require("lasting")?.draw(Off::Impossible, |raw| raw.duration(bounds::SOME_TIME))?
+            }
+        },
     })
 }
 
@@ -104,7 +147,9 @@ fn read_strikes(name: &str, table: &Table<'_>, mentions: &mut Vec<Mention>) -> R
         "aimed-loss" => {
             let mut kinds = Vec::new();
             table.read("kinds", &mut kinds, |raw| raw.list(|item| mention(item, What::Message, mentions)))?;
-            Strikes::AimedLoss { kinds }
+            let mut links = Starved::USUAL.to_vec();
+            table.read("links", &mut links, |raw| raw.list(|item| item.word(&LINKS)))?;
+            Strikes::AimedLoss { kinds, links }
         }
         "clock" => {
             let mut drift_ppm = Draw::Between(10_000, 100_000);
@@ -121,8 +166,26 @@ fn read_strikes(name: &str, table: &Table<'_>, mentions: &mut Vec<Mention>) -> R
             })?;
             Strikes::SlowDisk { extra_ns }
         }
+        "lying-disk" => Strikes::LyingDisk,
+        "full-disk" => Strikes::FullDisk,
+        "bit-rot" => {
+            let mut record = Draw::Between(1, 8);
+            table.read("record", &mut record, |raw| {
+                raw.draw(Off::Impossible, |raw| raw.integer(bounds::WRITE))
+            })?;
+            Strikes::BitRot { record }
+        }
+        "clock-jump" => read_jump(table)?,
         _ => unreachable!("every class of CLASSES is read"),
     })
+}
+
+fn read_jump(table: &Table<'_>) -> Result<Strikes, Complaint> {
+    let mut by_ns = Draw::Between(10 * MILLISECOND, 1_000 * MILLISECOND);
+    let mut ways = WAYS.map(|(_, way)| way).to_vec();
+    table.read("by", &mut by_ns, |raw| raw.draw(Off::Impossible, |raw| raw.duration(bounds::SOME_TIME)))?;
+    table.read("ways", &mut ways, |raw| raw.list(|item| item.word(&WAYS)))?;
+    Ok(Strikes::ClockJump { by_ns, ways })
 }
 
 /// One trigger, or `{ one-of = [...] }`.
@@ -141,10 +204,45 @@ fn read_leader(raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<Reac
         chance_ppm: read_chance(table.get("chance"))?,
         probability_ppm: read_chance(table.get("probability"))?,
         after_ns: (0, 0),
-        lasting_ns: table.require("lasting")?.range(|raw| raw.duration(bounds::SOME_TIME))?,
+        lasting: read_lasts(table.require("lasting")?, mentions)?,
         actions: REFLEXES.map(|(_, action)| action).to_vec(),
     };
     table.read("after", &mut leader.after_ns, |raw| raw.range(|raw| raw.duration(bounds::ANY_TIME)))?;
     table.read("actions", &mut leader.actions, |raw| raw.list(|item| item.word(&REFLEXES)))?;
     Ok(leader)
+}
+
+/// How long an answer lasts: a range of durations, or `{ timer = "election" }`.
+pub(super) fn read_lasts(raw: &Raw, mentions: &mut Vec<Mention>) -> Result<Lasts, Complaint> {
+    if let RawValue::Table(_) = raw.value {
+        let timer = raw.table(&["timer"])?.require("timer")?;
+        return Ok(Lasts::AsTimer(mention(timer, What::Timer, mentions)?));
+    }
+    let (least, most) = raw.range(|raw| raw.duration(bounds::SOME_TIME))?;
+    Ok(Lasts::Between(least, most))
+}
+
+/// `[faults.crash-between]`.
+fn read_between(raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<Between, Complaint> {
+    let table = raw.table(&["first", "then", "chance", "probability", "after", "lasting"])?;
+    let mut between = Between {
+        first: read_triggers(table.require("first")?, nodes, mentions)?,
+        then: read_step(table.require("then")?, nodes, mentions)?,
+        chance_ppm: read_chance(table.get("chance"))?,
+        probability_ppm: read_chance(table.get("probability"))?,
+        after_ns: (0, 0),
+        lasting_ns: table.require("lasting")?.range(|raw| raw.duration(bounds::SOME_TIME))?,
+    };
+    table.read("after", &mut between.after_ns, |raw| raw.range(|raw| raw.duration(bounds::ANY_TIME)))?;
+    Ok(between)
+}
+
+/// The next step of whoever has announced the first: an event and its fields, nobody's name and no number.
+pub(super) fn read_step(raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<When, Complaint> {
+    let step = read_trigger(raw, nodes, mentions)?;
+    match (step.node, step.nth) {
+        (None, None) => Ok(step),
+        (Some(_), _) => Err(raw.complain("the next step is of the node that took the first: name no node")),
+        (None, Some(_)) => Err(raw.complain("any such step will do: `#` says nothing here")),
+    }
 }

@@ -15,12 +15,14 @@ use super::sections::mention;
 use super::source::Complaint;
 use crate::input::quoted;
 
-const KINDS: [(&str, DecisionKind); 5] = [
+const KINDS: [(&str, DecisionKind); 7] = [
     ("fate", DecisionKind::Fate),
     ("timer", DecisionKind::Timer),
     ("sync", DecisionKind::Sync),
     ("lost", DecisionKind::Lost),
     ("cut", DecisionKind::Cut),
+    ("torn", DecisionKind::Torn),
+    ("write", DecisionKind::Write),
 ];
 
 /// One `[[decision]]` that differs from those before it.
@@ -58,6 +60,8 @@ pub(super) fn read_decision(
             DecisionKind::Timer => "\"at 250ns\", counted from the start of the timer's range",
             DecisionKind::Sync => "\"300ns\" longer",
             DecisionKind::Lost | DecisionKind::Cut => "a number, such as \"2\"",
+            DecisionKind::Torn => "\"torn\"",
+            DecisionKind::Write => "\"lost\" or \"torn\"",
         };
         answer
             .complain("this does not answer that kind of decision")

@@ -4,13 +4,21 @@ use quarrel_sim::world::{DelayShape, Limits};
 
 use super::bounds;
 use super::check::{Mention, What};
-use super::model::{CERTAIN_PPM, Clock, Disk, Draw, Floor, Network, Order, Owes};
-use super::raw::{Off, Raw};
+use super::model::{CERTAIN_PPM, Clock, Disk, Draw, Floor, Network, Order, Owes, WriteOrder};
+use super::raw::{Off, Raw, RawValue};
 use super::source::Complaint;
 
 /// A duration within bounds that may be off.
 fn time(raw: &Raw, bounds: std::ops::RangeInclusive<u64>) -> Result<Draw<u64>, Complaint> {
     raw.draw(Off::Allowed, |raw| raw.duration(bounds.clone()))
+}
+
+/// A value, or `{ one-of = [...] }`: what a run draws from.
+pub(super) fn one_of<T>(raw: &Raw, read: impl Fn(&Raw) -> Result<T, Complaint>) -> Result<Vec<T>, Complaint> {
+    match raw.value {
+        RawValue::Table(_) => raw.table(&["one-of"])?.require("one-of")?.list(read),
+        _ => Ok(vec![read(raw)?]),
+    }
 }
 
 /// A probability that may be off.
@@ -74,13 +82,24 @@ pub(super) fn read_network(raw: &Raw) -> Result<Network, Complaint> {
 
 /// `[disk]`.
 pub(super) fn read_disk(raw: &Raw) -> Result<Disk, Complaint> {
-    let table = raw.table(&["sync", "slow-syncs", "slow-sync-max", "lost-writes", "cut-broadcasts"])?;
+    let table = raw.table(&[
+        "sync",
+        "slow-syncs",
+        "slow-sync-max",
+        "lost-writes",
+        "cut-broadcasts",
+        "torn-writes",
+        "order",
+    ])?;
     let mut disk = Disk::default();
     table.read("sync", &mut disk.sync_ns, |raw| time(raw, bounds::ANY_TIME))?;
     table.read("slow-syncs", &mut disk.slow_sync_ppm, rate)?;
     table.read("slow-sync-max", &mut disk.slow_sync_max_ns, |raw| time(raw, bounds::ANY_TIME))?;
     table.read("lost-writes", &mut disk.lost_writes_ppm, rate)?;
     table.read("cut-broadcasts", &mut disk.cut_broadcasts_ppm, rate)?;
+    table.read("torn-writes", &mut disk.torn_writes_ppm, rate)?;
+    let orders = [("written", WriteOrder::Written), ("any", WriteOrder::Any)];
+    table.read("order", &mut disk.orders, |raw| one_of(raw, |raw| raw.word(&orders)))?;
     Ok(disk)
 }
 

@@ -7,15 +7,17 @@ use quarrel_sim::world::{Reaction, Rule};
 
 use super::bounds;
 use super::check::{Mention, What};
+use super::faults::Lasts;
 use super::model::CERTAIN_PPM;
 use super::nodes::{read_groups, read_node, read_nodes};
-use super::raw::{Raw, Table};
+use super::raw::{Raw, RawValue, Table};
+use super::recurring::{read_lasts, read_step};
 use super::sections::mention;
 use super::source::Complaint;
 use super::trigger::read_trigger;
 
 /// What a fault can do, by the key that says so.
-const ACTIONS: [&str; 12] = [
+const ACTIONS: [&str; 16] = [
     "crash",
     "wipe",
     "pause",
@@ -28,6 +30,10 @@ const ACTIONS: [&str; 12] = [
     "clock",
     "slow-disk",
     "expire",
+    "lying-disk",
+    "full-disk",
+    "bit-rot",
+    "clock-jump",
 ];
 
 /// One entry of the timeline.
@@ -45,7 +51,7 @@ pub(super) fn read_fault(
     duration_ns: u64,
     mentions: &mut Vec<Mention>,
 ) -> Result<Scripted, Complaint> {
-    let known: Vec<&str> = ["at", "when", "after", "lasting"].into_iter().chain(ACTIONS).collect();
+    let known: Vec<&str> = ["at", "when", "after", "before", "lasting"].into_iter().chain(ACTIONS).collect();
     let table = raw.table(&known)?;
     let (name, argument) = the_action(&table)?;
     let strikes = |raw: &Raw| {
@@ -57,21 +63,42 @@ pub(super) fn read_fault(
         Err(raw.complain(format!("faults end at {end}, before this one strikes")).with_help("see `duration`"))
     };
     let reaction = |mentions: &mut Vec<Mention>| read_action(name, argument, nodes, mentions);
+    if let (Some(before), None) = (table.get("before"), table.get("when")) {
+        return Err(before.complain("`before` needs `when`: it is a step that follows an announcement"));
+    }
     let scripted = match (table.get("at"), table.get("when"), table.get("after")) {
         (Some(at), None, None) => {
             let at_ns = strikes(at)?;
             let Reaction::Do(action) = reaction(mentions)? else {
                 return Err(argument.complain("\"it\" is whoever announced: it needs `when`, not `at`"));
             };
-            Scripted::At(Fault { at_ns, lasting_ns: read_lasting(&table, name)?, action })
+            let lasting_ns = match read_lasting(&table, name, mentions)? {
+                None => None,
+                Some(Lasts::Between(lasting, _)) => Some(lasting),
+                Some(Lasts::AsTimer(_)) => {
+                    let lasting = table.require("lasting")?;
+                    return Err(
+                        lasting.complain("how long a timer lasts is only known `when` something happens")
+                    );
+                }
+            };
+            Scripted::At(Fault { at_ns, lasting_ns, action })
         }
         (None, Some(when), after) => {
             let after_ns = after.map_or(Ok(0), strikes)?;
+            let before = table.get("before").map(|raw| read_step(raw, nodes, mentions)).transpose()?;
+            let (lasting_ns, lasts_as) = match read_lasting(&table, name, mentions)? {
+                None => (None, None),
+                Some(Lasts::Between(least, most)) => (Some((least, most)), None),
+                Some(Lasts::AsTimer(timer)) => (None, Some(timer)),
+            };
             Scripted::When(Rule {
                 when: read_trigger(when, nodes, mentions)?,
+                before,
                 chance_ppm: CERTAIN_PPM,
                 after_ns: (after_ns, after_ns),
-                lasting_ns: read_lasting(&table, name)?.map(|lasting| (lasting, lasting)),
+                lasting_ns,
+                lasts_as,
                 then: reaction(mentions)?,
             })
         }
@@ -101,14 +128,23 @@ fn the_action<'a>(table: &Table<'a>) -> Result<(&'static str, &'a Raw), Complain
     }
 }
 
-fn read_lasting(table: &Table<'_>, action: &str) -> Result<Option<u64>, Complaint> {
-    match table.get("lasting") {
-        Some(raw) if action == "expire" => {
-            Err(raw.complain("a timer runs out at one instant: `lasting` says nothing"))
+fn read_lasting(
+    table: &Table<'_>,
+    action: &str,
+    mentions: &mut Vec<Mention>,
+) -> Result<Option<Lasts>, Complaint> {
+    let Some(raw) = table.get("lasting") else { return Ok(None) };
+    let instant = match action {
+        "expire" => "a timer runs out",
+        "bit-rot" => "a record becomes unreadable",
+        "clock-jump" => "a clock jumps",
+        _ if matches!(raw.value, RawValue::Table(_)) => return read_lasts(raw, mentions).map(Some),
+        _ => {
+            let lasting = raw.duration(bounds::SOME_TIME)?;
+            return Ok(Some(Lasts::Between(lasting, lasting)));
         }
-        Some(raw) => raw.duration(bounds::SOME_TIME).map(Some),
-        None => Ok(None),
-    }
+    };
+    Err(raw.complain(format!("{instant} at one instant: `lasting` says nothing")))
 }
 
 fn read_action(name: &str, raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<Reaction, Complaint> {
@@ -120,6 +156,9 @@ fn read_action(name: &str, raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) ->
         ("crash", _) => Action::Crash { nodes: them()? },
         ("wipe", _) => Action::Wipe { nodes: them()? },
         ("pause", _) => Action::Pause { nodes: them()? },
+        ("lying-disk", _) => Action::LyingDisk { nodes: them()? },
+        ("full-disk", _) => Action::FullDisk { nodes: them()? },
+        ("clock-jump", _) => read_jump(raw, nodes)?,
         ("isolate", _) => Action::isolate(read_node(raw, nodes)?, nodes as usize),
         ("partition", _) => Action::partition(Shape::Groups, &read_groups(raw, nodes)?),
         ("cut", _) => Action::Partition { shape: Shape::OneWay, cuts: vec![read_links(raw, nodes)?] },
@@ -137,6 +176,7 @@ fn read_at_node(name: &str, raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -
         "clock" => "ppm",
         "slow-disk" => "extra",
         "expire" => "timer",
+        "bit-rot" => "record",
         _ => unreachable!("every action of ACTIONS is read"),
     };
     let table = raw.table(&["node", detail])?;
@@ -146,8 +186,22 @@ fn read_at_node(name: &str, raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -
         "crash-at-write" => Action::CrashAtWrite { node, write: detail.integer(bounds::WRITE)? },
         "clock" => Action::Clock { node, rate_ppm: detail.integer(bounds::RATE_PPM)? },
         "slow-disk" => Action::SlowDisk { node, extra_ns: detail.duration(bounds::SOME_TIME)? },
+        "bit-rot" => Action::BitRot { node, record: detail.integer(bounds::WRITE)? },
         _ => Action::Expire { node, timer: mention(detail, What::Timer, mentions)? },
     })
+}
+
+/// `{ node, forward }` or `{ node, back }`.
+fn read_jump(raw: &Raw, nodes: u8) -> Result<Action, Complaint> {
+    let table = raw.table(&["node", "forward", "back"])?;
+    let node = read_node(table.require("node")?, nodes)?;
+    // No time in a scenario is longer than a signed number holds.
+    let by_ns = match (table.get("forward"), table.get("back")) {
+        (Some(forward), None) => forward.duration(bounds::SOME_TIME)? as i64,
+        (None, Some(back)) => -(back.duration(bounds::SOME_TIME)? as i64),
+        _ => return Err(raw.complain("a clock jumps `forward` or `back` by a duration")),
+    };
+    Ok(Action::ClockJump { node, by_ns })
 }
 
 fn read_links(raw: &Raw, nodes: u8) -> Result<(NodeSet, NodeSet), Complaint> {

@@ -194,7 +194,7 @@ fn describe(event: &TraceEvent, respect: Respect) -> String {
 }
 
 fn describe_effect(effect: &TraceEffect) -> String {
-    let mut text = effect.kind.clone();
+    let mut text = effect.kind.to_string();
     if let Some(to) = effect.to {
         text.push_str(&format!(" to {to}"));
     }

@@ -148,6 +148,7 @@ fn check_numbers(world: &World) -> Check {
         ("world.rates.sync_ppm", rates.sync_ppm),
         ("world.rates.lost_ppm", rates.lost_ppm),
         ("world.rates.cut_ppm", rates.cut_ppm),
+        ("world.rates.torn_ppm", rates.torn_ppm),
     ];
     for (path, ppm) in parts {
         within(u64::from(ppm), 0..=1_000_000, path)?;
@@ -181,7 +182,11 @@ fn check_fault(fault: &Fault, nodes: u8, path: &str) -> Check {
         demand(node.0 < nodes, path, || format!("{node} is not among the {nodes} nodes of the world"))
     };
     match &fault.action {
-        Action::Crash { nodes: set } | Action::Wipe { nodes: set } | Action::Pause { nodes: set } => {
+        Action::Crash { nodes: set }
+        | Action::Wipe { nodes: set }
+        | Action::Pause { nodes: set }
+        | Action::LyingDisk { nodes: set }
+        | Action::FullDisk { nodes: set } => {
             demand(!set.is_empty(), path, || "this strikes nobody".to_string()).and(known(*set))
         }
         Action::CrashAtWrite { node, write } => one(*node).and(within(u64::from(*write), 1..=u64::MAX, path)),
@@ -193,6 +198,10 @@ fn check_fault(fault: &Fault, nodes: u8, path: &str) -> Check {
         Action::Clock { node, rate_ppm } => one(*node).and(check_rate(*rate_ppm, path)),
         Action::SlowDisk { node, extra_ns } => one(*node).and(within(*extra_ns, 0..=LONGEST_NS, path)),
         Action::Expire { node, .. } => one(*node),
+        Action::BitRot { node, record } => one(*node).and(within(u64::from(*record), 1..=u64::MAX, path)),
+        Action::ClockJump { node, by_ns } => {
+            one(*node).and(within(by_ns.unsigned_abs(), 0..=LONGEST_NS, path))
+        }
     }
 }
 
@@ -204,7 +213,11 @@ fn check_decision(decision: &Decision, world: &World, path: &str) -> Check {
         DecisionKind::Timer => within(decision.value - 1, 0..=LONGEST_NS, path),
         DecisionKind::Sync => within(decision.value, 0..=LONGEST_NS, path),
         // Any word is some fate, and a crash cannot take more than there is.
-        DecisionKind::Fate | DecisionKind::Lost | DecisionKind::Cut => Ok(()),
+        DecisionKind::Fate
+        | DecisionKind::Lost
+        | DecisionKind::Cut
+        | DecisionKind::Torn
+        | DecisionKind::Write => Ok(()),
     }
 }
 

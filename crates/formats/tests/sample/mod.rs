@@ -73,6 +73,7 @@ fn world() -> World {
         fifo: true,
         client_latency_ns: 1,
         sync_ns: vec![0, 5],
+        unordered: false,
         clock_ppm: vec![0, -7],
         clock_offset_ns: vec![11, 0],
         client: ClientPolicy {
@@ -96,13 +97,13 @@ pub(crate) fn event(n: u64, at: u64, kind: &str) -> TraceEvent {
         at,
         who: Some(Endpoint::Node(NodeId(0))),
         cause: (n > 1).then(|| n - 1),
-        kind: kind.to_string(),
+        kind: kind.to_string().into(),
         what: format!("what {n}"),
         from: (kind == "deliver").then_some(Endpoint::Node(NodeId(1))),
         clock: (n == 3).then_some(4),
         fate: None,
         effects: vec![TraceEffect {
-            kind: "send".to_string(),
+            kind: "send".into(),
             what: "prepare 1".to_string(),
             to: Some(Endpoint::Node(NodeId(1))),
             fate: Some("lost".to_string()),

@@ -9,7 +9,7 @@ use quarrel_sim::fault::{Action, Fault};
 use quarrel_sim::record::{TraceEffect, TraceEvent};
 
 use super::faults::strikes;
-use super::words::{names, sentence, tidy, time};
+use super::words::{names, sentence, tidy, time, tokens};
 
 /// What a beat is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -92,8 +92,9 @@ pub(super) fn beats(trace: &Trace) -> Vec<Beat> {
 
 /// Where things stand in a trace.
 struct Index {
-    /// Arrivals by the number of the event that sent them, and by whom they reach.
-    arrivals: BTreeMap<(u64, Endpoint), Vec<usize>>,
+    /// Arrivals, sorted: the number of the event that sent them, whom they reach, their positions. Flat, since a run has
+    /// up to a million.
+    arrivals: Vec<(u64, Endpoint, usize)>,
     /// The requests in words, by the name of their operation.
     requests: BTreeMap<String, String>,
     /// When a client gave an operation up, by its name.
@@ -102,11 +103,11 @@ struct Index {
 
 impl Index {
     fn new(trace: &Trace) -> Self {
-        let mut arrivals: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        let mut arrivals = Vec::with_capacity(trace.events.len());
         let mut given_up = BTreeMap::new();
         for (position, event) in trace.events.iter().enumerate() {
             if let (Some(cause), Some(who)) = (event.cause, event.who) {
-                arrivals.entry((cause, who)).or_default().push(position);
+                arrivals.push((cause, who, position));
             }
             if event.kind == "give-up"
                 && let Some(operation) = event.what.split(' ').nth(1)
@@ -114,7 +115,16 @@ impl Index {
                 given_up.insert(operation.to_string(), event.n);
             }
         }
+        arrivals.sort_unstable();
         Self { arrivals, requests: requests(trace), given_up }
+    }
+
+    /// Where what an event sent to somebody arrived, in order.
+    fn arrivals(&self, cause: u64, who: Endpoint) -> impl Iterator<Item = usize> {
+        let first = self.arrivals.partition_point(|&(other, whom, _)| (other, whom) < (cause, who));
+        let mine =
+            self.arrivals[first..].iter().take_while(move |&&(other, whom, _)| (other, whom) == (cause, who));
+        mine.map(|&(.., position)| position)
     }
 }
 
@@ -137,7 +147,7 @@ struct Teller<'a> {
 impl Teller<'_> {
     fn push(&mut self, position: usize, class: Class, who: Option<Endpoint>, text: String) {
         let event = &self.trace.events[position];
-        let origin = match event.kind.as_str() {
+        let origin = match &*event.kind {
             "sync" => self.origin(position, &text),
             _ => position,
         };
@@ -168,9 +178,10 @@ impl Teller<'_> {
 
     fn tell_event(&mut self, position: usize, event: &TraceEvent) {
         let what = event.what.clone();
-        match event.kind.as_str() {
+        match &*event.kind {
             "fault" => self.tell_fault(position, event),
             "restart" => self.push(position, Class::Restart, event.who, what),
+            "damage" => self.push(position, Class::Crash, event.who, what),
             "order" => self.push(position, Class::Order, None, what),
             "heal" => self.push(position, Class::Heal, event.who, what + self.what_stays(event)),
             "ask" => {
@@ -228,7 +239,7 @@ impl Teller<'_> {
     fn tell_effect(&mut self, position: usize, event: &TraceEvent, effect: &TraceEffect) {
         let what = effect.what.clone();
         let is_held = effect.fate.as_deref() == Some("held");
-        match effect.kind.as_str() {
+        match &*effect.kind {
             "crash" if event.kind != "fault" => {
                 let node = first_word(&what).parse().ok().or(event.who);
                 let lasting = match node {
@@ -237,18 +248,17 @@ impl Teller<'_> {
                 };
                 let lasting = lasting.map_or(String::new(), |lasting| format!(", for {}", time(lasting)));
                 let losses = what.split_once(" crashes").map_or("", |(_, losses)| losses);
-                self.push(
-                    position,
-                    Class::Crash,
-                    node,
-                    format!("crashes just before a write{lasting}{losses}"),
-                );
+                let is_full = event.effects.iter().any(|effect| effect.kind == "full");
+                let how = if is_full { "goes down: its disk is full" } else { "crashes just before a write" };
+                self.push(position, Class::Crash, node, format!("{how}{lasting}{losses}"));
             }
             "announce" if !is_held => {
                 let class = if effect.milestone { Class::Milestone } else { Class::Aside };
                 self.push(position, class, event.who, what);
             }
-            "output" if !is_held => self.push(position, Class::Detail, event.who, what),
+            "output" if !is_held && !is_announced(event, &what) => {
+                self.push(position, Class::Detail, event.who, what);
+            }
             "reply" if !is_held => {
                 let to = effect.to.map_or(String::new(), |to| format!(" {to}"));
                 self.push(position, Class::Detail, event.who, format!("tells{to} {what}"));
@@ -290,12 +300,11 @@ impl Teller<'_> {
     fn tell_late(&mut self, position: usize, effect: &TraceEffect, ends: (Endpoint, Endpoint), fate: &str) {
         let (from, to) = ends;
         let event = &self.trace.events[position];
-        let arrivals = self.index.arrivals.get(&(event.n, to)).map_or(&[][..], Vec::as_slice);
-        let is_same = |&&arrival: &&usize| {
+        let is_same = |&arrival: &usize| {
             let arrived = &self.trace.events[arrival];
             arrived.what == effect.what || arrived.kind == "request"
         };
-        let arrivals: Vec<usize> = arrivals.iter().filter(is_same).copied().collect();
+        let arrivals: Vec<usize> = self.index.arrivals(event.n, to).filter(is_same).collect();
         let late = lateness(fate);
         // A request is in words only where it arrives.
         let what = arrivals.last().map_or(&effect.what, |&arrival| &self.trace.events[arrival].what);
@@ -341,6 +350,19 @@ impl Teller<'_> {
             self.push(last, Class::Last, event.who, format!("handles {}{from}: {}", event.kind, event.what));
         }
     }
+}
+
+/// Whether what is put out was announced at once, in the same words or in more: `commits t7: all have voted yes` says
+/// that it `decides to commit t7`.
+fn is_announced(event: &TraceEvent, output: &str) -> bool {
+    let (said, verb) = (tokens(output), tokens(&first_word(output)));
+    let mut announced =
+        event.effects.iter().filter(|it| it.kind == "announce" && it.fate.as_deref() != Some("held"));
+    announced.any(|it| {
+        let words = tokens(&it.what);
+        let is_meant = tokens(&first_word(&it.what)).iter().all(|verb| said.contains(verb));
+        is_meant && said.iter().all(|word| words.contains(word) || verb.contains(word))
+    })
 }
 
 /// Whether the verdict is about the run as a whole, and about what clients were told, and not about its last event.

@@ -118,7 +118,10 @@ fn marks(trace: &Trace, scene: &Scene) -> BTreeMap<Endpoint, char> {
                 let struck = match &fault.action {
                     Action::Clock { node, .. }
                     | Action::SlowDisk { node, .. }
-                    | Action::Expire { node, .. } => quarrel_protocol::NodeSet::only(*node),
+                    | Action::Expire { node, .. }
+                    | Action::BitRot { node, .. }
+                    | Action::ClockJump { node, .. } => quarrel_protocol::NodeSet::only(*node),
+                    Action::LyingDisk { nodes } | Action::FullDisk { nodes } => *nodes,
                     action => struck(action),
                 };
                 marks.extend(struck.iter().map(|node| (Endpoint::Node(node), '!')));

@@ -43,7 +43,11 @@ pub(super) fn strikes(fault: &Fault, nodes: u8) -> String {
         Action::Clock { .. }
         | Action::SlowDisk { .. }
         | Action::CrashAtWrite { .. }
-        | Action::Expire { .. } => fault.to_string(),
+        | Action::Expire { .. }
+        | Action::LyingDisk { .. }
+        | Action::FullDisk { .. }
+        | Action::BitRot { .. }
+        | Action::ClockJump { .. } => fault.to_string(),
     }
 }
 
@@ -89,5 +93,9 @@ pub(super) fn noun(action: &Action, nodes: u8) -> String {
         Action::Clock { node, .. } => format!("a drift of {node}'s clock"),
         Action::SlowDisk { node, .. } => format!("a slow disk of {node}"),
         Action::Expire { node, timer } => format!("an early {timer} timer of {node}"),
+        Action::LyingDisk { nodes: set } => format!("a lying disk of {}", these(*set, nodes)),
+        Action::FullDisk { nodes: set } => format!("a full disk of {}", these(*set, nodes)),
+        Action::BitRot { node, .. } => format!("a damaged record of {node}"),
+        Action::ClockJump { node, .. } => format!("a jump of {node}'s clock"),
     }
 }

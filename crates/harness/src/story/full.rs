@@ -78,7 +78,7 @@ fn write_event(event: &TraceEvent, wide: usize, out: &mut impl Write) -> fmt::Re
     let number = format!("#{}", event.n);
     let who = event.who.map_or_else(|| "*".to_string(), |who| who.to_string());
     let head = format!("{number:>wide$} {:>10}  {who:<4}", time(event.at));
-    let mut text = event.kind.clone();
+    let mut text = event.kind.to_string();
     if let Some(from) = event.from {
         text.push_str(&format!(" from {from}"));
     }

@@ -200,6 +200,10 @@ pub(super) fn struck(action: &Action) -> NodeSet {
         | Action::Lose { .. }
         | Action::Clock { .. }
         | Action::SlowDisk { .. }
-        | Action::Expire { .. } => NodeSet::EMPTY,
+        | Action::Expire { .. }
+        | Action::LyingDisk { .. }
+        | Action::FullDisk { .. }
+        | Action::BitRot { .. }
+        | Action::ClockJump { .. } => NodeSet::EMPTY,
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use quarrel_formats::trace::{Judgement, Trace};
 use quarrel_protocol::{PropertyKind, Violation};
-use quarrel_sim::decision::{DecisionKind, Fate};
+use quarrel_sim::decision::{DecisionKind, Fate, Remains};
 
-use super::beat::Class;
+use super::beat::{Class, requests};
 use super::faults::noun;
 use super::plot::{MOMENT, Plot, Scene};
 use super::words::{COLUMNS, Clock, clip, fit, page, thousands, tidy, time, width, wrap};
@@ -145,7 +145,7 @@ pub(super) fn opening(trace: &Trace) -> Vec<String> {
 /// What collides, and which property says so.
 pub(super) fn ending(trace: &Trace) -> Vec<String> {
     let Judgement::Violated(violation) = &trace.verdict.judgement else {
-        return vec!["All properties hold.".to_string()];
+        return wrap(&tidy(&format!("All properties hold.{}", unanswered(trace))), COLUMNS);
     };
     let what = match violation.kind {
         PropertyKind::Limit => "Limit reached",
@@ -168,6 +168,25 @@ pub(super) fn ending(trace: &Trace) -> Vec<String> {
         lines.extend(wrap(&label, COLUMNS).into_iter().take(2));
     }
     lines
+}
+
+/// What clients asked for and never heard of again.
+fn unanswered(trace: &Trace) -> String {
+    const NAMED_MAX: usize = 2;
+    let mut waiting = requests(trace);
+    for event in &trace.events {
+        if matches!(&*event.kind, "answer" | "fail") {
+            let ends = |letter: char| letter == ':' || letter == ' ';
+            waiting.remove(event.what.split(ends).next().unwrap_or_default());
+        }
+    }
+    let named: Vec<String> =
+        waiting.iter().take(NAMED_MAX).map(|(name, words)| format!("{name} ({words})")).collect();
+    match (named.is_empty(), waiting.len() - named.len()) {
+        (true, _) => String::new(),
+        (false, 0) => format!(" Never answered: {}.", named.join(", ")),
+        (false, more) => format!(" Never answered: {} and {} more.", named.join(", "), thousands(more)),
+    }
 }
 
 /// What the schedule holds, as nouns; more than `named` faults only by their number.
@@ -194,6 +213,9 @@ fn causes(trace: &Trace, named: usize) -> String {
             (DecisionKind::Sync, _) => "slow write",
             (DecisionKind::Lost, _) => "lost write",
             (DecisionKind::Cut, _) => "broadcast cut short",
+            (DecisionKind::Torn, _) => "torn write",
+            (DecisionKind::Write, _) if Remains::decode(decision.value) == Remains::Half => "torn write",
+            (DecisionKind::Write, _) => "lost write",
             // When a timer fires is nothing that goes wrong.
             (DecisionKind::Timer, _) => continue,
         };

@@ -213,7 +213,15 @@ fn plural(predicate: &str) -> Option<String> {
             (None, None) => stem("s")?.to_string(),
         },
     };
-    Some(plural + &rest.replace(" its ", " their "))
+    let rest = rest.replace(" its ", " their ");
+    // Who is something does something as well: `is prepared and votes yes`.
+    if verb == "is"
+        && let Some((is, does)) = rest.split_once(" and ")
+        && let Some(does) = self::plural(does)
+    {
+        return Some(format!("{plural}{is} and {does}"));
+    }
+    Some(plural + &rest)
 }
 
 /// What a text is about: names and numbers whole and in parts, longer words by their first four letters, so that
@@ -308,6 +316,8 @@ mod tests {
         check(2, "crashes", "n1, n2 crash");
         check(2, "promises ballot 1.n1", "n1, n2 promise ballot 1.n1");
         check(6, "applies v3", "n1-n6 apply v3");
+        check(2, "is prepared and votes yes on t0", "n1, n2 are prepared and vote yes on t0");
+        check(2, "is cut off and alone", "n1, n2 are cut off and alone");
         check(2, "Down", "n1, n2: Down");
         check(0, "everything heals", "everything heals");
     }

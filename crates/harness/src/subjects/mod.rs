@@ -1,5 +1,6 @@
 //! The protocols that come with the harness.
 
+mod multi_paxos;
 mod paxos;
 mod raft;
 mod three_phase_commit;
@@ -12,6 +13,7 @@ use quarrel_formats::scenario::{Complaint, Draw, Off, Raw};
 use quarrel_protocol::After;
 use quarrel_sim::time::{MICROSECOND, SECOND, Span};
 
+use crate::dice::Dice;
 use crate::subject::RawOptions;
 
 /// What a timeout may be, in nanoseconds.
@@ -37,6 +39,16 @@ fn read_draw<T: PartialOrd + Copy>(
         *into = value.draw(Off::Impossible, read)?;
     }
     Ok(())
+}
+
+/// Draws one of a list of words; there is nothing between words.
+fn one_of<T: Copy>(draw: &Draw<T>, dice: &mut Dice) -> T {
+    match draw {
+        Draw::Fixed(value) => *value,
+        Draw::OneOf(values) => *dice.pick(values),
+        Draw::Between(one, other) => *dice.pick(&[*one, *other]),
+        Draw::Chance { then, .. } => one_of(then, dice),
+    }
 }
 
 fn read_duration(raw: &Raw) -> Result<u64, Complaint> {

@@ -9,6 +9,7 @@ use quarrel_spec::workload::Workload;
 use super::{read_draw, read_timeout};
 use crate::dice::Dice;
 use crate::history::Spelled;
+use crate::model::Writes;
 use crate::subject::{Asker, RawOptions, Setting, Subject};
 
 /// The options of Paxos, as a scenario gives them.
@@ -48,7 +49,12 @@ impl Subject for Paxos {
         Ok(options)
     }
 
-    const LASTING: &'static [Lasting] = LIVES_WITH;
+    /// The highest ballot counts, whichever record says so.
+    const WRITES: Writes = Writes::Unordered;
+
+    fn lasting(_: &Config) -> &'static [Lasting] {
+        LIVES_WITH
+    }
 
     fn configure(options: &Options, setting: Setting<'_>, dice: &mut Dice) -> Config {
         let Setting { nodes, flaws, .. } = setting;

@@ -16,7 +16,7 @@ use quarrel_three_phase_commit::{
 
 use super::{TIMEOUTS_NS, read_duration};
 use crate::dice::Dice;
-use crate::model::lost_disks;
+use crate::model::broken_disks;
 use crate::subject::{Asker, RawOptions, Setting, Subject};
 
 /// A coordinator and one participant.
@@ -71,6 +71,7 @@ impl Subject for ThreePhaseCommit {
             (FaultClass::AimedLoss, "messages of one kind were lost, none may be"),
             (FaultClass::Partition, "the network was cut, it may not be"),
             (FaultClass::Expire, "a timer ran out early"),
+            (FaultClass::ClockJump, "a clock jumped, none may"),
         ];
         let measured = Measured {
             link_ns: struck.message_ns,
@@ -79,7 +80,7 @@ impl Subject for ThreePhaseCommit {
             clock_ppm: struck.clock_ppm,
         };
         let never = never.into_iter().filter(|(class, _)| struck.of(*class) > 0);
-        lost_disks(struck)
+        broken_disks(struck, Self::WRITES)
             .into_iter()
             .chain(never.map(|(_, why)| why.to_string()))
             .chain(three_phase_commit::outside(config, &measured))

@@ -3,7 +3,7 @@
 
 use quarrel_formats::scenario::Complaint;
 use quarrel_harness::dice::Dice;
-use quarrel_harness::model::lost_disks;
+use quarrel_harness::model::{Writes, broken_disks};
 use quarrel_harness::{Asker, NoInvariants, RawOptions, Setting, Subject};
 use quarrel_protocol::{
     After, ClientId, Effects, Flaw, Input, Monitor, NodeId, NodeSet, Nothing, Property, Protocol, Report,
@@ -142,7 +142,7 @@ impl Subject for Bell {
     }
 
     fn outside(_: &u64, struck: &Struck) -> Vec<String> {
-        let mut reasons: Vec<String> = lost_disks(struck).into_iter().collect();
+        let mut reasons = broken_disks(struck, Writes::InOrder);
         for (class, word) in [
             (FaultClass::Loss, "lost"),
             (FaultClass::Partition, "cut"),

@@ -100,6 +100,11 @@ impl Cluster {
         self.deliver(|envelope| envelope.message.kind_name() == kind && to.contains(&envelope.to));
     }
 
+    /// Loses every message of a kind.
+    pub(crate) fn lose(&mut self, kind: &str) {
+        self.wire.retain(|envelope| envelope.message.kind_name() != kind);
+    }
+
     /// Delivers everything, and what it causes, until nothing is on its way.
     pub(crate) fn deliver_all(&mut self) {
         while !self.wire.is_empty() {

@@ -1,10 +1,7 @@
 //! What breaks under one class of faults alone: a small campaign for each.
 
-use std::collections::BTreeMap;
-
 use quarrel_formats::InputError;
 use quarrel_harness::oracle::Judges;
-use quarrel_protocol::PropertyKind;
 
 use super::sheet::Verdict;
 use super::{Desk, Part};
@@ -103,25 +100,13 @@ pub(super) fn measure(desk: &Desk<'_>, class: &Class) -> Result<Part, InputError
     let trial = desk.trial(&script, Judges::default())?;
     let seeds = desk.plan.seed..desk.plan.seed + desk.plan.runs;
     let tallies = trial.batch(seeds, &|| false);
-    let mut violations: BTreeMap<String, u64> = BTreeMap::new();
-    let mut order = Vec::new();
+    let mut verdict = Verdict::new(class.name);
+    verdict.runs = tallies.runs;
+    verdict.struck = tallies.fault_runs.get(class.strikes).copied().unwrap_or(0);
+    verdict.strayed = tallies.strayed;
     for group in tallies.ranked() {
-        let kind = group.violation.kind;
-        if kind.counts() && kind != PropertyKind::Liveness {
-            let property = &group.violation.property;
-            if !order.contains(property) {
-                order.push(property.clone());
-            }
-            *violations.entry(property.clone()).or_default() += group.runs;
-        }
+        verdict.note(&group.violation, group.runs, group.outside, &group.reasons);
     }
-    let verdict = Verdict {
-        class: class.name,
-        runs: tallies.runs,
-        struck: tallies.fault_runs.get(class.strikes).copied().unwrap_or(0),
-        violations: order.into_iter().map(|it| (it.clone(), violations[&it])).collect(),
-        outside: desk.description.outside.iter().find(|(name, _)| *name == class.name).map(|(_, why)| *why),
-    };
     Ok(Part { verdicts: vec![verdict], ..Part::default() })
 }
 

@@ -4,7 +4,7 @@
 use quarrel_formats::InputError;
 use quarrel_harness::oracle::Judges;
 use quarrel_harness::run::Metered;
-use quarrel_protocol::{NodeId, NodeSet, PropertyKind};
+use quarrel_protocol::{NodeId, NodeSet};
 use quarrel_sim::time::{MILLISECOND, SECOND};
 
 use super::ledger::{self, Answered};
@@ -33,7 +33,7 @@ pub(super) fn measure(desk: &Desk<'_>, among: Among) -> Result<Part, InputError>
         Among::LeaderAndOthers => (Row::CrashesWithLeader, "crashes at once, leader +", desk.nodes() - 1),
         Among::Others => (Row::CrashesOfOthers, "crashes at once, others", desk.nodes() - 1),
     };
-    let mut verdict = Verdict { class, runs: 0, struck: 0, violations: Vec::new(), outside: None };
+    let mut verdict = Verdict::new(class);
     let mut stops = None;
     let Some(rehearsed) = rehearse(desk, desk.plan.seed, "")? else {
         return Ok(Part { cells: vec![(row, Figure::Moot.into())], ..Part::default() });
@@ -45,7 +45,11 @@ pub(super) fn measure(desk: &Desk<'_>, among: Among) -> Result<Part, InputError>
             let (metered, asked) = strike(desk, struck, at_ns)?;
             verdict.runs += 1;
             verdict.struck += 1;
-            note(&mut verdict, &metered);
+            verdict.strayed += u64::from(!metered.outcome.strayed.is_empty());
+            if let Some(violation) = metered.outcome.verdict() {
+                let reasons = &metered.outcome.outside;
+                verdict.note(violation, 1, u64::from(!reasons.is_empty()), reasons);
+            }
             if stops.is_none() && !goes_on(desk, &metered, struck, asked) {
                 stops = Some(count);
             }
@@ -59,17 +63,6 @@ pub(super) fn measure(desk: &Desk<'_>, among: Among) -> Result<Part, InputError>
     };
     let verdicts = if most == 0 { Vec::new() } else { vec![verdict] };
     Ok(Part { cells: vec![(row, figure.into())], verdicts, ..Part::default() })
-}
-
-fn note(verdict: &mut Verdict, metered: &Metered) {
-    let Some(violation) = metered.outcome.verdict() else { return };
-    if !violation.kind.counts() || violation.kind == PropertyKind::Liveness {
-        return;
-    }
-    match verdict.violations.iter_mut().find(|(property, _)| *property == violation.property) {
-        Some((_, runs)) => *runs += 1,
-        None => verdict.violations.push((violation.property.clone(), 1)),
-    }
 }
 
 /// A script that ends with a request under way, and the request's number.

@@ -80,10 +80,10 @@ pub struct Description {
     pub phase_one: &'static [&'static str],
     /// A request in its words; `None` for what its own workload asks.
     pub words: Option<fn(Wish) -> String>,
-    /// The classes of faults that are more than it promises to live with, and why.
-    pub outside: &'static [(&'static str, &'static str)],
     /// What theory says, for that many participants or replicas.
     pub theory: fn(u64) -> Vec<Theory>,
+    /// What others have of a row who count otherwise, and where.
+    pub elsewhere: &'static [(Row, &'static str)],
 }
 
 impl Description {
@@ -99,8 +99,8 @@ impl Description {
             acknowledgements_within: false,
             phase_one: &[],
             words: None,
-            outside: &[("disk loss", "whoever loses what is durable has forgotten what it promised")],
             theory: |_| Vec::new(),
+            elsewhere: &[],
         }
     }
 

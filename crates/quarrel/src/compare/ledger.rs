@@ -97,7 +97,7 @@ pub(super) fn writes(events: &[TraceEvent]) -> Vec<Written> {
             open.retain(|(number, _)| *number > synced);
         }
         for effect in &event.effects {
-            match (effect.kind.as_str(), effect.fate.as_deref()) {
+            match (&*effect.kind, effect.fate.as_deref()) {
                 ("persist" | "compact", _) => {
                     *written += 1;
                     open.push_back((*written, writes.len()));
@@ -125,13 +125,13 @@ mod tests {
     use super::*;
 
     fn event(n: u64, who: Endpoint, kind: &str, what: &str, cause: Option<u64>) -> TraceEvent {
-        let (kind, what, digest) = (kind.to_string(), what.to_string(), String::new());
+        let (kind, what, digest) = (kind.to_string().into(), what.to_string(), String::new());
         let (clock, from, fate, effects) = (None, None, None, Vec::new());
         TraceEvent { n, at: 10 * n, who: Some(who), cause, kind, what, clock, from, fate, effects, digest }
     }
 
     fn effect(kind: &str, what: &str, fate: Option<&str>) -> TraceEffect {
-        let (kind, what, fate) = (kind.to_string(), what.to_string(), fate.map(ToString::to_string));
+        let (kind, what, fate) = (kind.to_string().into(), what.to_string(), fate.map(ToString::to_string));
         TraceEffect { kind, what, to: None, fate, milestone: false }
     }
 

@@ -77,7 +77,7 @@ pub fn compare(
         sheets[*which].add(part?);
     }
     for (sheet, description) in sheets.iter_mut().zip(descriptions) {
-        sheet.compare_with(&(description.theory)(u64::from(plan.participants)));
+        sheet.compare_with(&(description.theory)(u64::from(plan.participants)), description.elsewhere);
     }
     Ok(sheets)
 }

@@ -1,5 +1,7 @@
 //! What was measured of one protocol.
 
+use quarrel_protocol::{PropertyKind, Violation};
+
 use super::description::{Description, Problem, Theory};
 use super::{Part, Plan};
 
@@ -167,13 +169,15 @@ pub struct Cell {
     pub measured: Figure,
     /// What theory says, if it says something.
     pub theory: Option<Theory>,
+    /// What others have who count otherwise, and where.
+    pub elsewhere: Option<&'static str>,
     /// What must be known to read it.
     pub note: Option<String>,
 }
 
 impl From<Figure> for Cell {
     fn from(measured: Figure) -> Self {
-        Self { measured, theory: None, note: None }
+        Self { measured, theory: None, elsewhere: None, note: None }
     }
 }
 
@@ -199,8 +203,35 @@ pub struct Verdict {
     pub struck: u64,
     /// What was violated, and in how many runs; the property that matters most first.
     pub violations: Vec<(String, u64)>,
-    /// Why such faults are more than the protocol promises to live with; `None` if they are not.
-    pub outside: Option<&'static str>,
+    /// In how many runs something struck that the protocol does not promise to live with.
+    pub strayed: u64,
+    /// In how many runs something was violated although nothing of the kind had struck: mistakes.
+    pub inside: u64,
+    /// What had struck where something was violated, in the lowest seed; empty if there was nothing of the kind.
+    pub outside: Vec<String>,
+}
+
+impl Verdict {
+    pub(super) fn new(class: &'static str) -> Self {
+        let (violations, outside) = (Vec::new(), Vec::new());
+        Self { class, runs: 0, struck: 0, violations, strayed: 0, inside: 0, outside }
+    }
+
+    /// Notes runs that broke something, `outside` of them outside the model for these reasons. That somebody waits is no
+    /// matter of safety.
+    pub(super) fn note(&mut self, violation: &Violation, runs: u64, outside: u64, reasons: &[String]) {
+        if !violation.kind.counts() || violation.kind == PropertyKind::Liveness {
+            return;
+        }
+        self.inside += runs - outside;
+        if self.outside.is_empty() {
+            self.outside = reasons.to_vec();
+        }
+        match self.violations.iter_mut().find(|(property, _)| *property == violation.property) {
+            Some((_, known)) => *known += runs,
+            None => self.violations.push((violation.property.clone(), runs)),
+        }
+    }
 }
 
 /// All that was measured of one protocol.
@@ -249,7 +280,12 @@ impl Sheet {
         self.kinds.extend(kinds);
     }
 
-    pub(super) fn compare_with(&mut self, theories: &[Theory]) {
+    pub(super) fn compare_with(&mut self, theories: &[Theory], elsewhere: &[(Row, &'static str)]) {
+        for &(row, words) in elsewhere {
+            if let Some((_, cell)) = self.cells.iter_mut().find(|(there, _)| *there == row) {
+                cell.elsewhere = Some(words);
+            }
+        }
         for theory in theories {
             if let Some((_, cell)) = self.cells.iter_mut().find(|(row, _)| *row == theory.row) {
                 cell.theory = Some(theory.clone());

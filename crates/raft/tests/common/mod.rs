@@ -2,16 +2,19 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 
+use std::collections::BTreeMap;
+
 use quarrel_protocol::{
     After, ClientId, Effect, Effects, Input, Monitor, NodeId, Protocol, Report, RequestId,
 };
 use quarrel_raft::{
-    AppendEntries, AppendEntriesResponse, Config, Entry, Event, Index, Invariants, Message, Outcome, Raft,
-    Record, RequestVote, RequestVoteResponse, Term, Timer,
+    AppendEntries, AppendEntriesResponse, Config, Entry, Event, FLAWS, FlawSet, Index, Invariants, Message,
+    Outcome, PreVote, PreVoteResponse, Raft, RaftFlaw, Record, RequestVote, RequestVoteResponse, Round, Term,
+    Timer,
 };
 use quarrel_spec::Value;
 use quarrel_spec::machine::{Call, Outcome as Answer, RegisterCall, RegisterOutcome};
-use quarrel_spec::replicated_log::{Output, PROPERTIES, Properties, Reply};
+use quarrel_spec::replicated_log::{Applied, Output, PROPERTIES, Properties, Reply};
 use quarrel_spec::session::{Command, Session};
 
 pub(crate) const N1: NodeId = NodeId(0);
@@ -26,6 +29,8 @@ pub(crate) struct Node {
     pub(crate) disk: Vec<Record>,
     /// For when the election timer was set last, if it is not taken out.
     pub(crate) election: Option<After>,
+    /// For when a lease was measured last.
+    pub(crate) lease: Option<After>,
     id: NodeId,
     config: Config,
     effects: Effects<Raft>,
@@ -68,13 +73,18 @@ impl Node {
         let raft = Raft::recover(config, id, &disk, &mut effects);
         raft.assert_invariants();
         effects.clear();
-        Self { raft, disk, election: None, id, config: config.clone(), effects }
+        Self { raft, disk, election: None, lease: None, id, config: config.clone(), effects }
     }
 
     /// The process dies; another starts from the disk.
-    pub(crate) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) -> Done {
+        let mut done = Done::default();
         self.raft = Raft::recover(&self.config, self.id, &self.disk, &mut self.effects);
-        self.effects.clear();
+        self.raft.assert_invariants();
+        for effect in self.effects.drain() {
+            done.take(effect, &mut self.disk);
+        }
+        done
     }
 
     /// One input; messages to itself stay undelivered.
@@ -83,8 +93,10 @@ impl Node {
         self.raft.step(input, &mut self.effects);
         self.raft.assert_invariants();
         for effect in self.effects.drain() {
-            if let Effect::SetTimer { timer: Timer::Election, after } = effect {
-                self.election = Some(after);
+            match effect {
+                Effect::SetTimer { timer: Timer::Election, after } => self.election = Some(after),
+                Effect::SetTimer { timer: Timer::Lease { .. }, after } => self.lease = Some(after),
+                _ => {}
             }
             done.take(effect, &mut self.disk);
         }
@@ -138,11 +150,14 @@ impl Done {
     fn take(&mut self, effect: Effect<Raft>, disk: &mut Vec<Record>) {
         self.order.push(match effect {
             Effect::Persist(record) => {
-                disk.push(record);
+                disk.push(record.clone());
                 self.persisted.push(record);
                 "persist"
             }
-            Effect::Compact(_) => unreachable!("nothing is compacted yet"),
+            Effect::Compact(records) => {
+                *disk = records;
+                "compact"
+            }
             Effect::Send { to, message, unsynced } => {
                 if unsynced || self.persisted.is_empty() {
                     self.early.push((to, message.clone()));
@@ -244,7 +259,7 @@ pub(crate) fn found(index: u64, value: Option<u64>) -> Reply {
 }
 
 pub(crate) fn entries(terms: &[u64]) -> Vec<Entry> {
-    terms.iter().map(|&term| Entry { term: Term(term), command: None }).collect()
+    terms.iter().map(|&term| Entry::no_op(Term(term))).collect()
 }
 
 pub(crate) fn request_vote(term: u64, (last_index, last_term): (u64, u64)) -> Message {
@@ -252,11 +267,20 @@ pub(crate) fn request_vote(term: u64, (last_index, last_term): (u64, u64)) -> Me
         term: Term(term),
         last_index: Index(last_index),
         last_term: Term(last_term),
+        is_transfer: false,
     })
 }
 
 pub(crate) fn vote(term: u64, granted: bool) -> Message {
     Message::RequestVoteResponse(RequestVoteResponse { term: Term(term), granted })
+}
+
+pub(crate) fn pre_vote(term: u64, (last_index, last_term): (u64, u64)) -> Message {
+    Message::PreVote(PreVote { term: Term(term), last_index: Index(last_index), last_term: Term(last_term) })
+}
+
+pub(crate) fn would_vote(term: u64, granted: bool) -> Message {
+    Message::PreVoteResponse(PreVoteResponse { term: Term(term), granted })
 }
 
 pub(crate) fn append(term: u64, (index, previous_term): (u64, u64), terms: &[u64], commit: u64) -> Message {
@@ -266,11 +290,12 @@ pub(crate) fn append(term: u64, (index, previous_term): (u64, u64), terms: &[u64
         previous_term: Term(previous_term),
         entries: entries(terms).into(),
         commit: Index(commit),
+        round: Round::NONE,
     })
 }
 
 pub(crate) fn response(term: u64, outcome: Outcome) -> Message {
-    Message::AppendEntriesResponse(AppendEntriesResponse { term: Term(term), outcome })
+    Message::AppendEntriesResponse(AppendEntriesResponse { term: Term(term), outcome, round: Round::NONE })
 }
 
 pub(crate) fn matched(term: u64, index: u64) -> Message {
@@ -293,6 +318,8 @@ pub(crate) struct Cluster {
     pub(crate) replies: Vec<(NodeId, RequestId, Reply)>,
     /// The verdict of those who know no Raft.
     pub(crate) outside: Report,
+    /// What stands at each position, by whoever applied it first.
+    pub(crate) log: BTreeMap<u64, Applied>,
     monitor: Invariants,
     clients: Properties,
 }
@@ -306,6 +333,7 @@ impl Cluster {
             report: Report::new(<Invariants as Monitor<Raft>>::properties(), Invariants::cells()),
             story: Vec::new(),
             replies: Vec::new(),
+            log: BTreeMap::new(),
             outside: Report::new(PROPERTIES, &[]),
             monitor: <Invariants as Monitor<Raft>>::new(config, count),
             clients: <Properties as Monitor<Raft>>::new(config, count),
@@ -318,15 +346,23 @@ impl Cluster {
             self.story.push(format!("{node} {event}"));
             self.monitor.on_announce(node, event, &mut self.report);
         }
-        for output in &done.outputs {
-            Monitor::<Raft>::on_output(&mut self.clients, node, output, &mut self.outside);
-        }
+        self.put_out(node, &done);
         for (client, id, reply) in done.replies {
             self.monitor.on_reply(node, client, id, &reply, &mut self.report);
             Monitor::<Raft>::on_reply(&mut self.clients, node, client, id, &reply, &mut self.outside);
             self.replies.push((node, id, reply));
         }
         self.network.extend(done.sent.into_iter().map(|(to, message)| (node, to, message)));
+    }
+
+    fn put_out(&mut self, node: NodeId, done: &Done) {
+        for output in &done.outputs {
+            if let Output::Applied(applied) = output {
+                self.log.entry(applied.index).or_insert(*applied);
+            }
+            self.monitor.on_output(node, output, &mut self.report);
+            Monitor::<Raft>::on_output(&mut self.clients, node, output, &mut self.outside);
+        }
     }
 
     pub(crate) fn fire(&mut self, node: NodeId, timer: Timer) {
@@ -383,8 +419,9 @@ impl Cluster {
     pub(crate) fn restart(&mut self, node: NodeId) {
         self.monitor.on_crash(node, &mut self.report);
         Monitor::<Raft>::on_crash(&mut self.clients, node, &mut self.outside);
-        self.nodes[node.index()].restart();
+        let done = self.nodes[node.index()].restart();
         self.monitor.on_recover(node, &self.nodes[node.index()].raft, &mut self.report);
+        self.put_out(node, &done);
     }
 
     /// Campaigns and talks to these nodes only.
@@ -399,4 +436,33 @@ impl Cluster {
         let all = self.report.violations().iter().chain(self.outside.violations());
         all.map(|violation| violation.property.as_str()).collect()
     }
+}
+
+/// Tells the story with and without the flaw, which must break the property it names.
+pub(crate) fn check(flaw: RaftFlaw, config: &Config, tell: impl Fn(&mut Cluster)) {
+    let breaks = FLAWS[flaw as usize].breaks;
+    check_that(flaw, config, tell, |cluster| cluster.violated().contains(&breaks));
+}
+
+/// Tells the story with and without the flaw, which must do `harm`: for what only the clients' oracle can judge.
+pub(crate) fn check_that(
+    flaw: RaftFlaw,
+    config: &Config,
+    tell: impl Fn(&mut Cluster),
+    harm: impl Fn(&Cluster) -> bool,
+) {
+    let known = FLAWS[flaw as usize];
+    assert!(config.nodes >= known.nodes_min);
+    let mut sound = Cluster::new(config);
+    tell(&mut sound);
+    assert_eq!(sound.violated(), [""; 0], "without a flaw:\n{}", sound.story.join("\n"));
+    assert!(!harm(&sound), "without a flaw:\n{}\n{:?}", sound.story.join("\n"), sound.told());
+    let mut flawed = Cluster::new(&Config { flaws: FlawSet::only(flaw), ..config.clone() });
+    tell(&mut flawed);
+    let (story, violated) = (flawed.story.join("\n"), flawed.violated());
+    assert!(harm(&flawed), "{} broke {violated:?}:\n{story}\n{:?}", known.name, flawed.told());
+}
+
+pub(crate) fn with_nodes(nodes: u8) -> Config {
+    Config { noop_on_election: false, ..Config::new(nodes) }
 }

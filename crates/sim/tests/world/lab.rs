@@ -1,7 +1,7 @@
 //! Worlds built by hand, and what came of them.
 
 use quarrel_protocol::{ClientId, Ending, NodeId, NodeSet, RequestId, Violation};
-use quarrel_sim::decision::{Decision, DecisionKind, Endpoint, Fate, Key, Which};
+use quarrel_sim::decision::{Decision, DecisionKind, Endpoint, Fate, Key, Remains, Which};
 use quarrel_sim::fault::{Action, Fault, FaultClass, Shape};
 use quarrel_sim::record::TraceEvent;
 use quarrel_sim::world::{
@@ -54,6 +54,7 @@ impl Lab {
             fifo: false,
             client_latency_ns: 1,
             sync_ns: vec![0; count],
+            unordered: false,
             clock_ppm: vec![0; count],
             clock_offset_ns: Vec::new(),
             client: ClientPolicy { timeout_ns: 100 * MS, attempts_max: 1, ..ClientPolicy::default() },
@@ -64,6 +65,12 @@ impl Lab {
         let config = Config::default();
         let (operations, orders) = (Vec::new(), Vec::new());
         Self { world, config, operations, orders, decisions: Vec::new(), rules: Vec::new(), seed: None }
+    }
+
+    /// Un-synced writes reach the disks in any order.
+    pub(crate) fn unordered(mut self) -> Self {
+        self.world.unordered = true;
+        self
     }
 
     /// A disk sync takes so long on every node.
@@ -412,6 +419,14 @@ pub(crate) fn lost(node: &str, nth: u32, records: u64) -> Decision {
     decision(DecisionKind::Lost, node, node, "", nth, records)
 }
 
+pub(crate) fn torn(node: &str, nth: u32) -> Decision {
+    decision(DecisionKind::Torn, node, node, "", nth, 1)
+}
+
+pub(crate) fn remains(node: &str, nth: u32, remains: Remains) -> Decision {
+    decision(DecisionKind::Write, node, node, "", nth, remains.encode())
+}
+
 pub(crate) fn cut(node: &str, nth: u32, effects: u64) -> Decision {
     decision(DecisionKind::Cut, node, node, "", nth, effects)
 }
@@ -427,9 +442,11 @@ pub(crate) fn fires(node: &str, of: &str, nth: u32, after_ns: u64) -> Decision {
 pub(crate) fn on(event: &str, then: Reaction) -> Rule {
     Rule {
         when: When { node: None, event: event.to_string(), fields: Vec::new(), nth: None },
+        before: None,
         chance_ppm: 1_000_000,
         after_ns: (0, 0),
         lasting_ns: Some((5 * MS, 5 * MS)),
+        lasts_as: None,
         then,
     }
 }

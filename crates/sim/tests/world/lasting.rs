@@ -49,8 +49,7 @@ fn what_strikes_after_the_healing_stays() {
         for (at, lasting) in [(101, None), (101, Some(5)), (199, Some(1))] {
             let run = ailing(at, lasting, action.clone());
             assert_eq!(heard(&run), expected, "{action} at {at}");
-            let over =
-                run.events.iter().filter(|event| ["fault-over", "restart"].contains(&event.kind.as_str()));
+            let over = run.events.iter().filter(|event| ["fault-over", "restart"].contains(&&*event.kind));
             assert_eq!(over.count(), 0, "{action}");
             assert_eq!(run.halted().map(|violation| violation.signature.as_str()), Some("liveness: blocked"));
             assert_eq!(run.faults.len(), 1, "it is part of the record");

@@ -3,6 +3,7 @@
 mod clients;
 mod closed_loop;
 mod crash;
+mod disks;
 mod fifo;
 mod healing;
 mod hearing;

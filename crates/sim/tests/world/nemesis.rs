@@ -2,10 +2,10 @@
 
 use quarrel_protocol::NodeId;
 use quarrel_sim::draw::mix;
-use quarrel_sim::fault::{Action, Fault};
+use quarrel_sim::fault::{Action, Fault, FaultClass};
 use quarrel_sim::world::{Reaction, Rule, When};
 
-use crate::lab::{Lab, MS, Run, clock, crash, expire, nodes, on, pause, tell};
+use crate::lab::{Lab, MS, Run, clock, crash, expire, nodes, on, pause, set_tick, tell};
 use crate::replay::first_difference;
 use crate::toy::{Op, Topic};
 
@@ -167,4 +167,67 @@ fn a_rule_reacts_to_what_a_restart_announces() {
     assert_eq!(run.faults[1].action, Action::Crash { nodes: nodes([0]) });
     assert_eq!(run.delivered("n1"), ["67 tell 2"]);
     assert_eq!(run.tally.digest, again.tally.digest);
+}
+
+// --- Between two steps ---
+
+fn steps(voted_ms: u64, started_ms: u64) -> Lab {
+    let lab = Lab::new(2).tell(voted_ms, 0, vec![Op::Announce(Topic::Voted, 1)]);
+    lab.tell(started_ms, 0, vec![Op::Announce(Topic::Started, 1)])
+}
+
+fn between(after_ms: u64) -> Rule {
+    let before = Some(on("started", Reaction::CrashIt).when);
+    Rule { before, after_ns: (after_ms * MS, after_ms * MS), ..on("voted", Reaction::CrashIt) }
+}
+
+#[test]
+fn a_crash_between_two_steps_comes_before_the_second_or_never() {
+    let run = steps(10, 30).rule(between(5)).run();
+    assert_eq!(times(&run), ["15"]);
+    assert_eq!((run.struck(FaultClass::CrashBetween), run.struck(FaultClass::Hunt)), (1, 0));
+    let late = steps(10, 12).rule(between(5)).run();
+    assert_eq!((times(&late), late.struck(FaultClass::CrashBetween)), (vec![], 0));
+    assert!(!late.hearing.times.contains(&(15 * MS)), "what was thought better of leaves no trace");
+    assert_eq!(late.tally.digest, steps(10, 12).run().tally.digest);
+    // Another node's second step is no step of this one.
+    let other = steps(10, 30).tell(12, 1, vec![Op::Announce(Topic::Started, 1)]).rule(between(5)).run();
+    assert_eq!(times(&other), ["15"]);
+}
+
+// --- As long as a timer ---
+
+#[test]
+fn a_pause_lasts_as_long_as_the_longest_timer_of_its_kind() {
+    let rule = || Rule { lasts_as: Some("tick".into()), ..on("voted", Reaction::PauseIt) };
+    let lab = announcing([(10, 0, 1)]);
+    assert_eq!(lab.clone().rule(rule()).run().faults, [], "nobody has set one");
+    let lab = lab.tell(5, 1, vec![set_tick(1, 20, 20)]).tell(6, 2, vec![set_tick(1, 40, 60)]);
+    let lasting: Vec<u64> = (0..50)
+        .map(|seed| {
+            let run = Lab { seed: Some(seed), ..lab.clone() }.rule(rule()).run();
+            assert_eq!(run.struck(FaultClass::PauseAcrossTimer), 1);
+            run.faults[0].lasting_ns.unwrap() / MS
+        })
+        .collect();
+    assert!(lasting.iter().all(|lasting| (40..=60).contains(lasting)), "{lasting:?}");
+    assert!(lasting.iter().max().unwrap() - lasting.iter().min().unwrap() > 10, "{lasting:?}");
+    let error = six().rule(Rule { lasts_as: Some("tack".into()), ..rule() }).try_run::<0>(false);
+    assert_eq!(error.err().unwrap(), "toy has no timer `tack`");
+}
+
+#[test]
+fn a_hunt_counts_whoever_is_struck_for_what_it_announced() {
+    let run = |then| six().rule(on("voted", then)).run().struck(FaultClass::Hunt);
+    assert_eq!(run(Reaction::PauseIt), 6);
+    assert_eq!(run(Reaction::IsolateIt), 6);
+    assert_eq!(run(Reaction::CrashIt), 6);
+    assert_eq!(run(Reaction::Do(crash([0]))), 0, "it has a name of its own");
+}
+
+#[test]
+fn an_order_in_a_partition_counts() {
+    let cut = Action::isolate(NodeId(2), 3);
+    let lab = Lab::new(3).sweep(20, 0, 1, vec![]).sweep(40, 0, 2, vec![]).fault(10, Some(20), cut);
+    assert_eq!(lab.run().struck(FaultClass::OrderInPartition), 1);
 }

@@ -47,7 +47,7 @@ fn a_crash_while_it_waits_loses_an_order() {
 fn arrivals_come_before_an_order_of_the_same_instant_and_faults_after_it() {
     let lab = Lab::new(2).tell(9, 1, vec![tell(0, 5)]).fault(10, Some(5), crash([0]));
     let run = lab.sweep(10, 0, 1, vec![Op::Output(8)]).run();
-    let mine = run.events.iter().filter(|event| event.at == 10_000_000).map(|event| event.kind.as_str());
+    let mine = run.events.iter().filter(|event| event.at == 10_000_000).map(|event| &*event.kind);
     assert_eq!(mine.collect::<Vec<_>>(), ["deliver", "order", "fault"]);
 }
 

@@ -125,7 +125,7 @@ fn timers_come_before_messages_and_nodes_come_in_order() {
     let lab =
         Lab::new(3).boot(boot).tell(19, 2, vec![tell(0, 1), tell(1, 2)]).tell(20, 0, vec![Op::Output(1)]);
     let run = lab.fault(20, None, pause([])).run();
-    let at = run.events.iter().filter(|event| event.at == 20 * MS).map(|event| event.kind.as_str());
+    let at = run.events.iter().filter(|event| event.at == 20 * MS).map(|event| &*event.kind);
     assert_eq!(at.collect::<Vec<_>>(), ["timer", "deliver", "request", "timer", "deliver", "timer", "fault"]);
 }
 

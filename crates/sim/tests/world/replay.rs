@@ -1,6 +1,6 @@
 //! Replays: a random run, recorded, is the same run without chance; and any part of its decisions is some run.
 
-use quarrel_protocol::NodeId;
+use quarrel_protocol::{NodeId, NodeSet};
 use quarrel_sim::decision::{Decision, Key, Which};
 use quarrel_sim::draw::{below, between, log_between, mix};
 use quarrel_sim::fault::{Action, Fault, Shape};
@@ -125,6 +125,7 @@ pub(crate) fn random_lab(seed: u64) -> Lab {
         sync_max_ns: 20 * MS,
         lost_ppm: rate(&mut stream) * 2,
         cut_ppm: rate(&mut stream) * 2,
+        torn_ppm: 0,
     };
     lab.config.boot = (0..stream.below(4)).map(|_| order(&mut stream, count, 2)).collect();
     for _ in 0..stream.between(5, 40) {
@@ -161,7 +162,38 @@ pub(crate) fn random_lab(seed: u64) -> Lab {
     if stream.one_in(4) {
         lab = lab.fifo();
     }
-    lab.random(seed, rates)
+    with_bad_disks(lab.random(seed, rates), seed)
+}
+
+/// Disks that tear, lie, rot and fill up, clocks that jump, and a nemesis with a sense of timing.
+fn with_bad_disks(lab: Lab, seed: u64) -> Lab {
+    let (mut lab, mut stream) = (lab, Stream(mix(seed ^ 0x0064_6973_6b73) << 20));
+    let count = lab.world.nodes;
+    lab.world.rates.torn_ppm = rate(&mut stream) * 2;
+    lab.world.unordered = stream.one_in(3);
+    for _ in 0..stream.below(6) {
+        let node = NodeId(stream.below(u64::from(count)) as u8);
+        let nodes = NodeSet::only(node);
+        let action = match stream.below(4) {
+            0 => Action::LyingDisk { nodes },
+            1 => Action::FullDisk { nodes },
+            2 => Action::BitRot { node, record: stream.between(1, 4) as u32 },
+            _ => Action::ClockJump { node, by_ns: stream.between(0, 60 * MS) as i64 - (30 * MS) as i64 },
+        };
+        let lasting_ns = (!action.is_instant()).then_some(stream.between(1, 12) * 5 * MS);
+        lab.world.faults.push(Fault { at_ns: stream.grid() * MS + 3, lasting_ns, action });
+    }
+    if stream.one_in(3) {
+        let before = on("started", Reaction::CrashIt).when;
+        let after_ns = (MS + 1, 40 * MS);
+        let rule = on("voted", Reaction::CrashIt);
+        lab.rules.push(Rule { before: Some(before), after_ns, ..rule });
+    }
+    if stream.one_in(3) {
+        let after_ns = (MS + 1, 2 * MS);
+        lab.rules.push(Rule { lasts_as: Some("tick".into()), after_ns, ..on("voted", Reaction::PauseIt) });
+    }
+    lab
 }
 
 pub(crate) fn first_difference(one: &Run, other: &Run) -> String {

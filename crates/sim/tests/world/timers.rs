@@ -197,3 +197,37 @@ fn an_expiry_of_a_paused_node_waits() {
     let lab = Lab::new(1).boot(vec![set_tick(1, 200, 200)]).fault(40, Some(60), pause([0]));
     assert_eq!(lab.fault(50, None, expire(0, "tick")).run().fired("n1"), ["100 tick 1"]);
 }
+
+// --- Clocks that jump ---
+
+fn jump(by_ms: i64) -> Action {
+    Action::ClockJump { node: NodeId(0), by_ns: by_ms * MS as i64 }
+}
+
+#[test]
+fn a_clock_that_jumps_takes_running_timers_with_it() {
+    let lab = Lab::new(2).boot(vec![set_tick(1, 100, 200)]);
+    let fired = |at_ms, by_ms| lab.clone().fault(at_ms, None, jump(by_ms)).run().fired("n1").join(", ");
+    // By default n1's fires after 133 ms.
+    let default = lab.run().fired("n1").join(", ");
+    assert!(default.starts_with("133"), "{default}");
+    assert!(fired(50, 20).starts_with("113"), "{}", fired(50, 20));
+    assert!(fired(50, -20).starts_with("153"), "{}", fired(50, -20));
+    assert!(fired(50, 500).starts_with("50 "), "{}", fired(50, 500));
+    assert!(fired(110, 20).starts_with("113"), "mature already: {}", fired(110, 20));
+    assert!(fired(110, -20).starts_with("153"), "{}", fired(110, -20));
+    assert_eq!(fired(150, 20), default, "it has fired already");
+    let run = lab.clone().fault(50, None, jump(-20)).run();
+    assert_eq!((run.struck(FaultClass::ClockJump), run.tally.struck.jump_ns), (1, 20 * MS));
+    assert_eq!(run.fired("n2"), lab.run().fired("n2"));
+    let idle = Lab::new(1).fault(50, None, jump(20)).run();
+    assert_eq!((idle.struck(FaultClass::ClockJump), idle.tally.struck.jump_ns), (0, 0), "nobody noticed");
+}
+
+#[test]
+fn a_timer_that_jumps_on_a_stalled_node_fires_when_it_goes_on() {
+    let lab = Lab::new(1).boot(vec![set_tick(1, 100, 100)]).fault(20, Some(50), pause([0]));
+    assert_eq!(lab.clone().fault(30, None, jump(90)).run().fired("n1"), ["70 tick 1"]);
+    assert_eq!(lab.clone().fault(30, None, jump(20)).run().fired("n1"), ["80 tick 1"]);
+    assert_eq!(lab.fault(30, None, jump(-20)).run().fired("n1"), ["120 tick 1"]);
+}

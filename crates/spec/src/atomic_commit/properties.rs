@@ -56,6 +56,10 @@ const NO_FUNDS: usize = 4;
 const SEAT_TAKEN: usize = 5;
 const LOCKED: usize = 6;
 const RACED: usize = 7;
+const MONEY_MOVED: usize = 8;
+const CRASHED_BEFORE_VOTING: usize = 9;
+const WITHOUT_COORDINATOR: usize = 10;
+const STILL_LOCKED: usize = 11;
 
 const fn cell(name: &'static str) -> Cell {
     Cell { name, due_runs: 1000 }
@@ -71,6 +75,14 @@ pub const CELLS: &[Cell] = &[
     cell("no-vote-for-seat"),
     cell("no-vote-for-lock"),
     cell("transactions-overlapped"),
+    // A transaction that takes from one account and gives to another commits.
+    cell("money-moved"),
+    // A participant crashes that is to vote, and has not.
+    cell("crashed-before-voting"),
+    // A participant that is in doubt comes to know the decision while the coordinator is down.
+    cell("decided-without-coordinator"),
+    // A participant that has restarted in doubt refuses a lock to another transaction.
+    cell("locked-after-restart"),
 ];
 
 /// What is known of one transaction.
@@ -82,6 +94,8 @@ struct Case {
     /// Since when a participant that has voted yes has not decided.
     in_doubt: BTreeMap<NodeId, u64>,
     decided: BTreeMap<NodeId, Decision>,
+    /// The participants that have crashed in doubt.
+    was_down: NodeSet,
     first: Option<(Who, Decision)>,
 }
 
@@ -138,6 +152,9 @@ impl Properties {
             });
         }
         report.happened(if decision == Decision::Commit { COMMITTED } else { ABORTED });
+        if decision == Decision::Commit && self.asked.get(&transaction).is_some_and(moves_money) {
+            report.happened(MONEY_MOVED);
+        }
         self.open.remove(&transaction);
         self.judge_abort(transaction, report);
     }
@@ -167,7 +184,14 @@ impl Properties {
                 match why {
                     Refusal::NoFunds(_) => report.happened(NO_FUNDS),
                     Refusal::SeatTaken(_) => report.happened(SEAT_TAKEN),
-                    Refusal::Locked(_) => report.happened(LOCKED),
+                    Refusal::Locked(_) => {
+                        report.happened(LOCKED);
+                        let is_back =
+                            |case: &Case| case.was_down.contains(node) && case.in_doubt.contains_key(&node);
+                        if self.cases.values().any(is_back) {
+                            report.happened(STILL_LOCKED);
+                        }
+                    }
                     Refusal::NoAnswer(_) | Refusal::Failure => {}
                 }
             }
@@ -255,6 +279,13 @@ impl Properties {
     }
 }
 
+/// Whether a transaction takes from one account and gives to another.
+fn moves_money(transaction: &Transaction) -> bool {
+    let takes = |step: &Step| matches!(step, Step::Withdraw { .. });
+    let gives = |step: &Step| matches!(step, Step::Deposit { .. });
+    transaction.0.iter().any(takes) && transaction.0.iter().any(gives)
+}
+
 impl<P: Protocol<Request = Transaction, Reply = Reply, Output = Output>> Monitor<P> for Properties {
     fn properties() -> &'static [Property] {
         PROPERTIES
@@ -292,7 +323,9 @@ impl<P: Protocol<Request = Transaction, Reply = Reply, Output = Output>> Monitor
             Output::Voted { transaction, vote } => self.vote(node, transaction, vote, report),
             Output::Decided { transaction, decision } => {
                 let case = self.cases.entry(transaction).or_default();
-                case.in_doubt.remove(&node);
+                if case.in_doubt.remove(&node).is_some() && self.down.contains(COORDINATOR) {
+                    report.happened(WITHOUT_COORDINATOR);
+                }
                 let before = *case.decided.entry(node).or_insert(decision);
                 report.check(AC2, before == decision, || {
                     (format!("{transaction}: {node} had decided to {before}, and now to {decision}"), "")
@@ -320,9 +353,20 @@ impl<P: Protocol<Request = Transaction, Reply = Reply, Output = Output>> Monitor
 
     fn on_crash(&mut self, node: NodeId, report: &mut Report) {
         self.down.insert(node);
-        let in_doubt = self.cases.values().any(|case| case.in_doubt.contains_key(&node));
+        let (mut in_doubt, mut is_awaited) = (false, false);
+        for (transaction, case) in &mut self.cases {
+            if case.in_doubt.contains_key(&node) {
+                case.was_down.insert(node);
+                in_doubt = true;
+            }
+            let has_voted = case.yes.union(case.no).contains(node);
+            is_awaited |= !has_voted && case.participants.contains(node) && self.open.contains(transaction);
+        }
         if in_doubt {
             report.happened(CRASHED_IN_DOUBT);
+        }
+        if is_awaited {
+            report.happened(CRASHED_BEFORE_VOTING);
         }
         if node == COORDINATOR && !self.open.is_empty() {
             report.happened(COORDINATOR_CRASHED);
@@ -333,7 +377,7 @@ impl<P: Protocol<Request = Transaction, Reply = Reply, Output = Output>> Monitor
         self.down.remove(node);
     }
 
-    fn on_fault(&mut self, _: &mut Report) {
+    fn on_fault(&mut self, _: &'static str, _: &mut Report) {
         self.failed = true;
     }
 

@@ -2,9 +2,10 @@
 //!
 //! Schneider, *Implementing Fault-Tolerant Services Using the State Machine Approach* (1990).
 //!
-//! Here are its words; `properties.rs` judges what nodes put out, `state_machine.rs` is what clients believe in.
+//! Here are its words; `properties.rs` judges what nodes put out by what `record.rs` remembers, `state_machine.rs` is what clients believe in.
 
 mod properties;
+mod record;
 mod state_machine;
 
 use std::fmt::{self, Display};

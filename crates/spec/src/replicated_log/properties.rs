@@ -1,52 +1,21 @@
 //! The black-box properties of a replicated log.
 
-use quarrel_protocol::{
-    ClientId, Fingerprint, Monitor, NodeId, Property, PropertyKind, Protocol, Report, RequestId,
-};
+use quarrel_protocol::{ClientId, Monitor, NodeId, Property, PropertyKind, Protocol, Report, RequestId};
 
+use super::record::{BLOCK, Reader, Record};
 use super::{Applied, Call, Output, Reply, Restored, RunsMachine};
-use crate::machine::Kind;
-use crate::session::{Command, Memory, Replica};
+use crate::session::Command;
 
 /// The black-box properties of a replicated log, over outputs and replies. They know no protocol.
 pub struct Properties {
     /// What each request asks, by its number.
     asked: Vec<Option<(ClientId, Call)>>,
-    /// What was applied first at each position (from 0), and by whom.
-    log: Vec<(Option<Command>, NodeId)>,
+    /// What was applied first at each position, and by whom.
+    log: Record,
     /// The next position each node must apply; 1 again after a restart.
     next: Vec<u64>,
-    /// What the log leads to, for snapshots.
-    reference: Reference,
-}
-
-/// A replica of our own, which is only as far as the last snapshot that it was compared with.
-struct Reference {
-    kind: Kind,
-    replica: Replica,
-    index: u64,
-}
-
-impl Reference {
-    fn new(kind: Kind) -> Self {
-        Self { kind, replica: Replica::new(kind, Memory::Kept), index: 0 }
-    }
-
-    /// The fingerprint of the state after the first `index` positions of the log, which are there. Snapshots mostly
-    /// move on with the log, so each position is mostly applied once.
-    fn at(&mut self, index: u64, log: &[(Option<Command>, NodeId)]) -> u64 {
-        if index < self.index {
-            *self = Self::new(self.kind);
-        }
-        for (at, (command, _)) in (1..).zip(log).skip(self.index as usize).take((index - self.index) as usize)
-        {
-            if let Some(command) = command {
-                self.replica.apply(at, command);
-            }
-        }
-        self.index = index;
-        self.replica.digest()
-    }
+    /// What each node applies of what is long past.
+    readers: Vec<Reader>,
 }
 
 const STATE_MACHINE_SAFETY: usize = 0;
@@ -95,13 +64,12 @@ impl Properties {
             (format!("{node} applied index {index} where index {next} was next"), "")
         });
         *next = index + 1;
-        let position = (*index as usize).wrapping_sub(1);
-        match self.log.get(position) {
+        match self.log.get(*index) {
             Some((first, by)) => report.check(STATE_MACHINE_SAFETY, first == command, || {
                 let before = Applied { index: *index, command: *first };
                 (format!("{by} {before}, but {node} {applied}"), "")
             }),
-            None if position == self.log.len() => {
+            None if *index == self.log.len() + 1 => {
                 if let Some(command) = command {
                     report.check(VALIDITY, self.is_requested(command), || {
                         (
@@ -112,8 +80,18 @@ impl Properties {
                         )
                     });
                 }
-                self.log.push((*command, node));
+                self.log.push(*command, node);
                 report.check(STATE_MACHINE_SAFETY, true, || unreachable!());
+            }
+            None if self.log.is_past(*index) => {
+                let reader = &mut self.readers[node.index()];
+                if let Some(is_same) = self.log.reads_past(reader, applied) {
+                    report.check(STATE_MACHINE_SAFETY, is_same, || {
+                        let first = index + 1 - BLOCK;
+                        let what = format!("{node} applied other commands at {first} to {index} than were applied there first");
+                        (what, "other commands long after")
+                    });
+                }
             }
             // A gap: reported above, and there is nothing to compare with.
             None => {}
@@ -131,7 +109,8 @@ impl Properties {
             (what, "a snapshot took it back")
         });
         *next = index + 1;
-        if index > self.log.len() as u64 {
+        self.readers[node.index()] = Reader::default();
+        if index > self.log.len() {
             let last = self.log.len();
             report.check(STATE_MACHINE_SAFETY, false, || {
                 let what = format!(
@@ -141,8 +120,9 @@ impl Properties {
             });
             return;
         }
-        let is_faithful = self.reference.at(index, &self.log) == state;
-        report.check(STATE_MACHINE_SAFETY, is_faithful, || {
+        // What a snapshot held that is long past, nobody knows any more.
+        let Some(held) = self.log.state_at(index) else { return };
+        report.check(STATE_MACHINE_SAFETY, held == state, || {
             let what = format!(
                 "{node} took over a snapshot of everything up to {index}, which is not what the log leads to"
             );
@@ -160,8 +140,8 @@ where
     }
 
     fn new(config: &P::Config, nodes: usize) -> Self {
-        let reference = Reference::new(config.machine());
-        Self { asked: Vec::new(), log: Vec::new(), next: vec![1; nodes], reference }
+        let log = Record::new(config.machine());
+        Self { asked: Vec::new(), log, next: vec![1; nodes], readers: vec![Reader::default(); nodes] }
     }
 
     fn on_request(&mut self, client: ClientId, id: RequestId, call: &Call, _: &mut Report) {
@@ -194,7 +174,11 @@ where
         if asked.is_some_and(|(_, call)| call.is_read()) {
             return;
         }
-        let stands = (index as usize).checked_sub(1).and_then(|position| self.log.get(position));
+        // An answer that is told again long after was judged when it was told first, or nobody heard it.
+        if self.log.is_past(index) {
+            return;
+        }
+        let stands = self.log.get(index);
         let is_it = stands.is_some_and(|(command, _)| {
             command.is_some_and(|command| (command.session.client, command.session.serial) == (client, id))
         });
@@ -210,5 +194,6 @@ where
 
     fn on_crash(&mut self, node: NodeId, _: &mut Report) {
         self.next[node.index()] = 1;
+        self.readers[node.index()] = Reader::default();
     }
 }

@@ -131,3 +131,45 @@ fn snapshots_survive_files() {
     let read: Replica = serde_json::from_str(&text).expect("and read again");
     assert_eq!((read.digest(), &read), (replica.digest(), &replica));
 }
+
+/// Of a long log only the end is known one by one. A node that applies it all again, long after, is judged by hashes.
+#[test]
+fn what_is_long_past_is_still_compared() {
+    const LENGTH: u64 = 10_000;
+    let long = || {
+        let mut bench = Bench::new();
+        (1..=LENGTH).for_each(|index| {
+            bench.put_out(N1, Applied { index, command: None });
+        });
+        bench
+    };
+    let again = |bench: &mut Bench, from: u64, other: Option<u64>| {
+        for index in from..=LENGTH {
+            let command = (other == Some(index)).then(|| command(7));
+            bench.put_out(N2, Applied { index, command });
+        }
+    };
+    let mut bench = long();
+    again(&mut bench, 1, None);
+    bench.crash(N2);
+    again(&mut bench, 1, None);
+    assert_eq!(bench.broken(), [""; 0]);
+
+    let mut bench = long();
+    again(&mut bench, 1, Some(70));
+    let broken = bench.report.violations();
+    assert_eq!(bench.broken(), ["state-machine-safety: other commands long after"]);
+    assert!(broken[0].detail.contains("n2 applied other commands at 65 to 128"), "{}", broken[0].detail);
+
+    // From a snapshot that is as old nobody can tell; what follows it is compared from the next whole block on.
+    let old = |other| {
+        let mut bench = long();
+        bench.put_out(N2, Output::Restored(Restored { index: 100, state: 1 }));
+        again(&mut bench, 101, Some(other));
+        bench.broken().len()
+    };
+    assert_eq!((old(110), old(140)), (0, 1));
+    let mut bench = long();
+    bench.put_out(N2, Output::Restored(Restored { index: LENGTH - 100, state: 1 }));
+    assert_eq!(bench.broken(), ["state-machine-safety: a snapshot holds another state"]);
+}

@@ -149,7 +149,7 @@ impl Cluster {
         self.nodes[id.index()] = None;
         self.invariants.on_crash(id, &mut self.report);
         let (properties, report) = (&mut self.properties, &mut self.commit_report);
-        Monitor::<ThreePhaseCommit>::on_fault(properties, report);
+        Monitor::<ThreePhaseCommit>::on_fault(properties, "crash", report);
         Monitor::<ThreePhaseCommit>::on_crash(properties, id, report);
     }
 

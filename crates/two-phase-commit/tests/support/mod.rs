@@ -115,7 +115,7 @@ impl Cluster {
         self.timers[node.index()].clear();
         self.disks[node.index()].truncate(self.durable[node.index()]);
         Monitor::<TwoPhaseCommit>::on_crash(&mut self.properties, node, &mut self.reports[0]);
-        Monitor::<TwoPhaseCommit>::on_fault(&mut self.properties, &mut self.reports[0]);
+        Monitor::<TwoPhaseCommit>::on_fault(&mut self.properties, "crash", &mut self.reports[0]);
     }
 
     /// The node comes back.
@@ -179,7 +179,7 @@ impl Cluster {
     /// Loses every message on its way.
     pub(crate) fn lose_all(&mut self) {
         self.wire.clear();
-        Monitor::<TwoPhaseCommit>::on_fault(&mut self.properties, &mut self.reports[0]);
+        Monitor::<TwoPhaseCommit>::on_fault(&mut self.properties, "crash", &mut self.reports[0]);
     }
 
     /// Fires a timer that is set.
@@ -187,7 +187,7 @@ impl Cluster {
         let timers = &mut self.timers[node.index()];
         let place = timers.iter().position(|set| *set == timer);
         timers.remove(place.unwrap_or_else(|| panic!("{node} has not set {timer}")));
-        Monitor::<TwoPhaseCommit>::on_fault(&mut self.properties, &mut self.reports[0]);
+        Monitor::<TwoPhaseCommit>::on_fault(&mut self.properties, "crash", &mut self.reports[0]);
         self.step(node, Input::Timer(timer));
     }
 

@@ -45,7 +45,7 @@ pub struct Scenario {
     pub disk: Disk,
     /// The clocks and timers.
     pub clock: Clock,
-    /// Faults that strike again and again, in the order of [`Strikes`]: at most one of each class.
+    /// Faults that strike again and again, in the order of [`Strikes`](super::Strikes): at most one of each class.
     pub recurring: Vec<Recurring>,
     /// The nemesis that watches for leaders, if there is one.
     pub leader: Option<Reactive>,

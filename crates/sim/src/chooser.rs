@@ -6,12 +6,13 @@
 
 use quarrel_protocol::{ClientId, NodeId};
 
-use crate::decision::{Decision, DecisionKind, Endpoint, Fate, Remains, Which};
-use crate::draw::{between, exponential, hash_name, mix, slice, threshold};
+use crate::decision::{Decision, DecisionKind, Endpoint, Remains, Which};
+use crate::draw::{between, hash_name, mix, slice, threshold};
 use crate::lanes::Lanes;
 pub use crate::lanes::{Names, REPLY, REQUEST};
+use crate::odds::{Thresholds, draw_fate};
 use crate::watch::Watch;
-use crate::world::{DelayShape, Rates};
+use crate::world::Rates;
 
 /// The state of one lane: all decisions that share kind, source, target and message kind.
 #[derive(Clone, Copy, Default)]
@@ -20,19 +21,6 @@ struct Lane {
     occurrence: u32,
     /// Whether its answers are overridden or recorded: see its [`Watch`].
     is_watched: bool,
-}
-
-/// Thresholds of 20 bits, prepared from rates.
-#[derive(Clone, Copy, Default)]
-struct Thresholds {
-    loss: u64,
-    duplication: u64,
-    delay: u64,
-    timer: u64,
-    sync: u64,
-    lost: u64,
-    cut: u64,
-    torn: u64,
 }
 
 /// Answers decisions.
@@ -352,66 +340,6 @@ impl Chooser {
     }
 }
 
-impl Thresholds {
-    fn new(rates: &Rates) -> Self {
-        Self {
-            loss: threshold(rates.loss_ppm),
-            duplication: threshold(rates.duplication_ppm),
-            delay: threshold(rates.delay_ppm),
-            timer: threshold(rates.timer_ppm),
-            sync: threshold(rates.sync_ppm),
-            lost: threshold(rates.lost_ppm),
-            cut: threshold(rates.cut_ppm),
-            torn: threshold(rates.torn_ppm),
-        }
-    }
-}
-
-/// The whole fate of a message from one sliced draw; each class reads its own slice, so that none shifts another.
-#[inline]
-fn draw_fate(rates: &Rates, thresholds: &Thresholds, word: u64) -> u64 {
-    let word = mix(word);
-    let lost = slice(word, 0) < thresholds.loss;
-    let twice = slice(word, 1) < thresholds.duplication;
-    let late = slice(word, 2) < thresholds.delay;
-    if lost || twice || late || rates.spread_us > 0 {
-        draw_perturbed(rates, word, lost, twice, late)
-    } else {
-        0
-    }
-}
-
-#[inline]
-fn draw_perturbed(rates: &Rates, word: u64, lost: bool, twice: bool, late: bool) -> u64 {
-    if lost {
-        return Fate::Lost.encode();
-    }
-    let word = mix(word);
-    let spread = |word: u64| between(word, 0, u64::from(rates.spread_us)) as u32;
-    let first = spread(word) + if late { draw_delay(rates, mix(word)) } else { 0 };
-    match twice {
-        // The copy takes its own way.
-        true => Fate::Twice(first, spread(mix(word ^ 1)) + draw_delay(rates, mix(word ^ 2)).max(1)).encode(),
-        false => Fate::Arrives(first).encode(),
-    }
-}
-
-fn draw_delay(rates: &Rates, word: u64) -> u32 {
-    let most = u64::from(rates.delay_max_us);
-    let delay = match rates.delay_shape {
-        DelayShape::Uniform => between(word, 0, most),
-        DelayShape::Exponential => exponential(word, most / 8).min(most),
-        DelayShape::Bimodal => {
-            if word & 1 == 0 {
-                between(mix(word), 0, most / 16)
-            } else {
-                between(mix(word), most - most / 8, most)
-            }
-        }
-    };
-    delay as u32
-}
-
 const fn code(endpoint: Endpoint) -> u8 {
     match endpoint {
         Endpoint::Node(NodeId(node)) => node,
@@ -422,7 +350,7 @@ const fn code(endpoint: Endpoint) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::Key;
+    use crate::decision::{Fate, Key};
 
     const NAMES: Names =
         Names { nodes: 3, clients: 2, messages: &["ask", "tell"], timers: &["tick", "tock", "late"] };

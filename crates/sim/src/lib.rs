@@ -34,6 +34,7 @@ mod links;
 mod liveness;
 mod nemesis;
 mod node;
+mod odds;
 mod orders;
 mod queue;
 mod standing;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests read the scenarios")]
 
+mod table;
+
 use std::collections::BTreeSet;
 use std::fs::DirEntry;
 use std::ops::Range;
@@ -18,175 +20,8 @@ use quarrel_harness::tallies::Tallies;
 use quarrel_protocol::PropertyKind;
 use quarrel_sim::fault::FaultClass;
 
-/// How a scenario comes to its events.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Nature {
-    /// By hand: every seed is the same run.
-    Scripted,
-    /// By chance: what it expects must come out among so many seeds.
-    Drawn(u64),
-}
-
-use Nature::{Drawn, Scripted};
-
-const SCENARIOS: [(&str, Nature); 105] = [
-    ("2pc/calm", Drawn(100)),
-    ("2pc/chaos", Drawn(1000)),
-    ("2pc/cooperative-termination", Scripted),
-    ("2pc/coordinator-crash-blocks", Scripted),
-    ("2pc/coordinator-returns", Scripted),
-    ("2pc/participant-restarts", Scripted),
-    ("2pc/presumed-abort", Scripted),
-    ("2pc/presumed-commit", Scripted),
-    ("2pc/resolver", Scripted),
-    ("2pc/transfer-aborts", Scripted),
-    ("2pc/transfer-commits", Scripted),
-    ("2pc/votes-out-of-step", Scripted),
-    ("3pc/all-uncertain", Scripted),
-    ("3pc/calm", Drawn(100)),
-    ("3pc/chaos-asynchronous", Drawn(200)),
-    ("3pc/chaos-synchronous", Drawn(1000)),
-    ("3pc/coordinator-crash-does-not-block", Scripted),
-    ("3pc/first-acknowledgement", Scripted),
-    ("3pc/late-precommit", Scripted),
-    ("3pc/logged-pre-commit", Scripted),
-    ("3pc/partition-splits", Scripted),
-    ("3pc/simultaneous-failure", Scripted),
-    ("3pc/total-failure", Scripted),
-    ("3pc/two-crash-in-turn", Scripted),
-    ("3pc/vote-forgotten", Scripted),
-    ("multi-paxos/calm", Drawn(100)),
-    ("multi-paxos/chaos", Drawn(1000)),
-    ("multi-paxos/forgotten-promise", Scripted),
-    ("multi-paxos/gap-filled", Scripted),
-    ("multi-paxos/laggard-catches-up", Drawn(40)),
-    ("multi-paxos/late-acceptance", Scripted),
-    ("multi-paxos/leader-change-mid-slot", Scripted),
-    ("multi-paxos/one-way-link", Drawn(40)),
-    ("multi-paxos/snapshot-first", Scripted),
-    ("multi-paxos/standard-unit", Drawn(20)),
-    ("paxos/acceptor-restarts", Scripted),
-    ("paxos/back-off-ends-the-duel", Drawn(40)),
-    ("paxos/bad-disks", Drawn(300)),
-    ("paxos/calm", Drawn(100)),
-    ("paxos/chaos", Drawn(1000)),
-    ("paxos/disk-replaced", Scripted),
-    ("paxos/duelling-proposers", Scripted),
-    ("paxos/duelling-proposers-livelock", Scripted),
-    ("paxos/four-ballots", Scripted),
-    ("paxos/late-accept", Scripted),
-    ("paxos/late-prepare", Scripted),
-    ("paxos/lying-fsync", Scripted),
-    ("paxos/minority", Scripted),
-    ("paxos/proposer-restarts", Scripted),
-    ("paxos/split-in-half", Scripted),
-    ("paxos/two-values-reported", Scripted),
-    ("raft/bank", Drawn(200)),
-    ("raft/bit-rot", Scripted),
-    ("raft/bit-rot-found", Scripted),
-    ("raft/calm", Drawn(100)),
-    ("raft/chaos", Drawn(1000)),
-    ("raft/crash-storm", Drawn(300)),
-    ("raft/fifty-nodes", Drawn(20)),
-    ("raft/figure-8", Scripted),
-    ("raft/flapping-link", Scripted),
-    ("raft/full-disk", Scripted),
-    ("raft/leader-hunting", Drawn(300)),
-    ("raft/kitchen-sink", Drawn(1000)),
-    ("raft/late-vote", Scripted),
-    ("raft/leader-isolated", Scripted),
-    ("raft/leader-transfer", Scripted),
-    ("raft/learner-catch-up", Scripted),
-    ("raft/lease-beyond-drift", Drawn(30)),
-    ("raft/lease-chaos", Drawn(300)),
-    ("raft/lease-stickiness", Scripted),
-    ("raft/lease-with-drift", Scripted),
-    ("raft/lock", Drawn(200)),
-    ("raft/lock-late-release", Scripted),
-    ("raft/longer-log", Scripted),
-    ("raft/lossy-network", Drawn(100)),
-    ("raft/lying-fsync", Scripted),
-    ("raft/membership-joint", Scripted),
-    ("raft/membership-joint-leader-crash", Scripted),
-    ("raft/membership-removed-leader", Scripted),
-    ("raft/membership-rolled-back", Scripted),
-    ("raft/membership-single-server", Scripted),
-    ("raft/minority-partition", Scripted),
-    ("raft/partial-connectivity", Scripted),
-    ("raft/power-loss", Scripted),
-    ("raft/prevote-stops-disruption", Scripted),
-    ("raft/prevote-two-cohorts", Scripted),
-    ("raft/read-index", Scripted),
-    ("raft/read-index-late-answer", Scripted),
-    ("raft/retry-storm", Drawn(100)),
-    ("raft/sessions-exactly-once", Scripted),
-    ("raft/slow-but-alive", Drawn(200)),
-    ("raft/snapshot-during-change", Scripted),
-    ("raft/snapshot-install", Scripted),
-    ("raft/snapshot-replaces-tail", Scripted),
-    ("raft/snapshot-undoes-change", Scripted),
-    ("raft/split-vote", Scripted),
-    ("raft/split-vote-for-ever", Scripted),
-    ("raft/stale-read", Scripted),
-    ("raft/standard-unit", Drawn(100)),
-    ("raft/tickets", Drawn(200)),
-    ("raft/torn-record", Drawn(300)),
-    ("raft/unordered-writes", Drawn(300)),
-    ("two-generals/calm", Drawn(100)),
-    ("two-generals/chaos", Drawn(200)),
-    ("two-generals/no-certainty", Drawn(200)),
-];
-
-const CHAOS: [&str; 3] = ["raft/chaos", "paxos/chaos", "2pc/chaos"];
-
-/// Whose clients may give up, ask at the very end, or be turned away because too much is under way.
-const MAY_LEAVE_UNANSWERED: [&str; 23] = [
-    "multi-paxos/chaos",
-    "multi-paxos/standard-unit",
-    "raft/chaos",
-    "raft/lease-chaos",
-    "raft/kitchen-sink",
-    "paxos/chaos",
-    "2pc/chaos",
-    "2pc/coordinator-crash-blocks",
-    "3pc/all-uncertain",
-    "3pc/chaos-asynchronous",
-    "3pc/chaos-synchronous",
-    "3pc/coordinator-crash-does-not-block",
-    "3pc/first-acknowledgement",
-    "3pc/late-precommit",
-    "3pc/logged-pre-commit",
-    "3pc/partition-splits",
-    "3pc/simultaneous-failure",
-    "3pc/total-failure",
-    "3pc/two-crash-in-turn",
-    "raft/standard-unit",
-    "raft/retry-storm",
-    "paxos/bad-disks",
-    "raft/leader-hunting",
-];
-
-/// Flaws that clients notice by themselves, and where.
-const NOTICED_BY_CLIENTS: [(&str, &str, &str); 18] = [
-    ("raft/bank", "raft/forget-sessions", "linearizability"),
-    ("raft/bank", "raft/read-local-leader", "linearizability"),
-    ("raft/tickets", "raft/forget-sessions", "linearizability"),
-    ("raft/tickets", "raft/read-local-leader", "linearizability"),
-    ("raft/lock", "raft/forget-sessions", "linearizability"),
-    ("raft/lock", "raft/read-local-leader", "linearizability"),
-    ("raft/lossy-network", "raft/forget-sessions", "linearizability"),
-    ("raft/lock-late-release", "raft/forget-sessions", "linearizability"),
-    ("raft/sessions-exactly-once", "raft/forget-sessions", "linearizability"),
-    ("raft/stale-read", "raft/read-local-leader", "linearizability"),
-    ("raft/power-loss", "raft/ack-before-fsync", "linearizability"),
-    ("raft/power-loss", "raft/stop-commit-scan", "liveness"),
-    ("raft/sessions-exactly-once", "raft/stop-commit-scan", "liveness"),
-    ("raft/retry-storm", "raft/stop-commit-scan", "liveness"),
-    ("raft/split-vote-for-ever", "raft/identical-timeouts", "liveness"),
-    ("paxos/duelling-proposers-livelock", "paxos/duelling-no-backoff", "liveness"),
-    ("paxos/duelling-proposers-livelock", "paxos/accept-strict-gt", "liveness"),
-    ("paxos/back-off-ends-the-duel", "paxos/duelling-no-backoff", "liveness"),
-];
+use table::Nature::{Drawn, Scripted};
+use table::{CHAOS, MAY_LEAVE_UNANSWERED, NOTICED_BY_CLIENTS, SCENARIOS, SHOWN_BY_CHANCE, hunted_in, needs};
 
 fn scripted() -> impl Iterator<Item = &'static str> {
     SCENARIOS.into_iter().filter(|&(_, nature)| nature == Scripted).map(|(name, _)| name)
@@ -337,10 +172,6 @@ fn scripted_scenarios_come_out_as_expected_in_every_seed() {
     }
 }
 
-/// Flaws that no script shows yet: chaos finds each of them within ten runs or so, and a trace of it is kept.
-const SHOWN_BY_CHANCE: [&str; 3] =
-    ["multi-paxos/deaf-leader-stays", "multi-paxos/read-local-leader", "multi-paxos/snapshot-label-mismatch"];
-
 #[test]
 fn each_flaw_is_shown_by_a_scripted_scenario() {
     let registry = Registry::standard();
@@ -469,42 +300,6 @@ fn without_a_flaw_every_scenario_is_sound_and_none_is_empty() {
                 assert!(tallies.faults.of(class) > 0, "{name}: {} changed nothing", class.name());
             }
         }
-    }
-}
-
-/// What must be switched on in chaos for a flaw to have something to spoil.
-fn needs(flaw: &str) -> &'static [(&'static str, &'static str)] {
-    match flaw {
-        "raft/prevote-stuck" | "raft/no-prevote-disruption" | "raft/partial-connectivity-livelock" => {
-            &[("config.pre-vote", "true"), ("config.check-quorum", "true")]
-        }
-        "raft/snap-keeps-conflict-suffix"
-        | "raft/snap-drops-newer-log"
-        | "raft/append-after-compaction"
-        | "raft/snap-label-mismatch" => &[("config.snapshot-every", "3")],
-        _ => &[],
-    }
-}
-
-/// Where a flaw is looked for: chaos knows no operator and reads through the log. Nothing for those that only a script shows
-/// within so few runs.
-fn hunted_in<'a>(chaos: &'a str, flaw: &str) -> Option<&'a str> {
-    match flaw {
-        "raft/learner-counted"
-        | "raft/joint-union-quorum"
-        | "raft/joint-early-leave"
-        | "raft/joint-never-leaves"
-        | "raft/remove-leader-stall"
-        | "raft/readindex-no-current-term" => Some("raft/kitchen-sink"),
-        "raft/single-server-change"
-        | "raft/snap-has-uncommitted-config"
-        | "raft/snap-stale-membership"
-        | "raft/config-not-rolled-back"
-        | "raft/readindex-ctx-reuse"
-        | "raft/lease-clock-drift"
-        | "raft/lease-survives-transfer"
-        | "raft/lease-no-stickiness" => None,
-        _ => Some(chaos),
     }
 }
 

@@ -1,49 +1,36 @@
-//! Everything in `traces/` is run again: each flaw has a trace there that it made, small enough to be read, which
-//! reproduces to the byte, and is gone without the flaw.
-//!
-//! `cargo xtask bless` finds and shrinks them anew.
-#![allow(clippy::disallowed_methods, reason = "tests read and bless the traces")]
+//! The traces that are kept: of each flaw one, what it breaks and what its story says.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::Once;
-use std::sync::atomic::AtomicBool;
 
-use quarrel::engine::{self, Orders};
-use quarrel_formats::Scenario;
-use quarrel_formats::trace::{FORMAT, Judgement, Oracle, Outcome, Trace, compare};
-use quarrel_harness::case::{Flaws, items};
-use quarrel_harness::oracle::Judges;
-use quarrel_harness::registry::Registry;
-use quarrel_harness::story;
+use quarrel_formats::trace::Oracle;
 use quarrel_protocol::PropertyKind;
 
 /// One trace: how a flaw was found, and the words that its story must have, which make someone who knows the paper nod.
-struct Kept {
+pub(crate) struct Kept {
     /// The file, under `traces/`.
-    file: &'static str,
+    pub(crate) file: &'static str,
     /// The flaw that made it.
-    flaw: &'static str,
+    pub(crate) flaw: &'static str,
     /// Who found it.
-    jury: Oracle,
+    pub(crate) jury: Oracle,
     /// By what.
-    kind: PropertyKind,
+    pub(crate) kind: PropertyKind,
     /// In which scenario; its protocol's chaos unless it says so.
-    scenario: Option<&'static str>,
+    pub(crate) scenario: Option<&'static str>,
     /// With how many rounds of patience for a core that must come back: the fewer, the shorter the trace.
-    rounds: Option<&'static str>,
+    pub(crate) rounds: Option<&'static str>,
     /// Within which seeds.
-    seeds: Range<u64>,
-    words: &'static [&'static str],
+    pub(crate) seeds: Range<u64>,
+    pub(crate) words: &'static [&'static str],
 }
 
-const fn paper(file: &'static str, flaw: &'static str, words: &'static [&'static str]) -> Kept {
+pub(crate) const fn paper(file: &'static str, flaw: &'static str, words: &'static [&'static str]) -> Kept {
     let (jury, kind) = (Oracle::All, PropertyKind::Paper);
     Kept { file, flaw, jury, kind, scenario: None, rounds: None, seeds: 0..10_000, words }
 }
 
 /// Found by clients alone.
-const fn clients(
+pub(crate) const fn clients(
     file: &'static str,
     flaw: &'static str,
     seeds: Range<u64>,
@@ -53,7 +40,7 @@ const fn clients(
     Kept { file, flaw, jury, kind, scenario: None, rounds: None, seeds, words }
 }
 
-const fn liveness(
+pub(crate) const fn liveness(
     file: &'static str,
     flaw: &'static str,
     scenario: &'static str,
@@ -64,7 +51,7 @@ const fn liveness(
 }
 
 /// Found by a property of the paper in a scenario of its own: three-phase commit.
-const fn in_scenario(
+pub(crate) const fn in_scenario(
     file: &'static str,
     flaw: &'static str,
     scenario: &'static str,
@@ -73,9 +60,9 @@ const fn in_scenario(
     Kept { scenario: Some(scenario), ..paper(file, flaw, words) }
 }
 
-const SYNCHRONOUS: &str = "3pc/chaos-synchronous";
+pub(crate) const SYNCHRONOUS: &str = "3pc/chaos-synchronous";
 
-const FLAWS: [Kept; 69] = [
+pub(crate) const FLAWS: [Kept; 69] = [
     paper(
         "raft/vote-not-persisted.jsonl",
         "raft/vote-not-persisted",
@@ -408,116 +395,3 @@ const FLAWS: [Kept; 69] = [
         &["had healed", "news from the leader"],
     ),
 ];
-
-/// One golden trace of each format ever written.
-const FORMATS: [&str; 3] = ["format/1.jsonl", "format/2.jsonl", "format/3.jsonl"];
-
-/// The most items of one trace, and of the median one.
-const ITEMS_MAX: usize = 24;
-const ITEMS_MEDIAN_MAX: usize = 12;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn read(name: &str) -> Trace {
-    let path = root().join("traces").join(name);
-    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let trace = Trace::parse(name, &bytes).unwrap_or_else(|error| panic!("{error}"));
-    let is_current = trace.header.format == FORMAT;
-    assert!(!is_current || trace.to_bytes() == bytes, "{name} is not what writing it gives");
-    trace
-}
-
-/// Finds the flaw, as `quarrel campaign <protocol>/chaos --flaw <flaw>` does.
-fn find(kept: &Kept) -> Trace {
-    let flaw = kept.flaw;
-    let (protocol, _) = flaw.split_once('/').expect("a flaw has a protocol");
-    let name = kept.scenario.map_or_else(|| format!("{protocol}/chaos"), ToString::to_string);
-    let file = root().join("scenarios").join(format!("{name}.toml"));
-    let bytes = std::fs::read(&file).expect("the scenario is there");
-    let pins: Vec<(String, String)> =
-        kept.rounds.iter().map(|rounds| ("liveness.rounds".to_string(), rounds.to_string())).collect();
-    let scenario =
-        Scenario::parse_with(&name, &name, &bytes, &pins).unwrap_or_else(|error| panic!("{error}"));
-    let trial = Registry::standard()
-        .trial(scenario, &[flaw.to_string()], Judges::of(kept.jury))
-        .unwrap_or_else(|error| panic!("{error}"));
-    let findings = engine::run(&*trial, &Orders::new(kept.seeds.clone()), &|_| {}, &AtomicBool::new(false));
-    let found = findings.failures.into_iter().filter(|failure| failure.group.violation.kind == kept.kind);
-    let small = found.min_by_key(|failure| (items(&failure.trace), failure.trace.verdict.events));
-    small.unwrap_or_else(|| panic!("{flaw} is found within {:?}", kept.seeds)).trace
-}
-
-/// Finds every trace anew, once, if that is asked for.
-fn bless_if_asked() {
-    static BLESSED: Once = Once::new();
-    if std::env::var_os("QUARREL_BLESS").is_some() {
-        BLESSED.call_once(bless);
-    }
-}
-
-fn bless() {
-    for kept in &FLAWS {
-        let bytes = find(kept).to_bytes();
-        std::fs::write(root().join("traces").join(kept.file), bytes).expect("traces/ can be written");
-    }
-    // The format's golden trace stays as it is for ever: it is written once.
-    let golden = root().join("traces").join(FORMATS[FORMATS.len() - 1]);
-    if !golden.exists() {
-        std::fs::copy(root().join("traces").join("paxos/own-value.jsonl"), golden)
-            .expect("traces/format can be written");
-    }
-}
-
-#[test]
-fn each_flaw_has_a_trace_that_reproduces_and_is_gone_without_it() {
-    bless_if_asked();
-    let registry = Registry::standard();
-    let mut sizes = Vec::new();
-    for Kept { file, flaw, jury, kind, words, .. } in FLAWS {
-        let trace = read(file);
-        assert_eq!(
-            (trace.header.flaws.as_slice(), trace.header.oracle),
-            (&[flaw.to_string()][..], jury),
-            "{file}"
-        );
-        let Judgement::Violated(violation) = &trace.verdict.judgement else {
-            panic!("{file} violates nothing")
-        };
-        assert_eq!(violation.kind, kind, "{file} is found by a property that counts so");
-        let case = registry.open(file, &trace).unwrap_or_else(|error| panic!("{error}"));
-        let kept = case.replay(Flaws::Kept);
-        assert_eq!(compare(&trace, &kept.trace), Outcome::Reproduced, "{file}");
-        assert_eq!(kept.never_asked, 0, "{file} holds no decision that nobody asks for");
-        let removed = case.replay(Flaws::Removed);
-        assert_eq!(compare(&trace, &removed.trace), Outcome::Gone, "{file} without the flaw");
-        let shrunk = case.shrink(&|| false).unwrap_or_else(|| panic!("{file} fails"));
-        assert!(
-            shrunk.report.one_minimal && shrunk.report.after == items(&trace),
-            "{file}: {:?}",
-            shrunk.report
-        );
-        let told = story::short(&trace);
-        assert!((8..=20).contains(&told.lines().count()), "{file} is told in ten to twenty lines:\n{told}");
-        for word in words {
-            assert!(told.contains(word), "{file} does not say `{word}`:\n{told}");
-        }
-        sizes.push(items(&trace));
-    }
-    sizes.sort_unstable();
-    assert!(sizes.iter().all(|&size| size <= ITEMS_MAX), "{sizes:?}");
-    assert!(sizes[sizes.len() / 2] <= ITEMS_MEDIAN_MAX, "{sizes:?}");
-}
-
-#[test]
-fn every_format_ever_written_is_read_and_runs_again() {
-    bless_if_asked();
-    for (number, file) in (1..).zip(FORMATS) {
-        let trace = read(file);
-        assert_eq!(trace.header.format, number);
-        let case = Registry::standard().open(file, &trace).unwrap_or_else(|error| panic!("{error}"));
-        let outcome = compare(&trace, &case.replay(Flaws::Kept).trace);
-        assert!(matches!(outcome, Outcome::Reproduced | Outcome::SameViolation), "{file}: {outcome}");
-    }
-}

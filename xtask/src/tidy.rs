@@ -3,7 +3,7 @@
 //! A rule is a function from the [`Tree`] to a list of [`Problem`]s; trees come from the checkout or, in tests, from
 //! a few lines of text. All problems are collected and shown; none hides another.
 //!
-//! Read in this order: [`layers`], [`manifests`], [`bans`], [`clippy`], [`used`], [`shape`]; then what they stand on:
+//! Read in this order: [`layers`], [`manifests`], [`bans`], [`clippy`], [`used`], [`orphans`], [`shape`]; then what they stand on:
 //! [`tree`], [`manifest`], [`mask`].
 
 pub(crate) mod bans;
@@ -12,6 +12,7 @@ pub(crate) mod layers;
 pub(crate) mod manifest;
 pub(crate) mod manifests;
 pub(crate) mod mask;
+pub(crate) mod orphans;
 pub(crate) mod shape;
 pub(crate) mod tree;
 pub(crate) mod used;
@@ -31,6 +32,7 @@ const RULES: &[fn(&Tree) -> Vec<Problem>] = &[
     bans::check,
     clippy::check,
     used::check,
+    orphans::check,
     shape::check_root,
     shape::check_length,
 ];

@@ -231,6 +231,22 @@ fn bless_if_asked() {
 }
 
 #[test]
+fn no_trace_of_a_published_crate_is_forgotten() {
+    let traces = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../traces");
+    let names = |folder: &'static str| {
+        let files = std::fs::read_dir(traces.join(folder)).expect("the traces are there");
+        files.map(move |file| {
+            format!("{folder}/{}", file.expect("it can be read").file_name().to_string_lossy())
+        })
+    };
+    let mut found: Vec<String> = ["omnipaxos", "raft-rs"].into_iter().flat_map(names).collect();
+    let mut known: Vec<&str> = FINDINGS.iter().map(|finding| finding.file).collect();
+    found.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(found, known);
+}
+
+#[test]
 fn each_finding_has_a_small_trace_that_reproduces() {
     bless_if_asked();
     for finding in &FINDINGS {

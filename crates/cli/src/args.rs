@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// Write the skeleton of a crate with a protocol of your own: it compiles, and its tests pass.
     #[command(after_long_help = crate::report::json::NEW_HELP)]
     New(NewArguments),
+    /// Print a scenario as it is written: who does what, and what is expected.
+    #[command(after_long_help = crate::report::json::SHOW_HELP)]
+    Show(ShowArguments),
     /// List what there is.
     #[command(after_long_help = crate::report::json::LIST_HELP)]
     List(ListArguments),
@@ -99,11 +102,11 @@ pub(crate) struct RunArguments {
     /// A scenario: a file, or a name such as `raft/chaos`; see `list scenarios`.
     pub(crate) scenario: String,
     /// The seed. [default: that of QUARREL_SEED, or 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_seed, allow_hyphen_values = true)]
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
     pub(crate) on_trial: TrialArguments,
-    /// Obey the plan of this trace; of another protocol's, its faults, links, disks and clocks.
+    /// Obey the plan of this trace; of another protocol's, only its faults, links, disks and clocks.
     #[arg(long, value_name = "TRACE")]
     pub(crate) plan: Option<PathBuf>,
     /// Write the run as a trace to this file.
@@ -120,7 +123,7 @@ pub(crate) struct CampaignArguments {
     #[arg(required = true, value_name = "SCENARIO")]
     pub(crate) scenarios: Vec<String>,
     /// The seeds, from A up to but not including B. [default: 0..1000, without end under --for]
-    #[arg(long, value_name = "A..B", value_parser = read_range)]
+    #[arg(long, value_name = "A..B", value_parser = read_range, allow_hyphen_values = true)]
     pub(crate) seeds: Option<Range<u64>>,
     /// End after this time, such as `10m`; several scenarios share it.
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_time_limit)]
@@ -193,8 +196,8 @@ pub(crate) struct CompareArguments {
     /// Change the measurement, such as `participants=5`; the keys are below. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_set)]
     pub(crate) sets: Vec<(String, String)>,
-    /// The first seed.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// The seed: each stands for other runs.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = parse_seed, allow_hyphen_values = true)]
     pub(crate) seed: u64,
     /// How many threads. [default: as many as the machine runs at once]
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -253,6 +256,12 @@ pub(crate) struct NewArguments {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct ShowArguments {
+    /// A scenario: a name such as `raft/chaos`, or a file; see `list scenarios`.
+    pub(crate) scenario: String,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct ListArguments {
     /// What to list.
     #[arg(value_enum)]
@@ -270,6 +279,8 @@ pub(crate) enum Listed {
     Invariants,
     /// The classes of faults.
     Faults,
+    /// The cells: what may happen in a run, and is counted.
+    Cells,
     /// What an operator can ask of a protocol.
     Orders,
     /// The scenarios that have a name.
@@ -303,6 +314,18 @@ fn parse_set(text: &str) -> Result<(String, String), String> {
             Ok((key.trim().to_string(), value.trim().to_string()))
         }
         _ => Err("expected KEY=VALUE, such as `network.loss=0`".to_string()),
+    }
+}
+
+fn parse_seed(text: &str) -> Result<u64, String> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(seed) if is_number => Ok(seed),
+        _ if is_number => Err(format!("a seed is at most {}", u64::MAX)),
+        _ if read_range(text).is_ok() => {
+            Err("this is one seed; `campaign` runs a range, with `--seeds`".to_string())
+        }
+        _ => Err("expected a whole number, such as `7`".to_string()),
     }
 }
 

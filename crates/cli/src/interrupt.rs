@@ -1,13 +1,13 @@
-//! Ctrl-C: once to end and report, twice to end.
+//! Ctrl-C, or a polite request to end (SIGTERM): once to end and report, twice to end.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::exit::INTERRUPTED;
 
-/// Set by the first Ctrl-C.
+/// Set by the first of them.
 static INTERRUPTED_ONCE: AtomicBool = AtomicBool::new(false);
 
-/// From now on, the first Ctrl-C sets the flag and the second ends the process.
+/// From now on, the first signal sets the flag and the second ends the process.
 pub(crate) fn watch() -> &'static AtomicBool {
     // A second registration fails, and there the first still stands.
     let _registered = ctrlc::set_handler(|| {

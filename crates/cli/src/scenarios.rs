@@ -43,23 +43,25 @@ pub(crate) fn prepare(
     Ok(Prepared { given: given.to_string(), file, trial })
 }
 
+/// Where a scenario is that a person named.
+enum Found {
+    /// Built in: its text, and the name that errors give.
+    Within(String, String),
+    /// In this file.
+    File(PathBuf),
+}
+
 /// A file wins; then a name: built in, or under `scenarios/` of the working folder.
-fn load(
-    session: &Session<'_>,
-    given: &str,
-    sets: &[(String, String)],
-) -> Result<(Scenario, Option<PathBuf>), Failure> {
+fn find(session: &Session<'_>, given: &str) -> Result<Found, Failure> {
     let path = Path::new(given);
     let named = catalogue::all(session.registry);
     let by_name = named.iter().find(|named| named.name == given);
     if path.exists() && (!path.is_dir() || by_name.is_none()) {
-        return Ok((read(path, given, sets)?, Some(path.to_path_buf())));
+        return Ok(Found::File(path.to_path_buf()));
     }
     match by_name.map(|named| &named.source) {
-        Some(Source::Within { text, file }) => {
-            Ok((Scenario::parse_with(given, file, text.as_bytes(), sets)?, None))
-        }
-        Some(Source::File(file)) => Ok((read(file, given, sets)?, Some(file.clone()))),
+        Some(Source::Within { text, file }) => Ok(Found::Within(text.clone(), file.clone())),
+        Some(Source::File(file)) => Ok(Found::File(file.clone())),
         None => {
             let is_file = given.ends_with(".toml");
             let what = if is_file { "no such file" } else { "there is no such scenario, and no such file" };
@@ -69,11 +71,46 @@ fn load(
     }
 }
 
+fn load(
+    session: &Session<'_>,
+    given: &str,
+    sets: &[(String, String)],
+) -> Result<(Scenario, Option<PathBuf>), Failure> {
+    match find(session, given)? {
+        Found::Within(text, file) => Ok((Scenario::parse_with(given, &file, text.as_bytes(), sets)?, None)),
+        Found::File(file) => Ok((read(&file, given, sets)?, Some(file))),
+    }
+}
+
+/// What a scenario says, as it is written, and its file if it is in one. It need not be a valid one.
+///
+/// # Errors
+/// When there is none, or its file is no text.
+pub(crate) fn text_of(session: &Session<'_>, given: &str) -> Result<(String, Option<PathBuf>), Failure> {
+    match find(session, given)? {
+        Found::Within(text, _) => Ok((text, None)),
+        Found::File(file) => {
+            let text = String::from_utf8(files::read(&file, SCENARIO_BYTES_MAX)?);
+            let text = text.map_err(|_| Failure::input(format!("{}: this is no text", file.display())))?;
+            Ok((text, Some(file)))
+        }
+    }
+}
+
 /// The scenario that was meant: half of its name says as much as a misspelling of all of it.
 fn suggestion(given: &str, named: &[Named], program: &str) -> String {
     let names = || named.iter().map(|named| named.name.as_str());
     let halves = |name: &&str| name.split('/').any(|half| half == given);
-    let meant: Vec<String> = names().filter(halves).map(|name| format!("`{name}`")).collect();
+    // So does its beginning, to the end of a word.
+    let begins = |name: &&str| name.strip_prefix(given).is_some_and(|rest| rest.starts_with('-'));
+    let quoted = |name: &str| format!("`{name}`");
+    let mut meant: Vec<String> = names().filter(halves).map(quoted).collect();
+    if meant.is_empty() {
+        meant = names()
+            .filter(|name| begins(name) || name.split('/').any(|half| begins(&half)))
+            .map(quoted)
+            .collect();
+    }
     match meant.as_slice() {
         [] => help(given, names(), &format!("`{program} list scenarios` lists those that have a name")),
         meant => format!("\n  = help: did you mean {}?", meant.join(" or ")),
@@ -140,6 +177,8 @@ mod tests {
         let chaos = suggestion("chaos");
         assert!(chaos.contains("did you mean `raft/chaos`"), "{chaos}");
         assert!(chaos.contains("`paxos/chaos`"), "{chaos}");
+        assert!(suggestion("3pc/partition").contains("did you mean `3pc/partition-splits`?"));
+        assert!(suggestion("cooperative").contains("did you mean `2pc/cooperative-termination`?"));
         assert!(suggestion("raft/caos").contains("did you mean `raft/chaos`?"));
         assert!(suggestion("nothing like it").contains("quarrel list scenarios"));
     }

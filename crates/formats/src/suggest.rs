@@ -4,7 +4,7 @@
 const LENGTH_MAX: usize = 64;
 
 /// The candidate that `name` is most likely a misspelling of, if one is near enough: about one slip in three
-/// characters. Of equally near ones, the first.
+/// characters; whether letters are large or small is none. Of equally near ones, the first.
 #[must_use]
 pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
@@ -12,7 +12,7 @@ pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
         return None;
     }
     let near = |candidate: &'a str| {
-        let slips = distance(name, candidate);
+        let slips = distance(&name.to_lowercase(), &candidate.to_lowercase());
         let slips_max = length.max(candidate.len()) / 3;
         (slips <= slips_max.max(1)).then_some((slips, candidate))
     };

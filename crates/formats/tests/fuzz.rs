@@ -1,12 +1,11 @@
 //! Whatever the bytes are, reading them ends in a value or an error: never in a panic, never in a page of output.
 
-mod sample;
-mod words;
-
 use proptest::collection::vec;
 use proptest::prelude::*;
 use quarrel_formats::history::{Object, Reuse, check};
 use quarrel_formats::{InputError, Scenario, Trace};
+
+use crate::{sample, words};
 
 const FULL: &[u8] = include_bytes!("full.toml");
 const LIVELY: &[u8] = include_bytes!("lively.toml");

@@ -1,7 +1,5 @@
 //! What a scenario says, read back.
 
-mod words;
-
 use proptest::prelude::*;
 use quarrel_formats::Scenario;
 use quarrel_formats::scenario::{
@@ -14,6 +12,8 @@ use quarrel_sim::fault::{Action, Shape};
 use quarrel_sim::time::{MILLISECOND, SECOND, Span};
 use quarrel_sim::world::{ClientPolicy, DelayShape, Reaction, When};
 use quarrel_spec::machine::Kind;
+
+use crate::words;
 
 const FULL: &str = include_str!("full.toml");
 const LIVELY: &str = include_str!("lively.toml");
@@ -158,13 +158,27 @@ fn an_expectation_may_name_the_side_of_the_model() {
 
 #[test]
 fn an_expectation_may_say_what_must_have_happened() {
-    let entries =
-        "[[expect]]\nblocks = true\nhappens = ['a', 'crash']\n[[expect]]\nflaw = 'raft/f'\nholds = true\n";
+    let of = |flaw: &str, rest: &str| format!("[[expect]]\nflaw = 'raft/{flaw}'\n{rest}\n");
+    let entries = [
+        "[[expect]]\nblocks = true\nhappens = ['a', 'crash']\n".to_string(),
+        of("f", "blocks = true"),
+        of("holds", "holds = true"),
+        of("own", "holds = true\nhappens = ['b']"),
+        of("breaks", "violates = 'x'"),
+    ];
+    let entries = entries.concat();
     let head = "# A scenario.\nprotocol = 'raft'\nnodes = 3\nduration = '1s'\n";
     let scenario = Scenario::parse("t", "t.toml", format!("{head}{entries}").as_bytes()).unwrap();
     assert_eq!(scenario.expected_to_happen(&[]), ["a", "crash"]);
-    assert_eq!(scenario.expected_to_happen(&["raft/f".to_string()]), [""; 0], "each entry for itself");
-    assert_eq!(scenario.expected_to_happen(&["raft/g".to_string()]), [""; 0]);
+    let with = |flaws: &[&str]| {
+        let flaws: Vec<String> = flaws.iter().map(|flaw| format!("raft/{flaw}")).collect();
+        scenario.expected_to_happen(&flaws).to_vec()
+    };
+    assert_eq!(with(&["f"]), ["a", "crash"], "what decides without a flaw decides with one");
+    for other in [&["holds"][..], &["unheard-of"], &["f", "own"], &["breaks"]] {
+        assert_eq!(with(other), [""; 0], "{other:?}: something else is to come out");
+    }
+    assert_eq!(with(&["own"]), ["b"], "what is said of the flaw counts");
 }
 
 #[test]
@@ -226,6 +240,7 @@ fn what_clients_ask_and_how_is_read() {
     let think =
         Draw::Chance { chance_ppm: 500_000, then: Box::new(Draw::Between(MILLISECOND, 50 * MILLISECOND)) };
     assert_eq!((workload.think_ns, workload.attempts), (think, Draw::Between(1, 20)));
+    assert_eq!(workload.policy.distrust_after, Some(20));
     assert_eq!((workload.policy.timeout_ns, workload.policy.pending_max), (500 * MILLISECOND, 200));
     assert_eq!(parse(FULL).operations[0].words.as_deref(), Some("transfer 1 2 5"));
 }
@@ -351,6 +366,13 @@ on = "elected"
 actions = ["pause"]
 lasting = { timer = "election" }
 
+[faults.slow-leader]
+on = "elected"
+probability = 0.5
+after = ["0ms", "20ms"]
+lasting = "1s"
+drift = [0.1, 0.25]
+
 [faults.crash-between]
 first = { one-of = ["elected", "elected term=2"] }
 then = "entries-truncated"
@@ -406,6 +428,10 @@ answer = "torn"
     ];
     assert_eq!(strikes, expected);
     assert_eq!(scenario.leader.unwrap().lasting, Lasts::AsTimer("election".to_string()));
+    let slow = scenario.slow_leader.unwrap();
+    assert_eq!((slow.on.len(), slow.chance_ppm, slow.probability_ppm), (1, 1_000_000, 500_000));
+    assert_eq!((slow.after_ns, slow.lasting_ns), ((0, 20 * MILLISECOND), (SECOND, SECOND)));
+    assert_eq!(slow.drift_ppm, (100_000, 250_000));
     let between = scenario.between.unwrap();
     assert_eq!((between.first.len(), between.then.event.as_str()), (2, "entries-truncated"));
     assert_eq!((between.after_ns, between.probability_ppm), ((0, 20 * MILLISECOND), 1_000_000));

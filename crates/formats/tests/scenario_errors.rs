@@ -2,9 +2,9 @@
 //! the errors there.
 #![allow(clippy::disallowed_methods, reason = "a golden file is read, and written when it is blessed")]
 
-mod words;
-
 use quarrel_formats::{InputError, Scenario};
+
+use crate::words;
 
 /// What most cases begin with: `@` stands for it.
 const HEAD: &str = "# Five nodes.\nprotocol = \"raft\"\nnodes = 5\nduration = \"10s\"\n";

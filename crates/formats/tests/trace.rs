@@ -1,12 +1,12 @@
 //! Traces: written and read back, damaged, and compared.
 
-mod sample;
-
 use quarrel_formats::Trace;
 use quarrel_formats::trace::{Judgement, Outcome, compare};
 use quarrel_protocol::{NodeId, NodeSet};
 use quarrel_sim::fault::Action;
 use quarrel_sim::world::Arrival;
+
+use crate::sample;
 
 fn lines(trace: &Trace) -> Vec<String> {
     let text = String::from_utf8(trace.to_bytes()).expect("a trace is text");
@@ -201,6 +201,21 @@ fn every_damage_is_named_with_its_place() {
         assert!(first.starts_with("a.jsonl:") && first.contains(expected), "{old} -> {new}: {error}");
         assert!(error.contains('^') && error.len() < 1_000, "{error}");
     }
+}
+
+#[test]
+fn who_was_left_in_doubt_is_kept_where_all_held() {
+    let mut trace = held();
+    trace.verdict.blocked = vec!["n2, n3 in doubt about t0".to_string()];
+    let read = Trace::parse("a.jsonl", &trace.to_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(read.verdict.blocked, trace.verdict.blocked);
+    let violated = lines(&sample::trace()).join("\n");
+    let edited = violated.replacen(
+        "\n{\"verdict\":\"violated\"",
+        "\n{\"blocked\":[\"n1\"],\"verdict\":\"violated\"",
+        1,
+    );
+    assert!(sentence(edited.as_bytes()).contains("only where nothing is violated"));
 }
 
 #[test]

@@ -31,11 +31,11 @@ pub struct Aftermath {
 }
 
 impl Aftermath {
-    /// Puts together what nodes say of themselves and what monitors say of them.
+    /// Puts together what nodes say of themselves and what monitors say of those that are up.
     pub(crate) fn new(at_ns: u64, standings: Vec<Standing>, suspended: &[Suspense]) -> Self {
         let plight = |standing: Standing| {
             let Standing { node, role, down_since_ns, waits } = standing;
-            let mine = suspended.iter().filter(|suspense| suspense.node == node && down_since_ns.is_none());
+            let mine = suspended.iter().filter(|suspense| suspense.node == node);
             Plight { node, role, down_since_ns, suspended: mine.cloned().collect(), waits }
         };
         let is_in_one = |plight: &Plight| {
@@ -43,6 +43,19 @@ impl Aftermath {
         };
         let plights = standings.into_iter().map(plight).filter(is_in_one).collect();
         Self { at_ns, plights }
+    }
+
+    /// Who is up and cannot go on, those in one plight together: `n2, n3 in doubt about t0`.
+    #[must_use]
+    pub fn suspended(&self) -> Vec<String> {
+        let mut told: Vec<(&str, Vec<String>)> = Vec::new();
+        for Suspense { node, what, .. } in self.plights.iter().flat_map(|plight| &plight.suspended) {
+            match told.iter_mut().find(|(there, _)| there == what) {
+                Some((_, nodes)) => nodes.push(node.to_string()),
+                None => told.push((what, vec![node.to_string()])),
+            }
+        }
+        told.into_iter().map(|(what, nodes)| format!("{} {what}", nodes.join(", "))).collect()
     }
 
     /// Whether some node that is up cannot go on.

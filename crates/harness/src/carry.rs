@@ -11,7 +11,7 @@ use quarrel_formats::trace::Trace;
 use quarrel_protocol::{Kinded, NodeId, NodeSet, Protocol};
 use quarrel_sim::Plan;
 use quarrel_sim::decision::{Decision, DecisionKind, Endpoint};
-use quarrel_sim::fault::{Action, Fault};
+use quarrel_sim::fault::{Action, Deed, Fault};
 use quarrel_sim::world::World;
 
 use crate::core;
@@ -35,6 +35,7 @@ pub struct Carried {
 mod reason {
     pub(super) const NO_NODE: &str = "faults on nodes that are not there";
     pub(super) const NO_MESSAGE: &str = "losses of messages that this protocol does not send";
+    pub(super) const NO_LIE: &str = "lies that this protocol does not know";
     pub(super) const NO_TIMER: &str = "expiries of timers that this protocol does not have";
     pub(super) const STAYS: &str = "faults that stay after the healing";
     pub(super) const STRANGE: &str = "decisions about messages and timers that this protocol does not have";
@@ -71,7 +72,8 @@ pub(crate) fn over<P: Subject>(scenario: &Scenario, own: Plan<P>, trace: &Trace)
         // Slower links and disks take longer to come back.
         liveness.latency_ns = world.latency_ns.iter().min().copied().unwrap_or(1);
         liveness.bound_ns = core::bound_ns::<P>(recovery.rounds, &config, &world, liveness.latency_ns);
-        world.liveness = Some(liveness);
+        liveness.core = liveness.core.intersection(world.traitors.complement(usize::from(world.nodes)));
+        world.liveness = Some(liveness).filter(|liveness| !liveness.core.is_empty());
     }
     (Schedule { world, config, operations, orders, decisions }, carried)
 }
@@ -104,6 +106,7 @@ fn in_the_weather_of(own: World, theirs: &World) -> World {
     // A trace may end where its protocol failed; this one has all the time of its scenario.
     world.duration_ns = world.duration_ns.max(theirs.duration_ns);
     world.faults = Vec::new();
+    world.traitors = theirs.traitors.intersection(NodeSet::all(mine));
     world
 }
 
@@ -147,6 +150,19 @@ fn translated<P: Protocol>(fault: &Fault, theirs: &World, nodes: usize) -> Resul
         Action::FullDisk { nodes } => Action::FullDisk { nodes: some(*nodes)? },
         Action::BitRot { node, record } => Action::BitRot { node: one(*node)?, record: *record },
         Action::ClockJump { node, by_ns } => Action::ClockJump { node: one(*node)?, by_ns: *by_ns },
+        Action::Betray { node, to, deed } => {
+            let deed = match deed {
+                Deed::Lie { lie } => {
+                    known(P::LIES, lie, reason::NO_LIE)?;
+                    deed.clone()
+                }
+                Deed::Twin { shared, clients } => {
+                    Deed::Twin { shared: shared.intersection(all), clients: *clients }
+                }
+                Deed::Mute | Deed::Delay { .. } | Deed::Replay { .. } => deed.clone(),
+            };
+            Action::Betray { node: one(*node)?, to: some(*to)?, deed }
+        }
     };
     let lasting_ns = lasting_ns.filter(|_| !action.is_instant());
     Ok(Fault { at_ns: fault.at_ns, lasting_ns, action })
@@ -158,6 +174,7 @@ fn why_not<P: Protocol>(decision: &Decision, world: &World) -> Option<&'static s
     let is_there = |endpoint: Endpoint| match endpoint {
         Endpoint::Node(node) => node.0 < world.nodes,
         Endpoint::Client(client) => client.0 < world.clients,
+        Endpoint::Twin(_) => false,
     };
     if !is_there(key.source) || !is_there(key.target) {
         return Some(reason::NOBODY);

@@ -101,7 +101,7 @@ impl<P: Subject> Filed<P> {
         let header = &trace.header;
         let damaged = |what: &str, why: &dyn std::fmt::Display| {
             InputError::whole(
-                &format!("{file}:1:1"),
+                &format!("{file}:1"),
                 format!("this trace's {what} does not fit {}: {why}", P::NAME),
             )
         };
@@ -235,6 +235,11 @@ pub(crate) fn run_schedule<P: Subject>(schedule: &Schedule<P>, origin: &Origin) 
         events: tally.events,
         digest: tally.digest,
         outside: outcome.outside.clone(),
+        // A violation ends a run, or is what there is to tell.
+        blocked: match (outcome.verdict(), &outcome.aftermath) {
+            (None, Some(aftermath)) => aftermath.suspended(),
+            _ => Vec::new(),
+        },
     };
     (outcome, Trace { header, events, verdict })
 }

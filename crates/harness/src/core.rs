@@ -9,29 +9,65 @@ use quarrel_sim::world::{Liveness, World};
 
 use crate::dice::Dice;
 use crate::subject::Subject;
+use crate::traitors::Repertoire;
 
 /// Draws who must come back after the faults, if the scenario says that anybody must.
 pub(crate) fn draw<P: Subject>(scenario: &Scenario, seed: u64, config: &P::Config, world: &mut World) {
     let Some(recovery) = &scenario.recovery else { return };
     let mut dice = Dice::new(seed, "core");
     let all = NodeSet::all(usize::from(world.nodes));
-    let core = recovery.core.unwrap_or_else(|| draw_core::<P>(recovery, config, world.nodes, &mut dice));
-    let core = core.intersection(all);
+    let core = recovery.core.unwrap_or_else(|| draw_core::<P>(recovery, config, world, &mut dice));
+    // A traitor never heals.
+    let core = core.intersection(world.traitors.complement(all.len()));
+    if core.is_empty() {
+        return;
+    }
     let latency_ns = world.latency_ns.iter().min().copied().unwrap_or(1);
     let bound_ns = bound_ns::<P>(recovery.rounds, config, world, latency_ns);
     world.liveness = Some(Liveness { core, bound_ns, latency_ns });
     let ails: Vec<Lasting> =
         if recovery.stay.is_empty() { P::lasting(config).to_vec() } else { recovery.stay.clone() };
-    for node in all.iter().filter(|&node| !core.contains(node) && !ails.is_empty()) {
-        let least = P::quorum_min(config, world.nodes);
-        let action = action(*dice.pick(&ails), node, all, least, &mut dice);
+    let repertoire = Repertoire::of::<P>(scenario.traitor.as_ref());
+    for node in all.iter().filter(|&node| !core.contains(node)) {
+        let is_traitor = world.traitors.contains(node);
+        let ails = match is_traitor {
+            // One that a timeline names does what the timeline says.
+            true => {
+                if scenario.traitor.is_some() {
+                    vec![Lasting::Traitor]
+                } else {
+                    Vec::new()
+                }
+            }
+            false => {
+                let is_room = world.traitors.len() < usize::from(P::traitors_max(config));
+                ails.iter().copied().filter(|ails| is_room || *ails != Lasting::Traitor).collect()
+            }
+        };
+        if ails.is_empty() {
+            continue;
+        }
+        let action = match *dice.pick(&ails) {
+            Lasting::Traitor => {
+                world.traitors.insert(node);
+                let Some(&kind) = pick(&repertoire.kinds, &mut dice) else { continue };
+                repertoire.draw(kind, node, world.nodes, &mut dice)
+            }
+            ails => self::action(ails, node, all, P::quorum_min(config, world.nodes), &mut dice),
+        };
         // The world heals at the end of its time; what strikes after that stays.
         world.faults.push(Fault { at_ns: world.duration_ns + 1, lasting_ns: None, action });
     }
 }
 
+/// One of them, if there are any.
+fn pick<'a, T>(of: &'a [T], dice: &mut Dice) -> Option<&'a T> {
+    if of.is_empty() { None } else { Some(dice.pick(of)) }
+}
+
 /// Everybody, or as many as the protocol needs at least, or anything between.
-fn draw_core<P: Subject>(recovery: &Recovery, config: &P::Config, nodes: u8, dice: &mut Dice) -> NodeSet {
+fn draw_core<P: Subject>(recovery: &Recovery, config: &P::Config, world: &World, dice: &mut Dice) -> NodeSet {
+    let nodes = world.nodes;
     let has_outsiders = dice.chance(recovery.outsiders_ppm);
     let least = P::core_min(config, nodes).clamp(1, nodes);
     if !has_outsiders || least == nodes || P::lasting(config).is_empty() {
@@ -40,6 +76,8 @@ fn draw_core<P: Subject>(recovery: &Recovery, config: &P::Config, nodes: u8, dic
     let size = dice.between(u64::from(least), u64::from(nodes) - 1);
     let mut drawn: Vec<NodeId> = NodeId::all(usize::from(nodes)).collect();
     dice.shuffle(&mut drawn);
+    // Traitors come last: who is left out is one of them while there are any.
+    drawn.sort_by_key(|&node| world.traitors.contains(node));
     drawn.into_iter().take(size as usize).collect()
 }
 
@@ -74,13 +112,16 @@ fn congestion_ns(world: &World) -> u64 {
 
 /// What ails a node for good, as a fault. `least` nodes are a quorum.
 fn action(ails: Lasting, node: NodeId, all: NodeSet, least: u8, dice: &mut Dice) -> Action {
+    debug_assert!(ails != Lasting::Traitor, "a traitor's deeds are drawn elsewhere");
     let it = NodeSet::only(node);
     let others = it.complement(all.len());
     match ails {
         Lasting::Crashed => Action::Crash { nodes: it },
         Lasting::Paused => Action::Pause { nodes: it },
         Lasting::Isolated => Action::isolate(node, all.len()),
-        Lasting::Mute => Action::Partition { shape: Shape::OneWay, cuts: vec![(it, others)] },
+        Lasting::Traitor | Lasting::Mute => {
+            Action::Partition { shape: Shape::OneWay, cuts: vec![(it, others)] }
+        }
         Lasting::Deaf => Action::Partition { shape: Shape::OneWay, cuts: vec![(others, it)] },
         Lasting::Partial => {
             let lost: NodeSet = others.iter().filter(|_| dice.chance(500_000)).collect();

@@ -1,10 +1,12 @@
 //! The fault plan: recurring classes of faults, drawn once per run into plain faults at absolute times.
 
-use quarrel_formats::scenario::{Recurring, Starved, Strikes, Way};
+use quarrel_formats::scenario::{Draw, Recurring, Starved, Strikes, Treachery, Treason, Way};
 use quarrel_protocol::{NodeId, NodeSet};
 use quarrel_sim::fault::{Action, Fault, Shape};
+use quarrel_sim::world::World;
 
 use crate::dice::Dice;
+use crate::traitors::Repertoire;
 
 /// A class that strikes more often than this in one run has a gap far too short for its duration.
 const STRIKES_MAX: usize = 100_000;
@@ -19,9 +21,10 @@ pub struct Storm {
 /// The faults of one class that is on.
 #[derive(Clone)]
 struct Class {
-    recurring: Recurring,
-    /// The kinds of messages that can be aimed at.
-    messages: Vec<&'static str>,
+    source: Source,
+    /// The gap between one and the next, and how long each lasts.
+    every_ns: Draw<u64>,
+    lasting_ns: Draw<u64>,
     nodes: u8,
     duration_ns: u64,
     dice: Dice,
@@ -32,6 +35,17 @@ struct Class {
     ready: Vec<Fault>,
 }
 
+/// What a class draws from.
+#[derive(Clone)]
+enum Source {
+    /// What may strike anybody; and the kinds of messages that can be aimed at.
+    Strikes(Strikes, Vec<&'static str>),
+    /// Whose disks are lost, if not anybody's.
+    Wipes(NodeSet),
+    /// What traitors do, of one kind.
+    Deeds(Treachery, NodeSet, Repertoire),
+}
+
 impl Storm {
     /// Adds a class that is on. `messages` are the kinds that can be aimed at.
     pub(crate) fn add(
@@ -40,12 +54,45 @@ impl Storm {
         messages: &[&'static str],
         nodes: u8,
         duration_ns: u64,
+        dice: Dice,
+    ) {
+        let Recurring { strikes, every_ns, lasting_ns, .. } = recurring;
+        let source = Source::Strikes(strikes, messages.to_vec());
+        self.begin(source, (every_ns, lasting_ns), nodes, duration_ns, dice);
+    }
+
+    /// Adds that these lose their disks.
+    pub(crate) fn add_wipes(&mut self, of: NodeSet, recurring: Recurring, world: &World, dice: Dice) {
+        let times = (recurring.every_ns, recurring.lasting_ns);
+        self.begin(Source::Wipes(of), times, world.nodes, world.duration_ns, dice);
+    }
+
+    /// Adds what these traitors do, of one kind.
+    pub(crate) fn add_deeds(
+        &mut self,
+        (kind, traitors): (Treachery, NodeSet),
+        repertoire: &Repertoire,
+        treason: &Treason,
+        world: &World,
+        dice: Dice,
+    ) {
+        let source = Source::Deeds(kind, traitors, repertoire.clone());
+        let times = (treason.every_ns.clone(), treason.lasting_ns.clone());
+        self.begin(source, times, world.nodes, world.duration_ns, dice);
+    }
+
+    fn begin(
+        &mut self,
+        source: Source,
+        (every_ns, lasting_ns): (Draw<u64>, Draw<u64>),
+        nodes: u8,
+        duration_ns: u64,
         mut dice: Dice,
     ) {
-        let at_ns = dice.scale(&recurring.every_ns).unwrap_or(duration_ns);
-        let messages = messages.to_vec();
+        let at_ns = dice.scale(&every_ns).unwrap_or(duration_ns);
         let (drawn, ready) = (0, Vec::new());
-        self.classes.push(Class { recurring, messages, nodes, duration_ns, dice, at_ns, drawn, ready });
+        let class = Class { source, every_ns, lasting_ns, nodes, duration_ns, dice, at_ns, drawn, ready };
+        self.classes.push(class);
     }
 }
 
@@ -83,11 +130,25 @@ impl Class {
     }
 
     fn strike(&mut self) {
-        let Self { recurring, messages, dice, ready, .. } = self;
-        let (before, lasting_ns) = (ready.len(), dice.scale(&recurring.lasting_ns));
-        strike(&recurring.strikes, messages, self.nodes, self.at_ns, lasting_ns, dice, ready);
+        let Self { source, every_ns, lasting_ns, nodes, dice, ready, at_ns, .. } = self;
+        let (before, lasting_ns) = (ready.len(), dice.scale(lasting_ns));
+        match source {
+            Source::Strikes(strikes, messages) => {
+                strike(strikes, messages, *nodes, *at_ns, lasting_ns, dice, ready);
+            }
+            Source::Wipes(of) => {
+                let of: Vec<NodeId> = of.iter().collect();
+                let action = Action::Wipe { nodes: NodeSet::only(*dice.pick(&of)) };
+                ready.push(Fault { at_ns: *at_ns, lasting_ns, action });
+            }
+            Source::Deeds(kind, traitors, repertoire) => {
+                let traitors: Vec<NodeId> = traitors.iter().collect();
+                let action = repertoire.draw(*kind, *dice.pick(&traitors), *nodes, dice);
+                ready.push(Fault { at_ns: *at_ns, lasting_ns, action });
+            }
+        }
         self.drawn += ready.len() - before;
-        let gap = dice.scale(&recurring.every_ns).unwrap_or(self.duration_ns).max(1);
+        let gap = dice.scale(every_ns).unwrap_or(self.duration_ns).max(1);
         self.at_ns = self.at_ns.saturating_add(gap);
     }
 }
@@ -109,7 +170,7 @@ fn strike(
             Action::CrashAtWrite { node: one(nodes, dice), write: dice.count(write).unwrap_or(1).max(1) }
         }
         Strikes::Pause => Action::Pause { nodes: some(nodes, dice) },
-        Strikes::Wipe => Action::Wipe { nodes: NodeSet::only(one(nodes, dice)) },
+        Strikes::Wipe { .. } => Action::Wipe { nodes: NodeSet::only(one(nodes, dice)) },
         Strikes::Partition { shapes } => partition(*dice.pick(shapes), nodes, dice),
         Strikes::Clog => {
             let (from, to) = two(nodes, dice);
@@ -264,8 +325,6 @@ fn swizzle(nodes: u8, at_ns: u64, lasting_ns: Option<u64>, dice: &mut Dice, faul
 
 #[cfg(test)]
 mod tests {
-    use quarrel_formats::scenario::Draw;
-
     use super::*;
 
     #[test]

@@ -26,5 +26,6 @@ mod fault_plan;
 mod operations;
 mod operator;
 mod subjects;
+mod traitors;
 
 pub use subject::{Asker, NoInvariants, Operator, RawOptions, Setting, Subject};

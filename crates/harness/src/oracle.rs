@@ -52,6 +52,10 @@ pub struct Oracle<P: Subject> {
     invariants: Watch<P::Invariants>,
     properties: Watch<P::Properties>,
     truth: Truth<P>,
+    /// Whether a node that has forgotten what it had promised to keep counts as one that may do what it likes.
+    disowns: bool,
+    /// Those that have: nobody listens to them any more.
+    disowned: NodeSet,
 }
 
 /// What the oracle has to say at the end of a run.
@@ -75,6 +79,16 @@ impl<P: Subject> Oracle<P> {
             invariants: Watch::new::<P>(config, nodes),
             properties: Watch::new::<P>(config, nodes),
             truth: Truth::new(config, nodes),
+            disowns: P::traitors_max(config) > 0,
+            disowned: NodeSet::EMPTY,
+        }
+    }
+
+    /// These are traitors: nobody will listen to them.
+    pub(crate) fn disown(&mut self, traitors: NodeSet) {
+        for node in traitors.iter() {
+            self.properties.monitor.on_disowned(node);
+            self.invariants.monitor.on_disowned(node);
         }
     }
 
@@ -115,15 +129,16 @@ impl<P: Subject> Oracle<P> {
         Findings { violations, evaluated, cells, judged }
     }
 
-    /// Which nodes are up and cannot go on, as monitors see it.
-    pub(crate) fn suspended(&self) -> Vec<Suspense> {
-        let mut suspended = self.properties.monitor.suspended();
-        for suspense in self.invariants.monitor.suspended() {
+    /// Which nodes are up and cannot go on, as monitors see it; `None` if none of them knows such a plight.
+    pub(crate) fn suspended(&self) -> Option<Vec<Suspense>> {
+        let (problem, own) = (self.properties.monitor.suspended(), self.invariants.monitor.suspended());
+        let Some(mut suspended) = problem else { return own };
+        for suspense in own.into_iter().flatten() {
             if !suspended.contains(&suspense) {
                 suspended.push(suspense);
             }
         }
-        suspended
+        Some(suspended)
     }
 
     /// What clients saw.
@@ -175,11 +190,17 @@ impl<P: Subject> Observer<P> for Oracle<P> {
 
     #[inline]
     fn on_announce(&mut self, node: NodeId, event: &P::Event) {
+        if self.disowned.contains(node) {
+            return;
+        }
         both!(self, on_announce(node, event));
     }
 
     #[inline]
     fn on_output(&mut self, node: NodeId, output: &P::Output) {
+        if self.disowned.contains(node) {
+            return;
+        }
         if !self.judges.skips_histories {
             self.truth.on_output(node, output);
         }
@@ -187,25 +208,40 @@ impl<P: Subject> Observer<P> for Oracle<P> {
     }
 
     fn on_reply(&mut self, node: NodeId, client: ClientId, id: RequestId, reply: &P::Reply) {
-        both!(self, on_reply(node, client, id, reply));
+        if !self.disowned.contains(node) {
+            both!(self, on_reply(node, client, id, reply));
+        }
     }
 
     #[inline]
     fn after_step(&mut self, node: NodeId, state: &P) {
-        both!(self, after_step(node, state));
+        if !self.disowned.contains(node) {
+            both!(self, after_step(node, state));
+        }
     }
 
     fn on_crash(&mut self, node: NodeId) {
         self.truth.on_crash(node);
-        both!(self, on_crash(node));
+        if !self.disowned.contains(node) {
+            both!(self, on_crash(node));
+        }
     }
 
     fn on_recover(&mut self, node: NodeId, state: &P) {
-        both!(self, on_recover(node, state));
+        if !self.disowned.contains(node) {
+            both!(self, on_recover(node, state));
+        }
     }
 
     fn on_fault(&mut self, class: FaultClass) {
         both!(self, on_fault(class.name()));
+    }
+
+    fn on_amnesia(&mut self, node: NodeId) {
+        if self.disowns && self.disowned.insert(node) {
+            self.properties.monitor.on_disowned(node);
+            self.invariants.monitor.on_disowned(node);
+        }
     }
 
     #[inline]
@@ -224,6 +260,7 @@ impl<P: Subject> Observer<P> for Oracle<P> {
     }
 
     fn lag(&self, core: NodeSet) -> Option<String> {
+        let core = NodeSet(core.0 & !self.disowned.0);
         let monitor = &self.invariants.monitor;
         monitor.unfinished(core).or_else(|| self.truth.lag(monitor.concerned(core)))
     }

@@ -1,6 +1,6 @@
 //! Profiles: a scenario and a seed become a world. This is where a swarm draws which faults a run has at all.
 
-use quarrel_formats::scenario::{Draw, Lasts, Order, Reflex, Scenario, WriteOrder};
+use quarrel_formats::scenario::{Draw, Lasts, Order, Reflex, Scenario, Strikes, Whom, WriteOrder};
 use quarrel_sim::Plan;
 use quarrel_sim::fault::FaultClass;
 use quarrel_sim::time::{MICROSECOND, MILLISECOND};
@@ -10,9 +10,10 @@ use quarrel_spec::workload::Workload;
 
 use crate::dice::Dice;
 use crate::fault_plan::Storm;
-use crate::reach::{BETWEEN, reflex_classes, struck};
+use crate::reach::{BETWEEN, OUTRUN, reflex_classes, struck};
 use crate::subject::{Setting, Subject};
-use crate::{core, operations, operator};
+use crate::traitors::Repertoire;
+use crate::{core, operations, operator, traitors};
 
 /// What the dice of a protocol's configuration are for.
 pub const CONFIG: &str = "config";
@@ -70,14 +71,20 @@ pub fn draw_ahead<P: Subject>(
         unordered: is_unordered(scenario, seed, &mut on),
         clock_ppm,
         clock_offset_ns: draw_offsets(scenario, nodes, seed),
-        client: draw_policy(scenario, seed),
+        client: ClientPolicy {
+            replies_needed: P::replies_needed(&config, nodes).clamp(1, nodes),
+            ..draw_policy(scenario, seed)
+        },
         rates,
         limits: scenario.limits.scaled_to(duration_ns),
+        traitors: traitors::draw::<P>(scenario, &config, nodes, &mut Dice::new(seed, "faults.traitor")),
         faults: scenario.timeline.clone(),
     };
     let mut rules = scenario.rules.clone();
-    let storm = draw_storm(scenario, seed, &P::sends(&config), &world, &mut on);
+    let mut storm = draw_storm(scenario, seed, &P::sends(&config), &world, &mut on);
+    draw_treason::<P>(scenario, seed, &world, &mut storm, &mut on);
     draw_nemesis(scenario, seed, &mut rules, &mut on);
+    draw_slow_leader(scenario, seed, &mut rules, &mut on);
     draw_between(scenario, seed, &mut rules, &mut on);
     // What comes too late never strikes; from then on only what stays does.
     world.faults.retain(|fault| fault.at_ns < duration_ns);
@@ -179,13 +186,40 @@ fn draw_storm(
     let mut storm = Storm::default();
     for class in &scenario.recurring {
         let name = class.strikes.name();
+        let is_for_traitors = class.strikes == Strikes::Wipe { whom: Whom::Traitors };
         let mut dice = Dice::new(seed, &format!("faults.{name}"));
-        if dice.chance(class.chance_ppm) {
-            on.extend(struck(&class.strikes).iter().map(|class| class.name()));
+        if !dice.chance(class.chance_ppm) || is_for_traitors && world.traitors.is_empty() {
+            continue;
+        }
+        on.extend(struck(&class.strikes).iter().map(|class| class.name()));
+        if is_for_traitors {
+            storm.add_wipes(world.traitors, class.clone(), world, dice);
+        } else {
             storm.add(class.clone(), messages, world.nodes, world.duration_ns, dice);
         }
     }
     storm
+}
+
+/// What traitors do.
+fn draw_treason<P: Subject>(
+    scenario: &Scenario,
+    seed: u64,
+    world: &World,
+    storm: &mut Storm,
+    on: &mut Vec<&'static str>,
+) {
+    let Some(treason) = scenario.traitor.as_ref().filter(|_| !world.traitors.is_empty()) else { return };
+    let repertoire = Repertoire::of::<P>(Some(treason));
+    let is_only = treason.deeds.len() == 1;
+    for &kind in &repertoire.kinds {
+        let class = traitors::class(kind).name();
+        let mut dice = Dice::new(seed, &format!("faults.traitor.{class}"));
+        if is_only || dice.chance(500_000) {
+            on.push(class);
+            storm.add_deeds((kind, world.traitors), &repertoire, treason, world, dice);
+        }
+    }
 }
 
 fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut Vec<&'static str>) {
@@ -219,6 +253,25 @@ fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut 
             },
         });
     }
+}
+
+fn draw_slow_leader(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut Vec<&'static str>) {
+    let Some(slow) = &scenario.slow_leader else { return };
+    let mut dice = Dice::new(seed, "slow-leader");
+    if !dice.chance(slow.chance_ppm) {
+        return;
+    }
+    on.extend(OUTRUN.iter().map(|class| class.name()));
+    let (least, most) = slow.drift_ppm;
+    rules.push(Rule {
+        when: dice.pick(&slow.on).clone(),
+        before: None,
+        chance_ppm: slow.probability_ppm,
+        after_ns: slow.after_ns,
+        lasting_ns: Some(slow.lasting_ns),
+        lasts_as: None,
+        then: Reaction::OutrunIt(least, most),
+    });
 }
 
 fn draw_between(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut Vec<&'static str>) {

@@ -3,8 +3,10 @@
 use quarrel_formats::Scenario;
 use quarrel_formats::scenario::{During, Lasts, Order, Owes, Reflex, Strikes, WriteOrder};
 use quarrel_protocol::Cell;
-use quarrel_sim::fault::{Action, FaultClass};
+use quarrel_sim::fault::{Action, Deed, FaultClass};
 use quarrel_sim::world::{Reaction, Rule};
+
+use crate::traitors;
 
 /// After how many runs a class of faults that a scenario draws must have changed something.
 pub const FAULT_DUE_RUNS: u64 = 1000;
@@ -36,6 +38,12 @@ pub fn fault_classes(scenario: &Scenario) -> Vec<FaultClass> {
             reflex_classes(reflex, lasts_as_timer).iter().for_each(|&class| reach(true, class));
         }
     }
+    if let Some(treason) = &scenario.traitor {
+        treason.deeds.iter().for_each(|&kind| reach(true, traitors::class(kind)));
+    }
+    if scenario.slow_leader.is_some() {
+        OUTRUN.iter().for_each(|&class| reach(true, class));
+    }
     if scenario.between.is_some() {
         BETWEEN.iter().for_each(|&class| reach(true, class));
     }
@@ -46,7 +54,7 @@ pub fn fault_classes(scenario: &Scenario) -> Vec<FaultClass> {
     scenario.rules.iter().filter_map(Rule::class).for_each(|class| reach(true, class));
     let scripted = scenario.rules.iter().filter_map(|rule| match &rule.then {
         Reaction::Do(action) => Some(action),
-        Reaction::IsolateIt | Reaction::CrashIt | Reaction::PauseIt => None,
+        Reaction::IsolateIt | Reaction::CrashIt | Reaction::PauseIt | Reaction::OutrunIt(..) => None,
     });
     for action in scenario.timeline.iter().map(|fault| &fault.action).chain(scripted) {
         scripted_classes(action).iter().for_each(|&class| reach(true, class));
@@ -77,7 +85,7 @@ pub(crate) const fn struck(strikes: &Strikes) -> &'static [FaultClass] {
         Strikes::Crash | Strikes::CrashAll => &[FaultClass::Crash],
         Strikes::CrashAtWrite { .. } => &[FaultClass::Crash, FaultClass::CrashAtWrite],
         Strikes::Pause => &[FaultClass::Pause],
-        Strikes::Wipe => &[FaultClass::Crash, FaultClass::Wipe],
+        Strikes::Wipe { .. } => &[FaultClass::Crash, FaultClass::Wipe],
         Strikes::Partition { .. } => &[FaultClass::Partition],
         Strikes::Clog | Strikes::Swizzle => &[FaultClass::Clog],
         Strikes::AimedLoss { .. } => &[FaultClass::AimedLoss],
@@ -93,6 +101,9 @@ pub(crate) const fn struck(strikes: &Strikes) -> &'static [FaultClass] {
 /// What a crash between two steps counts as.
 pub(crate) const BETWEEN: [FaultClass; 2] = [FaultClass::Crash, FaultClass::CrashBetween];
 
+/// What it counts as that a leader's clock is slow and it is isolated.
+pub(crate) const OUTRUN: [FaultClass; 3] = [FaultClass::ClockDrift, FaultClass::Partition, FaultClass::Hunt];
+
 /// What a reaction of the nemesis counts as.
 pub(crate) const fn reflex_classes(reflex: Reflex, lasts_as_timer: bool) -> &'static [FaultClass] {
     match reflex {
@@ -105,6 +116,13 @@ pub(crate) const fn reflex_classes(reflex: Reflex, lasts_as_timer: bool) -> &'st
 
 fn scripted_classes(action: &Action) -> &'static [FaultClass] {
     match action {
+        Action::Betray { deed, .. } => match deed {
+            Deed::Mute => &[FaultClass::TraitorMute],
+            Deed::Delay { .. } => &[FaultClass::TraitorDelay],
+            Deed::Replay { .. } => &[FaultClass::TraitorReplay],
+            Deed::Lie { .. } => &[FaultClass::TraitorLie],
+            Deed::Twin { .. } => &[FaultClass::Twin],
+        },
         Action::Crash { .. } => &[FaultClass::Crash],
         Action::Wipe { .. } => &[FaultClass::Crash, FaultClass::Wipe],
         Action::CrashAtWrite { .. } => &[FaultClass::Crash, FaultClass::CrashAtWrite],

@@ -9,6 +9,7 @@ use quarrel_formats::trace::{Oracle as Jury, Trace};
 use quarrel_formats::{InputError, Scenario};
 use quarrel_multi_paxos::MultiPaxos;
 use quarrel_paxos::Paxos;
+use quarrel_pbft::Pbft;
 use quarrel_protocol::{Announcement, Cell, Flaw, Kinded, NodeId, Property};
 use quarrel_raft::Raft;
 use quarrel_three_phase_commit::ThreePhaseCommit;
@@ -27,6 +28,9 @@ use crate::profile;
 use crate::run::{self, Charge, Metered, Outcome, Schedule};
 use crate::subject::{Setting, Subject};
 use crate::tallies::{Names, Tallies, WORLD_CELLS, WORLD_PROPERTIES};
+
+/// How the key of an option of a protocol begins, as `--set` has it.
+pub const CONFIG_KEY: &str = "config.";
 
 /// The protocols that can be put on trial; none at first.
 #[derive(Default)]
@@ -79,6 +83,8 @@ pub trait Trial: Send + Sync {
     fn properties(&self) -> &[Property];
     /// Whether nodes have timers: without one, it does not matter how clocks run.
     fn has_timers(&self) -> bool;
+    /// Whether its traitors know lies.
+    fn has_lies(&self) -> bool;
     /// Runs one seed.
     fn run(&self, seed: u64) -> Outcome;
     /// What one run adds up to.
@@ -94,9 +100,9 @@ pub trait Trial: Send + Sync {
     fn history(&self, seed: u64) -> (Vec<Line>, usize);
     /// Runs one seed again and files it: the replay of its schedule, with every event.
     fn record(&self, seed: u64) -> Trace;
-    /// Runs this scenario's protocol, as the seed configures it, under the plan of a trace: its world with all faults,
-    /// its operations, its orders and its decisions. Of a trace of another protocol only what the world did: see
-    /// [`crate::carry`]. `file` is the name that errors give.
+    /// Runs this scenario's protocol under the plan of a trace: its world with all faults, its operations, its orders, its
+    /// decisions and its configuration, but for the flaws and what a pin says of `config`. Of a trace of another protocol
+    /// only what the world did: see [`crate::carry`]; the seed draws the rest. `file` is the name that errors give.
     ///
     /// # Errors
     /// When the trace is of this protocol and does not fit it.
@@ -127,6 +133,7 @@ impl Registry {
             .with::<Raft>()
             .with::<Paxos>()
             .with::<MultiPaxos>()
+            .with::<Pbft>()
             .with::<TwoPhaseCommit>()
             .with::<ThreePhaseCommit>()
             .with::<TwoGenerals>()
@@ -189,7 +196,7 @@ impl Registry {
         let Some(entry) = self.find(name) else {
             let known: Vec<&str> = self.entries().map(Entry::name).collect();
             let message = format!("this trace is of protocol `{name}`; known here: {}", known.join(", "));
-            return Err(InputError::whole(&format!("{file}:1:1"), message));
+            return Err(InputError::whole(&format!("{file}:1"), message));
         };
         entry.open(file, trace)
     }
@@ -207,6 +214,7 @@ impl<P: Subject> Entry for Registered<P> {
             protocol: P::NAME,
             messages: <P::Message as Kinded>::KINDS,
             timers: <P::Timer as Kinded>::KINDS,
+            lies: P::LIES,
             orders: <P::Admin as Kinded>::KINDS,
             events: <P::Event as Kinded>::KINDS,
             fields: <P::Event as Announcement>::FIELDS,
@@ -214,6 +222,7 @@ impl<P: Subject> Entry for Registered<P> {
             cells: self.cells().iter().map(|cell| cell.name).collect(),
             flaws: P::FLAWS.iter().map(|flaw| flaw.name).collect(),
             config: P::OPTIONS.to_vec(),
+            nodes: P::NODES,
         }
     }
 
@@ -242,6 +251,10 @@ impl<P: Subject> Entry for Registered<P> {
             let request = parsed.map_err(complain)?;
             let misfit = request.and_then(|request| P::misfit(&request, &scenario.workload.machines));
             misfit.map_or(Ok(()), |why| Err(complain(why)))?;
+            let workload = &scenario.workload;
+            let sizes = (workload.clients.most(), workload.keys.most());
+            let stranger = asked.words.as_deref().and_then(|words| P::stranger(words, sizes.0, sizes.1));
+            stranger.map_or(Ok(()), |why| Err(complain(why)))?;
         }
         for order in &scenario.orders {
             let complain = |why| scenario.explain(Complaint::new(order.place, why));
@@ -295,6 +308,35 @@ impl<P: Subject> Prepared<P> {
         Followed { outcome, trace, carried }
     }
 
+    /// The configuration of a run under a plan of its own protocol: the recorded one. Where other flaws are on it is drawn
+    /// anew, for nothing else can switch one on, and must then be the recorded one but for them. Who pins an option asks
+    /// for another one.
+    fn configured_like(
+        &self,
+        seed: u64,
+        file: &str,
+        plan: &Trace,
+        schedule: &Schedule<P>,
+    ) -> Result<P::Config, InputError> {
+        let is_pinned = self.scenario.pins.iter().any(|(key, _)| key.starts_with(CONFIG_KEY));
+        if !is_pinned && plan.header.flaws == self.flaws {
+            return Ok(schedule.config.clone());
+        }
+        let flaws = self.bare_flaws();
+        let machine = profile::draw_workload(&self.scenario, seed).kind;
+        let setting = Setting { nodes: schedule.world.nodes, flaws: &flaws, machine };
+        let config = P::configure(&self.options, setting, &mut Dice::new(seed, profile::CONFIG));
+        let bare = |config: &P::Config| P::without_flaws(config.clone());
+        if is_pinned || bare(&config) == bare(&schedule.config) {
+            return Ok(config);
+        }
+        let message = format!(
+            "its configuration is not what seed {seed} of {} draws, and other flaws are on: give the seed that it was recorded with, {}",
+            self.scenario.name, plan.header.seed
+        );
+        Err(InputError::whole(file, message))
+    }
+
     fn bare_flaws(&self) -> Vec<&str> {
         let bare = |flaw: &'_ String| flaw.split_once('/').map_or(0, |(protocol, _)| protocol.len() + 1);
         self.flaws.iter().map(|flaw| &flaw[bare(flaw)..]).collect()
@@ -329,6 +371,10 @@ impl<P: Subject> Trial for Prepared<P> {
 
     fn has_timers(&self) -> bool {
         !<P::Timer as Kinded>::KINDS.is_empty()
+    }
+
+    fn has_lies(&self) -> bool {
+        !P::LIES.is_empty()
     }
 
     fn run(&self, seed: u64) -> Outcome {
@@ -379,11 +425,7 @@ impl<P: Subject> Trial for Prepared<P> {
             return Ok(self.run_plan(seed, &schedule, Some(carried)));
         }
         let schedule = Filed::<P>::open(file, plan)?.schedule;
-        let mut dice = Dice::new(seed, profile::CONFIG);
-        let flaws = self.bare_flaws();
-        let machine = profile::draw_workload(&self.scenario, seed).kind;
-        let setting = Setting { nodes: schedule.world.nodes, flaws: &flaws, machine };
-        let config = P::configure(&self.options, setting, &mut dice);
+        let config = self.configured_like(seed, file, plan, &schedule)?;
         Ok(self.run_plan(seed, &Schedule { config, ..schedule }, None))
     }
 

@@ -2,7 +2,7 @@
 
 use quarrel_formats::Scenario;
 use quarrel_formats::trace::Oracle as Jury;
-use quarrel_protocol::{PropertyKind, Protocol, Violation};
+use quarrel_protocol::{PropertyKind, Protocol, Suspense, Violation};
 use quarrel_sim::decision::{Decision, Key, Which};
 use quarrel_sim::fault::Fault;
 use quarrel_sim::record::{Parcel, TraceEvent};
@@ -41,6 +41,8 @@ pub struct Outcome {
     /// If something broke: what struck by then that the protocol does not promise to live with, a reason each. The
     /// violation is outside the model if there are some.
     pub outside: Vec<String>,
+    /// Whether a node was left up and unable to go on; `None` of a problem that knows no such plight.
+    pub suspended: Option<bool>,
     /// How a run that blocks left its nodes; nothing of a run of a batch, and of one that got on or was cut short.
     pub aftermath: Option<Aftermath>,
 }
@@ -59,9 +61,20 @@ impl Outcome {
             .is_some_and(|mine| mine.signature == violation.signature && mine.kind == violation.kind)
     }
 
-    /// Whether some operation was never answered.
+    /// Whether the run blocks: some node that is up cannot go on, where the problem knows such a plight. A transaction
+    /// blocks while somebody is in doubt, and not because its client hears nothing. Where the problem does not, some
+    /// operation was never answered.
     #[must_use]
     pub const fn is_blocked(&self) -> bool {
+        match self.suspended {
+            Some(suspended) => suspended,
+            None => self.is_unanswered(),
+        }
+    }
+
+    /// Whether some operation was never answered.
+    #[must_use]
+    pub const fn is_unanswered(&self) -> bool {
         let asked = &self.tally.asked;
         asked.started > asked.answered + asked.failed
     }
@@ -229,7 +242,8 @@ impl<P: Subject> Trial<P> {
     }
 
     fn new(plan: Plan<P>, rules: Vec<Rule>, seed: u64, chooser: Chooser, judges: Judges) -> Self {
-        let oracle = Oracle::new(judges, &plan.config, usize::from(plan.world.nodes));
+        let mut oracle = Oracle::new(judges, &plan.config, usize::from(plan.world.nodes));
+        oracle.disown(plan.world.traitors);
         let healed_ns = plan.world.duration_ns;
         let mut cluster = Cluster::new(plan, rules, seed, chooser, oracle)
             .expect("the names in a scenario's rules were checked");
@@ -250,23 +264,30 @@ impl<P: Subject> Trial<P> {
         (self.outcome(tally).0, decisions, faults, events)
     }
 
+    /// Who is left up and cannot go on.
+    fn suspended(&self) -> Option<Vec<Suspense>> {
+        let mut suspended = self.cluster.observer().suspended()?;
+        let up = self.cluster.up_to_the_end();
+        suspended.retain(|suspense| up.contains(suspense.node));
+        Some(suspended)
+    }
+
     /// How the nodes stand, if somebody may have been left waiting.
-    fn aftermath(&self, tally: &Tally) -> Option<Aftermath> {
+    fn aftermath(&self, tally: &Tally, suspended: &[Suspense]) -> Option<Aftermath> {
         // Whoever has panicked is asked nothing more.
         let is_over = tally.halted.as_ref().is_none_or(|halted| halted.kind == PropertyKind::Liveness);
-        let oracle = self.cluster.observer();
-        if !self.looks_closely || !is_over || oracle.is_over() {
+        if !self.looks_closely || !is_over || self.cluster.observer().is_over() {
             return None;
         }
-        let suspended = oracle.suspended();
         let asked = &tally.asked;
-        let is_blocked = asked.started > asked.answered + asked.failed;
-        (is_blocked || !suspended.is_empty())
-            .then(|| Aftermath::new(tally.ended_ns, self.cluster.standings(), &suspended))
+        let is_unanswered = asked.started > asked.answered + asked.failed;
+        (is_unanswered || !suspended.is_empty())
+            .then(|| Aftermath::new(tally.ended_ns, self.cluster.standings(), suspended))
     }
 
     fn outcome(self, mut tally: Tally) -> (Outcome, Vec<Seen<P>>) {
-        let aftermath = self.aftermath(&tally);
+        let suspended = self.suspended();
+        let aftermath = self.aftermath(&tally, suspended.as_deref().unwrap_or_default());
         let Self { cluster, seed, on, healed_ns, .. } = self;
         let (never_asked, struck_late) = (cluster.never_asked(), cluster.struck_late());
         let strayed = P::outside(cluster.config(), &tally.struck);
@@ -286,6 +307,7 @@ impl<P: Subject> Trial<P> {
             judged,
             strayed,
             outside,
+            suspended: suspended.map(|suspended| !suspended.is_empty()),
             aftermath,
         };
         (outcome, oracle.into_truth().into_seen())

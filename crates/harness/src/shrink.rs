@@ -8,7 +8,7 @@
 
 use quarrel_protocol::{NodeSet, PropertyKind, Protocol, Violation};
 use quarrel_sim::decision::{Decision, DecisionKind, Fate, Which};
-use quarrel_sim::fault::{Action, Fault};
+use quarrel_sim::fault::{Action, Deed, Fault};
 use quarrel_sim::world::{Operation, Order};
 
 use crate::oracle::Judges;
@@ -55,6 +55,7 @@ pub fn shrink<P: Subject>(
             shrinker.cut_horizon();
             shrinker.end_faults_sooner();
             shrinker.anchor();
+            shrinker.pardon();
             shrinker.drop_chunks();
             shrinker.shrink_values();
             if shrinker.size() == size {
@@ -197,6 +198,17 @@ impl<P: Subject> Shrinker<'_, P> {
         schedule.decisions.sort();
         schedule.operations.sort_by_key(|operation| (operation.at_ns, operation.client.0, operation.id));
         schedule
+    }
+
+    /// Makes traitors honest, one by one, if that still fails: then observers hear them again.
+    fn pardon(&mut self) {
+        for traitor in self.best.world.traitors.iter() {
+            let mut candidate = self.best.clone();
+            candidate.world.traitors.remove(traitor);
+            let is_its = |action: &Action| matches!(action, Action::Betray { node, .. } if *node == traitor);
+            candidate.world.faults.retain(|fault| !is_its(&fault.action));
+            self.try_out(candidate);
+        }
     }
 
     /// Drops chunks, from half of the list down to single items, as long as any can go.
@@ -362,6 +374,11 @@ impl<P: Subject> Shrinker<'_, P> {
             if let Some(nodes) = struck(&mut candidate.world.faults[position].action) {
                 *nodes = fewer;
             }
+            if let Action::Betray { to, deed: Deed::Twin { shared, .. }, .. } =
+                &mut candidate.world.faults[position].action
+            {
+                *shared = shared.intersection(*to);
+            }
             if self.try_out(candidate) {
                 left = fewer;
             }
@@ -383,14 +400,15 @@ impl<P: Subject> Shrinker<'_, P> {
     }
 }
 
-/// The nodes that a fault strikes, each by itself.
+/// The nodes that a fault strikes, each by itself; and those that a traitor betrays.
 const fn struck(action: &mut Action) -> Option<&mut NodeSet> {
     match action {
         Action::Crash { nodes }
         | Action::Pause { nodes }
         | Action::Wipe { nodes }
         | Action::LyingDisk { nodes }
-        | Action::FullDisk { nodes } => Some(nodes),
+        | Action::FullDisk { nodes }
+        | Action::Betray { to: nodes, .. } => Some(nodes),
         _ => None,
     }
 }

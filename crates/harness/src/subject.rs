@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::dice::Dice;
 use crate::history::Spelled;
-use crate::model::{Writes, broken_disks};
+use crate::model::{Writes, beyond};
 use crate::truth::{AnswerOf, CallOf};
 
 /// The `[config]` table of a scenario: options by name, as they were written.
@@ -33,6 +33,8 @@ pub trait Subject: Protocol {
 
     /// The catalogue of its deliberate defects.
     const FLAWS: &'static [Flaw] = &[];
+    /// The only number of nodes that it is for; `None` if any will do.
+    const NODES: Option<u8> = None;
     /// The names of its options under `[config]`.
     const OPTIONS: &'static [&'static str] = &[];
 
@@ -87,14 +89,22 @@ pub trait Subject: Protocol {
     }
 
     /// In what order it counts on its un-synced writes to reach the disk.
-    const WRITES: Writes = Writes::InOrder;
+    fn writes(config: &Self::Config) -> Writes {
+        let _ = config;
+        Writes::InOrder
+    }
 
     /// Why what struck in a run is more than the protocol promises to live with: a reason each, in words that name
     /// what struck and what is allowed ("a message took 412 ms, 40 ms are allowed"). A violation in such a run is outside
     /// the model; without reasons it is a mistake. To measure less must never give more reasons.
     fn outside(config: &Self::Config, struck: &Struck) -> Vec<String> {
+        beyond::<Self>(config, struck)
+    }
+
+    /// How many nodes may be Byzantine at once: do what they like, or have forgotten what they had promised to keep.
+    fn traitors_max(config: &Self::Config) -> u8 {
         let _ = config;
-        broken_disks(struck, Self::WRITES)
+        0
     }
 
     /// The same configuration with every deliberate defect switched off.
@@ -121,6 +131,12 @@ pub trait Subject: Protocol {
     fn may_repeat(request: &Self::Request) -> bool {
         let _ = request;
         true
+    }
+
+    /// How many nodes must give a client the same reply before it believes it: more than one where a node may lie.
+    fn replies_needed(config: &Self::Config, nodes: u8) -> u8 {
+        let _ = (config, nodes);
+        1
     }
 
     /// The requests that read back what was acknowledged, after a core has healed: whom to ask (anybody, if it does
@@ -172,6 +188,14 @@ pub trait Subject: Protocol {
     /// Why a request that is written by hand makes no sense where runs draw one of these state machines.
     fn misfit(request: &Self::Request, machines: &[Kind]) -> Option<String> {
         let _ = (request, machines);
+        None
+    }
+
+    /// Why a request that is written by hand names somebody or something that is not there, where there are at most so many
+    /// clients and so many keys: in the words of [`Subject::parse_request`]. [`quarrel_spec::workload::stranger`] knows
+    /// those of the problems.
+    fn stranger(words: &str, clients: u8, keys: u16) -> Option<String> {
+        let _ = (words, clients, keys);
         None
     }
 

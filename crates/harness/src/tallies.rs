@@ -155,7 +155,7 @@ pub struct Tallies {
     pub judged: Judgements,
     /// In how many runs a retry storm kept clients from asking.
     pub storms: u64,
-    /// In how many runs some operation was never answered.
+    /// How many runs blocked: see [`Outcome::is_blocked`].
     pub blocked: u64,
     /// In how many runs something struck that the protocol does not promise to live with.
     pub strayed: u64,

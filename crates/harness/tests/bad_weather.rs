@@ -1,16 +1,14 @@
 //! Bad disks, jumping clocks and nemeses with a sense of timing: what is drawn of them lies where the scenario says, and
 //! what is off shifts nothing else.
 
-mod common;
-
-use common::{parse, trial_of};
+use crate::common::{parse, trial_of};
 use quarrel_formats::Scenario;
 use quarrel_formats::scenario::{During, Lasts, Owes, WriteOrder};
 use quarrel_harness::Subject;
 use quarrel_harness::model::{Retrial, Writes, broken_disks};
 use quarrel_harness::profile::{Profile, draw};
 use quarrel_harness::reach::fault_classes;
-use quarrel_protocol::{NodeSet, Protocol};
+use quarrel_protocol::NodeSet;
 use quarrel_raft::Raft;
 use quarrel_sim::Struck;
 use quarrel_sim::fault::{Action, Fault, FaultClass};
@@ -41,6 +39,12 @@ chance = 0.5
 on = "elected"
 actions = ["pause", "crash"]
 lasting = { timer = "election" }
+
+[faults.slow-leader]
+chance = 0.5
+on = "elected"
+lasting = "100ms"
+drift = 0.2
 
 [faults.crash-between]
 chance = 0.5
@@ -94,10 +98,10 @@ fn without_a_class_of_faults_all_the_rest_is_the_same() {
 fn what_is_off_draws_nothing() {
     let scenario = all();
     let mut less = scenario.clone();
-    (less.leader, less.between) = (None, None);
+    (less.leader, less.slow_leader, less.between) = (None, None, None);
     less.disk.orders = vec![WriteOrder::Written];
     less.disk.torn_writes_ppm = quarrel_formats::scenario::Draw::Fixed(0);
-    let mut seen = [0u32; 4];
+    let mut seen = [0u32; 5];
     for seed in 0..60 {
         let (with, without) = (drawn(&scenario, seed), drawn(&less, seed));
         let (mut more, rules) = (with.plan.world, with.rules);
@@ -107,13 +111,17 @@ fn what_is_off_draws_nothing() {
             more.rates.torn_ppm > 0,
             answers(&Reaction::PauseIt),
             rules.iter().any(|rule| rule.before.is_some()),
+            answers(&Reaction::OutrunIt(200_000, 200_000)),
         ];
         seen.iter_mut().zip(flags).for_each(|(seen, flag)| *seen += u32::from(flag));
         (more.unordered, more.rates.torn_ppm) = (false, 0);
         assert_eq!(more, without.plan.world, "seed {seed}");
         assert!(without.rules.is_empty());
     }
-    assert!(seen[0] < 60 && seen[2] < 60 && seen[3] < 60 && seen.iter().all(|&seen| seen > 5), "{seen:?}");
+    assert!(
+        seen[0] < 60 && seen[2..].iter().all(|&seen| seen < 60) && seen.iter().all(|&seen| seen > 5),
+        "{seen:?}"
+    );
 }
 
 #[test]
@@ -148,6 +156,10 @@ fn every_fault_is_as_its_class_says() {
         }
         for rule in drawn(&scenario, seed).rules {
             let is_between = rule.before.is_some();
+            if let Reaction::OutrunIt(..) = rule.then {
+                assert_eq!(rule.lasting_ns, Some((100_000_000, 100_000_000)));
+                continue;
+            }
             assert_eq!(rule.lasts_as.as_deref(), (!is_between).then_some("election"));
             assert_eq!(rule.lasting_ns, is_between.then_some((5_000_000, 50_000_000)));
         }
@@ -178,7 +190,7 @@ fn what_can_be_drawn_is_owed_and_strikes() {
         assert!(tallies.faults.of(class) > 0, "{} strikes", class.name());
     }
     let mut calm = scenario;
-    (calm.leader, calm.between, calm.recurring) = (None, None, Vec::new());
+    (calm.leader, calm.slow_leader, calm.between, calm.recurring) = (None, None, None, Vec::new());
     assert_eq!(fault_classes(&calm), []);
 }
 
@@ -188,7 +200,7 @@ fn a_seed_and_its_recorded_schedule_are_the_same_run() {
     for seed in 0..60 {
         let trace = trial.record(seed);
         assert_eq!(trace.header.digest, trial.run(seed).tally.digest, "seed {seed}");
-        let again = common::open(&trace).replay(quarrel_harness::case::Flaws::Kept);
+        let again = crate::common::open(&trace).replay(quarrel_harness::case::Flaws::Kept);
         assert_eq!((again.trace.header.digest, again.never_asked), (trace.header.digest, 0), "seed {seed}");
     }
 }
@@ -228,7 +240,18 @@ fn what_disks_do_is_inside_or_outside() {
     assert_eq!(told(FaultClass::Wipe, 3), "nodes lost their disks 3 times");
     assert_eq!(told(FaultClass::UnorderedLoss, 1), "a crash took an un-synced write and left a later one");
     assert_eq!(broken_disks(&struck(FaultClass::UnorderedLoss, 1), Writes::Unordered), [""; 0]);
-    assert_eq!((Raft::WRITES, Raft::NAME), (Writes::Unordered, "raft"));
+    let unordered = struck(FaultClass::UnorderedLoss, 1);
+    let outside = |snapshot_every| {
+        <Raft as Subject>::outside(
+            &quarrel_raft::Config { snapshot_every, ..quarrel_raft::Config::new(3) },
+            &unordered,
+        )
+    };
+    assert_eq!(
+        (outside(0).len(), outside(3).len()),
+        (0, 1),
+        "Raft stands it as long as it takes no snapshots"
+    );
 }
 
 /// Two-phase commit counts on the order of its records, says so, and is right: without the disorder it holds.

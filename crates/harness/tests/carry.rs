@@ -1,8 +1,6 @@
 //! One fault plan for all: what struck one protocol strikes another.
 
-mod common;
-
-use common::{open, parse, read, trial, trial_of};
+use crate::common::{open, parse, read, trial, trial_of};
 use quarrel_formats::Trace;
 use quarrel_harness::case::Flaws;
 use quarrel_protocol::{NodeId, NodeSet};

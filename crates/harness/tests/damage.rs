@@ -4,11 +4,9 @@
 //! For each, a swarm in which only one kind of damage strikes, at a drawn node, among faults that are inside the model. A
 //! failure is found, shrunk, and what is left of the damage is counted. Then it is taken away.
 
-mod common;
-
 use std::ops::Range;
 
-use common::{parse, trial_of};
+use crate::common::{parse, trial_of};
 use quarrel_formats::Scenario;
 use quarrel_formats::trace::Judgement;
 use quarrel_harness::model::Retrial;

@@ -1,7 +1,5 @@
 //! Links that keep the order of their messages, under everything that a chaos scenario has.
 
-mod common;
-
 use quarrel_formats::Scenario;
 use quarrel_formats::trace::{Judgement, Outcome, compare};
 use quarrel_harness::case::Flaws;
@@ -10,7 +8,7 @@ use quarrel_sim::fault::FaultClass;
 
 /// A scenario of the repository whose links keep the order.
 fn in_order(name: &str) -> Scenario {
-    let text = common::read(name);
+    let text = crate::common::read(name);
     let file = format!("{}/../../scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"));
     #[allow(clippy::disallowed_methods, reason = "the test reads a scenario")]
     let bytes = std::fs::read(file).expect("the scenario is there");
@@ -26,7 +24,7 @@ fn nothing_is_reordered_and_nobody_waits_for_it() {
     for name in ["raft/chaos", "paxos/chaos"] {
         let scenario = in_order(name);
         assert!(!fault_classes(&scenario).contains(&FaultClass::Reordering));
-        let trial = common::trial_of(scenario, &[]);
+        let trial = crate::common::trial_of(scenario, &[]);
         let mut late = 0;
         for seed in 0..40 {
             let outcome = trial.run(seed);
@@ -40,13 +38,13 @@ fn nothing_is_reordered_and_nobody_waits_for_it() {
 
 #[test]
 fn a_run_in_order_is_filed_and_replayed() {
-    let trial = common::trial_of(in_order("raft/chaos"), &["raft/commit-beyond-match"]);
+    let trial = crate::common::trial_of(in_order("raft/chaos"), &["raft/commit-beyond-match"]);
     let mut violated = 0;
     for seed in 0..8 {
         let trace = trial.record(seed);
         assert!(trace.header.world.fifo);
         assert_eq!(trial.run(seed).tally.digest, trace.verdict.digest);
-        let again = common::open(&trace).replay(Flaws::Kept);
+        let again = crate::common::open(&trace).replay(Flaws::Kept);
         assert_eq!((compare(&trace, &again.trace), again.never_asked), (Outcome::Reproduced, 0));
         violated += u32::from(trace.verdict.judgement != Judgement::Held);
     }
@@ -61,7 +59,7 @@ fn a_core_has_time_for_what_is_held_up() {
             "# Three nodes.\nprotocol = \"raft\"\nnodes = 3\nduration = \"1s\"\n[liveness]\nrounds = 1\n\
              [network]\nlatency = \"2ms\"\n{text}"
         );
-        let trace = common::trial_of(common::parse("raft/test", &text), &[]).record(1);
+        let trace = crate::common::trial_of(crate::common::parse("raft/test", &text), &[]).record(1);
         trace.header.world.liveness.expect("somebody must come back").bound_ns
     };
     const MS: u64 = 1_000_000;

@@ -1,12 +1,7 @@
 //! Inside or outside the model: what the label says, and what becomes of a failure without what lies outside.
 
-mod bell;
-mod common;
-#[allow(dead_code, reason = "only its words are needed")]
-mod desk;
-
-use bell::Bell;
-use common::{parse, trial_of};
+use crate::bell::Bell;
+use crate::common::{parse, trial_of};
 use quarrel_formats::trace::Trace;
 use quarrel_harness::case::{Case, Flaws};
 use quarrel_harness::model::Retrial;
@@ -85,7 +80,7 @@ fn who_cannot_go_on_is_told_with_since_when_and_why() {
     ];
     let down = vec!["down since 90ms".to_string()];
     assert_eq!(told, [("n1 (ringer)".to_string(), ringer), ("n2".to_string(), down)]);
-    assert_eq!((aftermath.at_ns, aftermath.is_suspended()), (150 * bell::MS, true));
+    assert_eq!((aftermath.at_ns, aftermath.is_suspended()), (150 * crate::bell::MS, true));
     let answered = ringing_for("150ms", "", &[]).run(0);
     assert_eq!(answered.aftermath, None, "nobody waits");
 }
@@ -132,7 +127,7 @@ fn an_acceptor_without_its_disk_breaks_agreement_outside_the_model() {
     let text = trace.to_bytes();
     let read = Trace::parse("test.jsonl", &text).unwrap();
     assert_eq!(read, trace);
-    let replayed = common::open(&read).replay(Flaws::Kept).trace;
+    let replayed = crate::common::open(&read).replay(Flaws::Kept).trace;
     assert_eq!(label_of(&replayed), label_of(&trace));
     let shrunk = trial.shrink(0, &|| false).unwrap();
     assert_eq!(label_of(&shrunk.trace), ["a node lost its disk"]);
@@ -140,7 +135,7 @@ fn an_acceptor_without_its_disk_breaks_agreement_outside_the_model() {
 
 #[test]
 fn a_label_belongs_to_a_violation() {
-    let mut trace = common::trial("paxos/minority", &[]).record(0);
+    let mut trace = crate::common::trial("paxos/minority", &[]).record(0);
     trace.verdict.outside = vec!["nobody knows".to_string()];
     let refused = Trace::parse("test.jsonl", &trace.to_bytes()).unwrap_err().to_string();
     assert!(refused.contains("neither inside nor outside"), "{refused}");
@@ -155,9 +150,9 @@ fn a_flaw_is_found_behind_a_lost_disk() {
 
 #[test]
 fn what_fails_inside_is_not_shrunk_to_something_outside() {
-    let trial = trial_of(common::read("paxos/acceptor-restarts"), &["paxos/own-value"]);
+    let trial = trial_of(crate::common::read("paxos/acceptor-restarts"), &["paxos/own-value"]);
     let shrunk = trial.shrink(0, &|| false).unwrap();
     assert!(label_of(&shrunk.trace).is_empty());
-    let case: Box<dyn Case> = common::open(&shrunk.trace);
+    let case: Box<dyn Case> = crate::common::open(&shrunk.trace);
     assert!(label_of(&case.replay(Flaws::Kept).trace).is_empty());
 }

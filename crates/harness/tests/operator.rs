@@ -1,8 +1,6 @@
 //! What an operator asks: drawn, filed, replayed, shrunk and told.
 
-mod desk;
-
-use desk::{Desk, Task};
+use crate::desk::{Desk, Task};
 use quarrel_formats::trace::{FORMAT, Judgement, Outcome, Trace, compare};
 use quarrel_formats::{InputError, Scenario};
 use quarrel_harness::case::{Flaws, items};

@@ -1,8 +1,6 @@
 //! Profiles: what a seed draws lies where the scenario says, and no class of faults meddles with another.
 
-mod common;
-
-use common::{parse, read};
+use crate::common::{parse, read};
 use quarrel_formats::Scenario;
 use quarrel_formats::scenario::{Draw, Lasts, Recurring, Strikes};
 use quarrel_harness::Subject;
@@ -47,7 +45,7 @@ fn is_of(class: &Recurring, fault: &Fault, of_swizzle: bool) -> bool {
         (Strikes::Crash | Strikes::CrashAll, Action::Crash { .. })
         | (Strikes::CrashAtWrite { .. }, Action::CrashAtWrite { .. })
         | (Strikes::Pause, Action::Pause { .. })
-        | (Strikes::Wipe, Action::Wipe { .. })
+        | (Strikes::Wipe { .. }, Action::Wipe { .. })
         | (Strikes::Partition { .. }, Action::Partition { .. })
         | (Strikes::AimedLoss { .. }, Action::Lose { .. })
         | (Strikes::Clock { .. }, Action::Clock { .. })
@@ -489,7 +487,7 @@ operations = 20
                 }
             });
         }
-        let outcome = common::trial_of(parse("test/ends", &text(nodes)), &[]).run(1);
+        let outcome = crate::common::trial_of(parse("test/ends", &text(nodes)), &[]).run(1);
         assert!(outcome.verdict().is_none(), "{nodes} nodes: {:?}", outcome.verdict());
     }
 }

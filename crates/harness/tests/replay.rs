@@ -1,10 +1,8 @@
 //! Replays: the run of a seed and the run of its schedule are the same run, on file and in memory.
 
-mod common;
-
 use std::ops::Range;
 
-use common::{SCRIPTED, flaws_of, open, trial};
+use crate::common::{SCRIPTED, flaws_of, open, trial};
 use quarrel_formats::trace::{Judgement, Outcome, Trace, compare};
 use quarrel_harness::case::Flaws;
 use quarrel_harness::registry::Trial;

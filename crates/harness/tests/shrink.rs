@@ -1,10 +1,8 @@
 //! Shrinking: what comes out fails as before, and nothing in it can be spared.
 
-mod common;
-
 use std::cell::Cell;
 
-use common::{open, parse, trial_of};
+use crate::common::{open, parse, trial_of};
 use quarrel_formats::trace::{Judgement, Trace};
 use quarrel_harness::case::{Flaws, items};
 use quarrel_harness::registry::Trial;

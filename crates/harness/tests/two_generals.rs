@@ -1,8 +1,6 @@
 //! The harness against the two generals: for every length it finds the messenger whose capture is fatal.
 
-mod common;
-
-use common::{parse, trial};
+use crate::common::{parse, trial};
 use quarrel_formats::trace::{Judgement, Trace};
 use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::{Registry, Trial};

@@ -1,11 +1,9 @@
 //! The flaws that no random schedule comes upon, each driven by hand through the ballots it needs, and the same steps
 //! without the flaw.
 
-mod support;
-
+use crate::support::{Cluster, n};
 use quarrel_paxos::{Config, FlawSet, PaxosFlaw};
 use quarrel_protocol::{Kinded, NodeId};
-use support::{Cluster, n};
 
 fn cluster(flaws: FlawSet) -> Cluster {
     Cluster::new(Config { flaws, ..Config::new(3) })

@@ -1,11 +1,9 @@
 //! A checker is believed only once it has fired: each property is fed the events that break it.
 
-mod support;
-
+use crate::support::{ballot, n, proposal};
 use quarrel_paxos::{Config, Event, Invariants, Paxos, Proposal, Record, Source};
 use quarrel_protocol::{Effects, Monitor, NodeId, PropertyKind, Protocol, Quorum, Report};
 use quarrel_spec::Value;
-use support::{ballot, n, proposal};
 
 /// Feeds a fresh monitor of a cluster; returns what broke first, if anything did.
 fn judge(config: &Config, events: &[(NodeId, Event)]) -> Report {

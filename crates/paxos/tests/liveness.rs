@@ -1,13 +1,10 @@
 //! That something is decided and learned, under what the protocol promises to live with and under each flaw that takes
 //! that away.
 
-mod support;
-mod timed;
-
+use crate::support::{Cluster, n};
+use crate::timed::{Links, MILLISECOND, World};
 use quarrel_paxos::{Config, FlawSet, LIVES_WITH, PaxosFlaw};
 use quarrel_protocol::{After, Lasting, NodeId};
-use support::{Cluster, n};
-use timed::{Links, MILLISECOND, World};
 
 const STEADY: After = After::exactly(5 * MILLISECOND);
 
@@ -85,6 +82,7 @@ fn links_left(fault: Lasting) -> fn(NodeId, NodeId) -> bool {
         Lasting::Mute => |from, _| is_core(from),
         Lasting::Deaf => |_, to| is_core(to),
         // n4 and n1, n5 and n1, n5 and n2.
+        Lasting::Traitor => unreachable!("Paxos lives with no traitor"),
         Lasting::Partial | Lasting::Fringe => |from, to| {
             let pair = (from.min(to).0, from.max(to).0);
             is_core(from) && is_core(to) || [(0, 3), (0, 4), (1, 4)].contains(&pair)

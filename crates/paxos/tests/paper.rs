@@ -1,14 +1,12 @@
 //! One test for each rule of *Paxos Made Simple* (PMS), and for what this implementation adds.
 
-mod support;
-
+use crate::support::{Cluster, ballot, n, proposal};
 use quarrel_paxos::{
     Accept, Accepted, Config, Learn, Message, Prepare, Promise, Record, Reject, Role, Timer,
 };
 use quarrel_protocol::{After, ClientId, Input, Quorum, RequestId};
 use quarrel_spec::Value;
 use quarrel_spec::consensus::Propose;
-use support::{Cluster, ballot, n, proposal};
 
 fn prepare(round: u64, owner: u8) -> Message {
     Message::Prepare(Prepare { ballot: ballot(round, owner) })

@@ -3,12 +3,10 @@
 //! This is no substitute for the simulator (disks here are instant, time is the order of steps); it shows that the
 //! protocol and its checkers fit together.
 
-mod support;
-
+use crate::support::Cluster;
 use quarrel_paxos::{Config, FLAWS, FlawSet, Invariants, Paxos};
 use quarrel_protocol::{Monitor, NodeId, PropertyKind, Quorum};
 use quarrel_spec::consensus::PROPERTIES;
-use support::Cluster;
 
 /// SplitMix64: a schedule is a pure function of its seed.
 struct Schedule(u64);

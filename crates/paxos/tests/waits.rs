@@ -1,10 +1,8 @@
 //! What a node says about itself: what it waits for, and its abstract state.
 
-mod support;
-
+use crate::support::{Cluster, ballot, n};
 use quarrel_paxos::{Config, Message, Prepare, Promise};
 use quarrel_protocol::Protocol;
-use support::{Cluster, ballot, n};
 
 fn waits(cluster: &Cluster, node: u8) -> Vec<String> {
     cluster.nodes[n(node).index()].waits().iter().map(ToString::to_string).collect()

@@ -200,6 +200,10 @@ pub trait Protocol: Sized + 'static {
     /// hand: a machine that wants to know the time implements [`Clocked`](crate::Clocked).
     const READS_CLOCK: bool = false;
 
+    /// The lies that a Byzantine node of this protocol can tell beside those that every protocol knows (silence, delay,
+    /// repetition, a twin): lower case, words joined by hyphens, as in `equivocate`.
+    const LIES: &'static [&'static str] = &[];
+
     /// What is fixed for a whole run: members, timeouts, options, deliberate flaws.
     type Config: Clone + Eq + Debug + Serialize + DeserializeOwned + Send + Sync;
     /// What clients ask.
@@ -240,5 +244,15 @@ pub trait Protocol: Sized + 'static {
     /// is well, so it may take its time.
     fn waits(&self) -> Vec<Wait> {
         Vec::new()
+    }
+
+    /// What this node, turned traitor, sends to `to` in place of `message` while it tells the lie at position `lie` of
+    /// [`Protocol::LIES`]: nothing, one message or several. It may use all that the node knows; what another has to sign
+    /// it cannot make. A message that the lie does not concern is returned as it is.
+    ///
+    /// Asked only of nodes that are Byzantine; their state goes on as if they had been honest.
+    fn lie(&self, lie: usize, to: NodeId, message: &Self::Message) -> Vec<Self::Message> {
+        let _ = (lie, to);
+        vec![message.clone()]
     }
 }

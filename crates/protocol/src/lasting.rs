@@ -23,12 +23,22 @@ pub enum Lasting {
     /// It reaches some of the others and is reached by the same, too few to be a majority with it; nothing passes
     /// between it and the rest.
     Fringe,
+    /// It is a traitor: it goes on doing what no honest node does.
+    Traitor,
 }
 
 impl Lasting {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Crashed, Self::Isolated, Self::Mute, Self::Deaf, Self::Partial, Self::Paused, Self::Fringe];
+    pub const ALL: [Self; 8] = [
+        Self::Crashed,
+        Self::Isolated,
+        Self::Mute,
+        Self::Deaf,
+        Self::Partial,
+        Self::Paused,
+        Self::Fringe,
+        Self::Traitor,
+    ];
 
     /// The name in reports and files.
     #[must_use]
@@ -41,6 +51,7 @@ impl Lasting {
             Self::Partial => "partial",
             Self::Paused => "paused",
             Self::Fringe => "fringe",
+            Self::Traitor => "traitor",
         }
     }
 }

@@ -265,6 +265,10 @@ pub trait Monitor<P: Protocol> {
     /// A node has been rebuilt from its disk.
     fn on_recover(&mut self, _node: NodeId, _state: &P, _report: &mut Report) {}
 
+    /// A node is Byzantine from now on: it is a traitor, which is said before anything else, or it has forgotten what it had
+    /// promised to keep where such a one counts as Byzantine. It may do what it likes, and no more is heard of it.
+    fn on_disowned(&mut self, _node: NodeId) {}
+
     /// Something happened that would not have happened by itself: a message was lost, held up or doubled, a node
     /// stopped or stood still, a disk or a clock was not what it should be. Until then the run was free of failures.
     /// `class` is its name in reports: `crash`, `clock-drift`.
@@ -288,9 +292,10 @@ pub trait Monitor<P: Protocol> {
         None
     }
 
-    /// Which nodes are up and cannot go on, in the order of nodes.
-    fn suspended(&self) -> Vec<Suspense> {
-        Vec::new()
+    /// Which nodes are up and cannot go on, in the order of nodes; `None` of a problem that knows no such plight. Where
+    /// it is known, a run blocks when a node is in it, whatever clients have heard.
+    fn suspended(&self) -> Option<Vec<Suspense>> {
+        None
     }
 }
 

@@ -120,11 +120,9 @@ fn contradiction(expected: &Expected, jury: Oracle, breaks: &[&str], tallies: &T
         Expected::Violates(property) if broken(property) => None,
         Expected::Violates(property) => Some(format!("{property} was to be violated, and in no run it was")),
         Expected::Blocks if !tallies.groups.is_empty() => {
-            Some("operations were to block, but a property broke".into())
+            Some("it was to block, but a property broke".into())
         }
-        Expected::Blocks if tallies.blocked == 0 => {
-            Some("operations were to block, and in no run they did".into())
-        }
+        Expected::Blocks if tallies.blocked == 0 => Some("it was to block, and in no run it did".into()),
         Expected::Blocks => None,
         Expected::Known(_) => unknown(expected, tallies),
     }
@@ -314,7 +312,11 @@ pub fn debts(trial: &dyn Trial, tallies: &Tallies) -> Vec<Debt> {
             );
         }
     }
-    let is_owed = |class: &FaultClass| *class != FaultClass::ClockDrift || trial.has_timers();
+    let is_owed = |class: &FaultClass| match class {
+        FaultClass::ClockDrift => trial.has_timers(),
+        FaultClass::TraitorLie => trial.has_lies(),
+        _ => true,
+    };
     for class in fault_classes(scenario).into_iter().filter(is_owed) {
         let never = tallies.faults.of(class) == 0;
         let missing = never.then(|| format!("{} never changed anything", class.name()));

@@ -132,6 +132,11 @@ impl Raft {
             return self.send_append_entries_response(from, outcome, message.round, effects);
         }
         let new = &message.entries[self.covered_by_snapshot(&message)..];
+        // What is behind a snapshot is not older than it, in no leader's log.
+        let follows = self.durable.log.term_at(previous.max(base));
+        if new.first().is_some_and(|entry| Some(entry.term) < follows) {
+            return;
+        }
         self.store_entries(from, previous.max(base), new, effects);
         // Figure 2, AppendEntries, rule 5: not beyond what this message has shown to agree with the leader's log.
         let covered = previous.plus(message.entries.len());

@@ -65,9 +65,10 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if from == to {
             return false;
         }
+        let (seat, from, to) = (to, self.identity(from), self.identity(to));
         if self.links.is_cut(from, to) {
             self.suffer(FaultClass::Partition);
-            self.lose_on_arrival(entry.slot, to, "the network is cut");
+            self.lose_on_arrival(entry.slot, seat, "the network is cut");
             return true;
         }
         let clogged = self.links.clogged_until(from, to);
@@ -113,14 +114,16 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     #[inline]
     fn deliver(&mut self, to: NodeId, flight: Flight, message: P::Message, occurrence: u32) {
-        let Endpoint::Node(from) = flight.from else { return };
-        if from != to {
+        let Endpoint::Node(seat) = flight.from else { return };
+        let from = self.identity(seat);
+        if seat != to {
+            let you = self.identity(to);
             if !flight.has_reached {
                 self.note_arrival(flight.sent_at);
             }
             if let Some(turns) = &mut self.turns {
-                turns.arrive(from, to, occurrence);
-            } else if self.links.arrive(from, to, message.kind(), occurrence) {
+                turns.arrive(seat, to, occurrence);
+            } else if self.links.arrive(from, you, message.kind(), occurrence) {
                 self.suffer(FaultClass::Reordering);
             }
         }

@@ -1,9 +1,10 @@
 //! Events at clients: asking, losing patience, hearing answers, giving up.
 
-use quarrel_protocol::{Answer, ClientId, ClientReply, Fingerprint, Protocol, RequestId};
+use quarrel_protocol::{Answer, ClientId, ClientReply, Fingerprint, NodeId, Protocol, RequestId};
 
+use crate::asked::{Ask, Next, Start};
 use crate::books::client_code;
-use crate::clients::{Ask, Next, Start};
+
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
 use crate::flight::{Cargo, Flight};
@@ -44,20 +45,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let operation = self.clients.operation(position);
         let (client, id, request) = (operation.client, operation.id, operation.request.clone());
         match self.clients.ask(position) {
-            Ask::Asks(to, attempt) => {
-                if attempt == 1 {
-                    self.observer.on_request(self.now, client, id, &request);
-                }
-                let print = request.digest();
-                self.open(Some(Endpoint::Client(client)), print, "ask", || {
-                    let again = if attempt == 1 { String::new() } else { format!(", attempt {attempt}") };
-                    (format!("asks {to} for {id}: {request}{again}"), None, None)
-                });
-                self.send_request(client, to, position, print);
-                let time = self.now.saturating_add(self.clients.timeout_ns());
-                self.await_answer(client, position, attempt, time);
-                self.close();
-            }
+            Ask::Asks(to, attempt) => self.send_requests(position, Some(to), attempt, &request),
+            Ask::AsksAll(attempt) => self.send_requests(position, None, attempt, &request),
             Ask::GivesUp => {
                 self.open(Some(Endpoint::Client(client)), request.digest(), "give-up", || {
                     (format!("gives {id} up: its outcome is unknown"), None, None)
@@ -68,6 +57,32 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             Ask::Fails => self.fail_unsent(position, "it may not be sent even once"),
             Ask::Waits | Ask::Ended => {}
         }
+    }
+
+    /// Asks one node, or all.
+    fn send_requests(&mut self, position: u32, to: Option<NodeId>, attempt: u32, request: &P::Request) {
+        let operation = self.clients.operation(position);
+        let (client, id) = (operation.client, operation.id);
+        if attempt == 1 {
+            self.observer.on_request(self.now, client, id, request);
+        }
+        let print = request.digest();
+        self.open(Some(Endpoint::Client(client)), print, "ask", || {
+            let again = if attempt == 1 { String::new() } else { format!(", attempt {attempt}") };
+            let whom = to.map_or_else(|| "everyone".to_string(), |to| to.to_string());
+            (format!("asks {whom} for {id}: {request}{again}"), None, None)
+        });
+        match to {
+            Some(to) => self.send_request(client, to, position, print),
+            None => {
+                for to in NodeId::all(usize::from(self.world.nodes)) {
+                    self.send_request(client, to, position, print);
+                }
+            }
+        }
+        let time = self.now.saturating_add(self.clients.timeout_ns());
+        self.await_answer(client, position, attempt, time);
+        self.close();
     }
 
     fn fail_unsent(&mut self, position: u32, why: &str) {
@@ -106,7 +121,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let answer = ClientReply::answer(&reply);
         let kind = if matches!(answer, Answer::Redirect(_)) { "redirect" } else { "answer" };
         self.open(Some(flight.to), flight.print, kind, words);
-        let next = self.clients.hear(position, from, answer);
+        let next = self.clients.hear(position, from, answer, flight.print);
         if let Next::AskAfter(wait) = next {
             let attempt = self.clients.attempts(position);
             self.await_answer(client, position, attempt, self.now.saturating_add(wait));

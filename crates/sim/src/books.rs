@@ -37,10 +37,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         kind: &'static str,
         words: impl FnOnce() -> (String, Option<Endpoint>, Option<u64>),
     ) {
-        let Some(recorder) = &mut self.recorder else { return };
         let (what, from, cause) = words();
         let (n, at, kind) = (self.events, self.now, kind.into());
+        let (who, from) = (who.map(|who| self.shown(who)), from.map(|from| self.shown(from)));
         let (clock, fate, effects, digest) = (None, None, Vec::new(), String::new());
+        let Some(recorder) = &mut self.recorder else { return };
         recorder.open(TraceEvent { n, at, who, cause, kind, what, clock, from, fate, effects, digest });
     }
 
@@ -128,7 +129,7 @@ pub(crate) const fn client_code(client: ClientId) -> u8 {
 
 const fn endpoint_code(endpoint: Endpoint) -> u64 {
     match endpoint {
-        Endpoint::Node(node) => node.0 as u64,
+        Endpoint::Node(node) | Endpoint::Twin(node) => node.0 as u64,
         Endpoint::Client(client) => client_code(client) as u64,
     }
 }

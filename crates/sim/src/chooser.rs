@@ -342,7 +342,7 @@ impl Chooser {
 
 const fn code(endpoint: Endpoint) -> u8 {
     match endpoint {
-        Endpoint::Node(NodeId(node)) => node,
+        Endpoint::Node(NodeId(node)) | Endpoint::Twin(NodeId(node)) => node,
         Endpoint::Client(ClientId(client)) => NodeId::LIMIT as u8 + client,
     }
 }

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 
 use quarrel_protocol::{Answer, ClientId, NodeId, NodeSet, RequestId};
 
+use crate::asked::{Ask, Asked, Next, Start};
+use crate::believing::Replies;
 use crate::world::{Arrival, ClientPolicy, Operation, Repeats};
 
 /// How one operation stands.
@@ -25,8 +27,8 @@ struct Standing {
 
 impl Standing {
     /// Whether this hint leads back, once too often, to who has kept silent.
-    fn distrusts(&self, hint: NodeId) -> bool {
-        self.attempts > CREDULOUS_ATTEMPTS && self.silent == Some(hint.0)
+    fn distrusts(&self, hint: NodeId, after: Option<u32>) -> bool {
+        after.is_some_and(|after| self.attempts > after) && self.silent == Some(hint.0)
     }
 }
 
@@ -44,51 +46,6 @@ struct Client {
 /// After so many attempts a client that is redirected once more waits before it asks again.
 const REDIRECTS_IN_A_ROW: u32 = 3;
 
-/// Who may ask more often than this asks for ever, as far as a run goes: others give up.
-const ENDLESS_ATTEMPTS: u32 = 1_000;
-/// After so many attempts, while faults strike, such a client follows no more hints to who kept silent last, and asks
-/// whoever comes next. Who was cut off together with a leader that leads no more would send it there again and again.
-const CREDULOUS_ATTEMPTS: u32 = 20;
-
-/// What clients did, in numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Asked {
-    /// Operations that were started.
-    pub started: u64,
-    /// Of these, how many were answered for good.
-    pub answered: u64,
-    /// How many ended without effect, as their clients know. Those that found too many others under way are among
-    /// these.
-    pub failed: u64,
-    /// How many were given up: nobody told their clients what became of them.
-    pub unknown: u64,
-    /// How many found too many others under way, and failed unsent.
-    pub turned_away: u64,
-    /// How many requests were sent, retries included.
-    pub requests: u64,
-    /// How many were redirected.
-    pub redirects: u64,
-    /// How often clients had as many operations under way as they may, and nearly all that they had sent since the
-    /// last answer were retries: a retry storm.
-    pub retry_storms: u64,
-}
-
-impl Asked {
-    /// Adds another run's numbers.
-    pub fn add(&mut self, other: &Self) {
-        let Self { started, answered, failed, unknown, turned_away, requests, redirects, retry_storms } =
-            other;
-        self.started += started;
-        self.answered += answered;
-        self.failed += failed;
-        self.unknown += unknown;
-        self.turned_away += turned_away;
-        self.requests += requests;
-        self.redirects += redirects;
-        self.retry_storms += retry_storms;
-    }
-}
-
 /// All clients and their operations.
 pub(crate) struct Clients<R> {
     operations: Vec<Operation<R>>,
@@ -99,6 +56,8 @@ pub(crate) struct Clients<R> {
     /// Whether each client numbers its operations in the order of their times, as workloads do.
     is_numbered: bool,
     pub(crate) asked: Asked,
+    /// What nodes have said, where one alone is not believed.
+    replies: Option<Replies>,
     /// The first operation that has not started, where clients do not wait for answers.
     next: usize,
     pending: u32,
@@ -110,45 +69,6 @@ pub(crate) struct Clients<R> {
     is_stormy: bool,
     /// The core that has healed: from then on clients do not give up.
     healed: Option<NodeSet>,
-}
-
-/// What a client does after it has looked at an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Next {
-    /// Nothing more: it had ended, or the answer is to what was answered already.
-    Nothing,
-    /// It has its answer.
-    Done,
-    /// It had no effect.
-    Failed,
-    /// Ask again now.
-    AskNow,
-    /// Ask again after so many nanoseconds, unless an answer comes.
-    AskAfter(u64),
-}
-
-/// What becomes of an operation when its time has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Start {
-    /// The client asks.
-    Asks,
-    /// Too many are under way.
-    TurnedAway,
-}
-
-/// What a client does when it wants to ask again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Ask {
-    /// It asks that node; which attempt it is.
-    Asks(NodeId, u32),
-    /// It has asked often enough.
-    GivesUp,
-    /// It may not ask again, and an answer is owed.
-    Waits,
-    /// It may not ask even once.
-    Fails,
-    /// There is nothing to ask any more.
-    Ended,
 }
 
 /// Whether, of each client's operations, a later one has a higher number.
@@ -186,6 +106,7 @@ impl<R> Clients<R> {
             operations,
             clients: everyone,
             nodes,
+            replies: (policy.replies_needed > 1).then(|| Replies::new(policy.replies_needed)),
             policy,
             asked: Asked::default(),
             next: 0,
@@ -312,7 +233,11 @@ impl<R> Clients<R> {
         self.asked.requests += 1;
         self.unheard.0 += 1;
         self.unheard.1 += u64::from(standing.attempts > 1);
-        Ask::Asks(NodeId(standing.target), standing.attempts)
+        // Who believes no single node turns to all when the first that it asked has kept it waiting.
+        match self.replies {
+            Some(_) if standing.attempts > 1 => Ask::AsksAll(standing.attempts),
+            _ => Ask::Asks(NodeId(standing.target), standing.attempts),
+        }
     }
 
     /// The client has heard nothing of what it may not ask for again. From a node that has healed an answer is owed,
@@ -334,6 +259,9 @@ impl<R> Clients<R> {
 
     fn end(&mut self, position: u32) {
         self.standings[position as usize].ended = true;
+        if let Some(replies) = &mut self.replies {
+            replies.forget(position);
+        }
         let client = usize::from(self.operations[position as usize].client.0);
         let pending = &mut self.clients[client].pending;
         // They were started in the order of their positions.
@@ -363,10 +291,41 @@ impl<R> Clients<R> {
         true
     }
 
-    /// An answer has arrived from a node.
-    pub(crate) fn hear(&mut self, position: u32, from: NodeId, answer: Answer) -> Next {
+    /// An answer has arrived from a node; `print` is the fingerprint of all that it says.
+    pub(crate) fn hear(&mut self, position: u32, from: NodeId, answer: Answer, print: u64) -> Next {
+        if self.replies.is_some() {
+            return self.weigh(position, from, answer, print);
+        }
+        self.take(position, from, answer)
+    }
+
+    /// An answer has arrived, and one node alone is not believed: an answer counts whoever gives it, asked or not, and is
+    /// taken when enough nodes have given the same. Where a node sends the client is a hint that could be a lie: it only
+    /// shortens the wait before all are asked.
+    #[cold]
+    fn weigh(&mut self, position: u32, from: NodeId, answer: Answer, print: u64) -> Next {
+        let Standing { attempts, target, ended, .. } = self.standings[position as usize];
+        let is_first = attempts == 1;
+        let is_believed = |replies: &mut Replies| replies.hear(position, from, print);
+        match answer {
+            _ if ended => Next::Nothing,
+            Answer::Redirect(_) if is_first && from.0 == target => {
+                self.asked.redirects += 1;
+                Next::AskAfter(self.policy.timeout_ns / 8 + 1)
+            }
+            Answer::Redirect(_) => Next::Nothing,
+            Answer::Done | Answer::Failed if self.replies.as_mut().is_some_and(is_believed) => {
+                // Whoever was asked first has done its part; after that, whoever completed the answer is a good guess.
+                self.take(position, if is_first { NodeId(target) } else { from }, answer)
+            }
+            Answer::Done | Answer::Failed => Next::Nothing,
+        }
+    }
+
+    /// An answer is believed.
+    fn take(&mut self, position: u32, from: NodeId, answer: Answer) -> Next {
         let client = self.client(position).0 as usize;
-        let is_patient = self.healed.is_none() && self.policy.attempts_max > ENDLESS_ATTEMPTS;
+        let distrust = self.policy.distrust_after.filter(|_| self.healed.is_none());
         let standing = &mut self.standings[position as usize];
         if standing.ended {
             return Next::Nothing;
@@ -386,7 +345,7 @@ impl<R> Clients<R> {
             // An answer to an earlier attempt, or one that came twice: the client has moved on.
             Answer::Redirect(_) if from.0 != standing.target || standing.breathes => Next::Nothing,
             Answer::Redirect(Some(hint))
-                if hint.0 < self.nodes && hint != from && !(is_patient && standing.distrusts(hint)) =>
+                if hint.0 < self.nodes && hint != from && !standing.distrusts(hint, distrust) =>
             {
                 self.asked.redirects += 1;
                 standing.in_doubt = false;
@@ -477,7 +436,8 @@ mod tests {
             repeats: Repeats::Freely,
             request: (),
         };
-        let policy = ClientPolicy { attempts_max: ENDLESS_ATTEMPTS + 1, ..ClientPolicy::default() };
+        let policy =
+            ClientPolicy { attempts_max: 1_000, distrust_after: Some(20), ..ClientPolicy::default() };
         let mut clients = Clients::new(vec![operation], 1, 5, policy);
         assert_eq!(clients.start(0), Start::Asks);
         let mut asked = Vec::new();
@@ -486,12 +446,12 @@ mod tests {
             asked.push(node.0);
             let next = match node.0 {
                 0 | 2 => Next::AskAfter(0),
-                3 => clients.hear(0, node, Answer::Done),
-                _ => clients.hear(0, node, Answer::Redirect(Some(NodeId(0)))),
+                3 => clients.hear(0, node, Answer::Done, 0),
+                _ => clients.hear(0, node, Answer::Redirect(Some(NodeId(0))), 0),
             };
             assert!(!matches!(next, Next::AskAfter(_)) || clients.lose_patience(0, attempt as u8));
         }
-        let circles = [0, 1].repeat(CREDULOUS_ATTEMPTS as usize / 2 + 1);
+        let circles = [0, 1].repeat(11);
         assert_eq!(asked, [circles, vec![2, 3]].concat());
     }
 }

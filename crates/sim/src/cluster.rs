@@ -3,11 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quarrel_protocol::{
-    Effects, Ending, Fingerprint, Fingerprinter, Input, Kinded, NodeId, PropertyKind, Protocol, Violation,
+    Effects, Ending, Fingerprint, Fingerprinter, Input, Kinded, NodeId, NodeSet, PropertyKind, Protocol,
+    Violation,
 };
 
 use crate::chooser::{Chooser, Names};
-use crate::clients::{Asked, Clients};
+use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::decision::{Decision, DecisionKind, Endpoint, Which};
 use crate::digest::Digest;
@@ -20,52 +21,15 @@ use crate::node::Node;
 use crate::observer::Observer;
 use crate::orders::Orders;
 use crate::panics::{note_places, verdict_of_panic};
+use crate::plan::{Plan, Tally};
 use crate::queue::{Class, Entry, Queue, Tie, WORLD};
 use crate::record::{Parcel, Recorder, TraceEvent};
 use crate::strike::Storm;
 use crate::struck::Struck;
 use crate::timers::Look;
+use crate::treason::Treason;
 use crate::turns::Turns;
-use crate::world::{Operation, Order, Rule, World};
-
-/// All that is fixed before a run's first event.
-pub struct Plan<P: Protocol> {
-    /// The world.
-    pub world: World,
-    /// The protocol's configuration.
-    pub config: P::Config,
-    /// What clients will ask.
-    pub operations: Vec<Operation<P::Request>>,
-    /// What an operator will ask of nodes.
-    pub orders: Vec<Order<P::Admin>>,
-}
-
-/// What a run amounts to.
-#[derive(Clone, Debug)]
-pub struct Tally {
-    /// The digest over every decision, input and effect.
-    pub digest: u64,
-    /// How many events there were.
-    pub events: u64,
-    /// How many messages were sent from node to node.
-    pub messages: u64,
-    /// When the run ended, in nanoseconds of virtual time.
-    pub ended_ns: u64,
-    /// What struck.
-    pub struck: Struck,
-    /// What clients did.
-    pub asked: Asked,
-    /// How many orders of an operator reached a node.
-    pub orders: u64,
-    /// When the core had answered everything and agreed, in nanoseconds of virtual time, if it had to.
-    pub settled_ns: Option<u64>,
-    /// How many partitions began.
-    pub partitions: u64,
-    /// How many crashes struck while messages of that node were under way.
-    pub crashes_mid_flight: u64,
-    /// A limit that was reached, an assertion that failed or a panic, at that time.
-    pub halted: Option<Violation>,
-}
+use crate::world::{Rule, World};
 
 /// A cluster in its world.
 pub struct Cluster<P: Protocol, O: Observer<P>> {
@@ -73,7 +37,9 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) config: P::Config,
     pub(crate) observer: O,
     pub(crate) chooser: Chooser,
+    /// Who sits where: the nodes by identity, and behind them the twins of traitors.
     pub(crate) nodes: Vec<Node<P>>,
+    pub(crate) treason: Treason<P>,
     pub(crate) links: Links,
     /// What keeps the links in order, if anything does.
     pub(crate) turns: Option<Turns>,
@@ -157,6 +123,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             node.clock = Clock::new(offset_ns, world.clock_ppm[index]);
         }
         let clock_ppm = world.clock_ppm.iter().map(|ppm| ppm.unsigned_abs()).max().unwrap_or(0);
+        let traitors = world.traitors.intersection(NodeSet::all(count));
         Ok(Self {
             links: Links::new(count, P::Message::KINDS.len(), world.latency_ns.clone()),
             turns: world.fifo.then(|| Turns::new(count)),
@@ -167,12 +134,13 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             keeps_faults: false,
             storm: Storm::default(),
             drawn_until: u64::MAX,
+            nodes,
+            treason: Treason::new(traitors),
+            nemesis,
             world,
             config,
             observer,
             chooser,
-            nodes,
-            nemesis,
             queue: Queue::default(),
             slab: Slab::default(),
             answered: Vec::new(),
@@ -183,7 +151,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             digest: Digest::default(),
             words: Fingerprinter::default(),
             effects: Effects::default(),
-            struck: Struck { clock_ppm, ..Struck::default() },
+            struck: Struck { clock_ppm, traitors, ..Struck::default() },
             messages: 0,
             partitions: 0,
             crashes_mid_flight: 0,
@@ -354,7 +322,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.queue.push(Entry { time: self.world.duration_ns, tie: heal, slot: 0 });
         self.schedule_operations();
         self.schedule_orders();
-        for node in NodeId::all(self.nodes.len()) {
+        for node in NodeId::all(usize::from(self.world.nodes)) {
             self.open(Some(Endpoint::Node(node)), 0, "boot", || {
                 (String::from("starts with an empty disk"), None, None)
             });
@@ -420,7 +388,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     #[inline]
     fn look_at_timer(&mut self, entry: Entry) {
         let id = NodeId(entry.tie.destination());
-        let count = self.nodes.len();
+        let (me, count) = (self.identity(id), usize::from(self.world.nodes));
         let node = &mut self.nodes[id.index()];
         if !node.is_up() {
             return;
@@ -433,7 +401,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             self.queue.push(Entry { time, ..entry });
             return;
         }
-        match node.timers.look(entry.slot, self.now, id, count, &mut self.chooser) {
+        match node.timers.look(entry.slot, self.now, me, count, &mut self.chooser) {
             Look::Nothing => {}
             Look::Again(time, decided) => {
                 self.digest_decision(decided);
@@ -485,7 +453,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 machine.assert_invariants();
                 self.asserting = false;
             }
-            self.observer.after_step(id, machine);
+            if !self.treason.is_traitor(id) {
+                self.observer.after_step(id, machine);
+            }
             if self.healing.is_some() {
                 self.look_for_livelock();
             }

@@ -90,7 +90,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         node.crash_at_write = None;
         self.end_pause(id);
         self.cut_departures(id, &losses);
-        self.observer.on_crash(id);
+        if !self.treason.is_traitor(id) {
+            self.observer.on_crash(id);
+        }
         self.schedule_restart(id, over);
     }
 
@@ -118,11 +120,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 losses.remains[(lied + unsynced - lost) as usize] = Remains::Half;
             }
         }
-        self.count_losses(&mut losses);
+        self.count_losses(id, &mut losses);
         losses
     }
 
-    fn count_losses(&mut self, losses: &mut Losses) {
+    fn count_losses(&mut self, id: NodeId, losses: &mut Losses) {
         let is_gone = |remains: &Remains| *remains != Remains::Whole;
         let all = losses.remains.len() as u64;
         losses.lost = losses.remains.iter().filter(|remains| is_gone(remains)).count() as u64;
@@ -145,6 +147,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             (losses.lied > 0, FaultClass::LyingSync),
         ];
         classes.into_iter().filter(|&(has, _)| has).for_each(|(_, class)| self.suffer(class));
+        if losses.lied > 0 {
+            self.forget(id);
+        }
     }
 
     /// Writes that survive a crash although no sync had covered them are facts, and so are the announcements and the
@@ -222,6 +227,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             self.words.word(scan.dropped);
         }
         (0..scan.rotten).for_each(|_| self.suffer(FaultClass::BitRot));
+        if scan.rotten > 0 {
+            self.forget(id);
+        }
         self.start_node(id);
         self.close();
     }
@@ -252,6 +260,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             self.schedule_restart(id, over);
         }
         self.suffer(FaultClass::Wipe);
+        self.forget(id);
     }
 
     /// Builds the node from its disk.
@@ -260,9 +269,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         node.incarnation += 1;
         node.up_since_ns = self.now;
         self.set_clock(id);
+        let me = self.identity(id);
         let node = &mut self.nodes[id.index()];
-        node.machine = Some(P::recover(&self.config, id, node.disk.durable(), &mut self.effects));
-        if let Some(machine) = &node.machine {
+        let machine = P::recover(&self.config, me, node.disk.durable(), &mut self.effects);
+        node.machine = Some(machine);
+        if let Some(machine) = node.machine.as_ref().filter(|_| !self.treason.is_traitor(id)) {
             self.observer.on_recover(id, machine);
         }
         self.settle(id);

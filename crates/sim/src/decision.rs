@@ -19,6 +19,8 @@ pub enum Endpoint {
     Node(NodeId),
     /// A client.
     Client(ClientId),
+    /// The second copy of a node, in traces: to the others it is the node.
+    Twin(NodeId),
 }
 
 impl Display for Endpoint {
@@ -26,6 +28,7 @@ impl Display for Endpoint {
         match self {
             Endpoint::Node(node) => node.fmt(f),
             Endpoint::Client(client) => client.fmt(f),
+            Endpoint::Twin(node) => write!(f, "{node}'"),
         }
     }
 }
@@ -34,11 +37,14 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let (text, is_twin) = text.strip_suffix('\'').map_or((text, false), |text| (text, true));
         let parsed = text.split_at_checked(1).and_then(|(letter, number)| {
             let index = number.parse::<u8>().ok().filter(|&n| n >= 1 && !number.starts_with('+'))? - 1;
             match letter {
-                "n" if (index as usize) < NodeId::LIMIT => Some(Endpoint::Node(NodeId(index))),
-                "c" => Some(Endpoint::Client(ClientId(index))),
+                "n" if (index as usize) >= NodeId::LIMIT => None,
+                "n" if is_twin => Some(Endpoint::Twin(NodeId(index))),
+                "n" => Some(Endpoint::Node(NodeId(index))),
+                "c" if !is_twin => Some(Endpoint::Client(ClientId(index))),
                 _ => None,
             }
         });

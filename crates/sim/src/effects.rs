@@ -78,7 +78,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                     }
                 }
                 Effect::Announce(event) => {
-                    self.tell_nemesis(id, &event);
+                    if id.0 < self.world.nodes {
+                        self.tell_nemesis(id, &event);
+                    }
                     if self.nodes[id.index()].disk.is_clean() {
                         self.announce(id, &event);
                     } else {
@@ -124,7 +126,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.words.mark(tag::OUTPUT);
         output.fingerprint(&mut self.words);
         self.note(|| plain("output", output.to_string()));
-        self.observer.on_output(id, output);
+        if !self.treason.is_traitor(id) {
+            self.observer.on_output(id, output);
+        }
         if self.is_core(id) {
             self.progress();
         }
@@ -135,24 +139,52 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.words.mark(tag::ANNOUNCE);
         event.fingerprint(&mut self.words);
         self.note(|| announcement(event));
-        self.observer.on_announce(id, event);
+        if !self.treason.is_traitor(id) {
+            self.observer.on_announce(id, event);
+        }
     }
 
     // --- Sending ---
 
     #[inline]
     fn send(&mut self, from: NodeId, to: NodeId, message: P::Message) {
+        if self.treason.is_traitor(from) && to != self.identity(from) {
+            return self.betray(from, to, message);
+        }
+        self.post(from, to, message, 0);
+    }
+
+    /// A message leaves, so much later than now: what it says is settled, what becomes of it is not.
+    #[inline]
+    pub(crate) fn post(&mut self, from: NodeId, to: NodeId, message: P::Message, late_ns: u64) {
         let mut print = Fingerprinter::default();
         message.fingerprint(&mut print);
-        let (print, kind) = (print.finish(), message.kind());
+        let (print, me) = (print.finish(), self.identity(from));
         self.words.mark(tag::SEND | u64::from(to.0));
-        if to == from {
+        if to == me {
             self.words.word(print);
             return self.send_to_self(from, message, print);
         }
-        if to.index() >= self.nodes.len() {
+        if to.0 >= self.world.nodes {
             return self.words.word(print);
         }
+        if self.has_twins() {
+            return self.send_among_copies(from, to, message, print, late_ns);
+        }
+        self.carry((from, me), (to, to), message, print, late_ns);
+    }
+
+    /// The network takes a message over: from a seat that passes for a node, to a seat that passes for another.
+    #[inline]
+    pub(crate) fn carry(
+        &mut self,
+        (seat, from): (NodeId, NodeId),
+        (goal, to): (NodeId, NodeId),
+        message: P::Message,
+        print: u64,
+        late_ns: u64,
+    ) {
+        let kind = message.kind();
         self.messages += 1;
         let (fate, occurrence) = self.chooser.fate(from, to, kind);
         self.words.pair(print, fate);
@@ -160,16 +192,18 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let cut = is_disturbed && self.links.is_cut(from, to);
         let aimed = is_disturbed && !cut && self.links.is_aimed_at(kind, from, to);
         if self.is_recording() {
-            self.note_send(to, &message, fate, (cut, aimed));
+            self.note_send(goal, &message, fate, (cut, aimed));
             self.note_parcel(from, to, &message);
         }
         if cut || aimed {
             self.suffer(if cut { FaultClass::Partition } else { FaultClass::AimedLoss });
             return;
         }
-        let flight = self.flight(Endpoint::Node(from), Endpoint::Node(to), print);
-        let tie = |copy| Tie::new(to.0, Class::Arrival, 1 + from.0, kind as u8, copy, occurrence);
-        self.launch(flight, || Cargo::Message(message), self.links.latency(from, to), fate, tie);
+        let mut flight = self.flight(Endpoint::Node(seat), Endpoint::Node(goal), print);
+        flight.sent_at = flight.sent_at.saturating_add(late_ns);
+        let tie = |copy| Tie::new(goal.0, Class::Arrival, 1 + seat.0, kind as u8, copy, occurrence);
+        let latency = self.links.latency(from, to).saturating_add(late_ns);
+        self.launch(flight, || Cargo::Message(message), latency, fate, tie);
     }
 
     #[cold]
@@ -182,11 +216,13 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             (.., fate) => Some(Decision::answer(DecisionKind::Fate, fate)),
         };
         let sent = plain("send", message.to_string());
-        self.note(|| TraceEffect { to: Some(Endpoint::Node(to)), fate, ..sent });
+        let to = Some(self.shown(Endpoint::Node(to)));
+        self.note(|| TraceEffect { to, fate, ..sent });
     }
 
     fn send_to_self(&mut self, id: NodeId, message: P::Message, print: u64) {
-        self.note(|| TraceEffect { to: Some(Endpoint::Node(id)), ..plain("send", message.to_string()) });
+        let to = Some(self.shown(Endpoint::Node(id)));
+        self.note(|| TraceEffect { to, ..plain("send", message.to_string()) });
         let node = &mut self.nodes[id.index()];
         node.to_itself = node.to_itself.wrapping_add(1);
         let tie = Tie::new(id.0, Class::Arrival, 0, message.kind() as u8, 0, node.to_itself);
@@ -198,11 +234,17 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     fn send_reply(&mut self, from: NodeId, client: ClientId, id: RequestId, reply: P::Reply) {
         let print = reply.digest();
         self.words.mark(tag::REPLY | u64::from(client.0));
-        self.observer.on_reply(from, client, id, &reply);
+        let mut late_ns = 0;
+        if self.treason.is_traitor(from) {
+            let Some(late) = self.betray_client(from) else { return self.words.word(print) };
+            late_ns = late;
+        } else {
+            self.observer.on_reply(from, client, id, &reply);
+        }
         if client.0 >= self.world.clients {
             return self.words.word(print);
         }
-        let (fate, occurrence) = self.chooser.reply_fate(from, client);
+        let (fate, occurrence) = self.chooser.reply_fate(self.identity(from), client);
         let fate = self.undoubled(fate, || self.clients.find(client, id));
         self.words.pair(print, fate);
         self.note(|| {
@@ -215,10 +257,20 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         });
         let flight = self.flight(Endpoint::Node(from), Endpoint::Client(client), print);
         let tie = |copy| Tie::new(client_code(client), Class::Arrival, 1 + from.0, 1, copy, occurrence);
-        self.launch(flight, || Cargo::Reply(id, reply), self.world.client_latency_ns, fate, tie);
+        let latency = self.world.client_latency_ns.saturating_add(late_ns);
+        self.launch(flight, || Cargo::Reply(id, reply), latency, fate, tie);
     }
 
     pub(crate) fn send_request(&mut self, client: ClientId, to: NodeId, position: u32, print: u64) {
+        if !self.has_twins() {
+            return self.carry_request(client, (to, to), position, print);
+        }
+        for seat in self.seats_for_client(client, to) {
+            self.carry_request(client, (seat, to), position, print);
+        }
+    }
+
+    fn carry_request(&mut self, client: ClientId, (goal, to): (NodeId, NodeId), position: u32, print: u64) {
         let operation = self.clients.operation(position);
         let (id, request) = (operation.id, operation.request.clone());
         let (fate, occurrence) = self.chooser.request_fate(client, to);
@@ -232,8 +284,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 ..plain("send", format!("{id}: {request}"))
             });
         }
-        let flight = self.flight(Endpoint::Client(client), Endpoint::Node(to), print);
-        let tie = |copy| Tie::new(to.0, Class::Arrival, client_code(client), 0, copy, occurrence);
+        let flight = self.flight(Endpoint::Client(client), Endpoint::Node(goal), print);
+        let tie = |copy| Tie::new(goal.0, Class::Arrival, client_code(client), 0, copy, occurrence);
         self.launch(flight, || Cargo::Request(position), self.world.client_latency_ns, fate, tie);
     }
 
@@ -250,7 +302,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.order += 1;
         let incarnation = match from {
             Endpoint::Node(node) => self.nodes[node.index()].incarnation,
-            Endpoint::Client(_) => 0,
+            Endpoint::Client(_) | Endpoint::Twin(_) => 0,
         };
         let (sent_at, cause, order) = (self.now, self.event(), self.order);
         Flight { from, to, incarnation, print, sent_at, cause, order, has_reached: false }

@@ -8,6 +8,7 @@ use std::fmt::{self, Display};
 use quarrel_protocol::{Fingerprint, Fingerprinter, NodeId, NodeSet};
 use serde::{Deserialize, Serialize};
 
+pub use crate::deed::{Copies, Deed, Many, Place};
 pub use crate::fault_class::{FaultClass, FaultCounts};
 use crate::time::Span;
 
@@ -123,6 +124,16 @@ pub enum Action {
         /// How far, in nanoseconds; positive is forward.
         by_ns: i64,
     },
+    /// A traitor does what no honest node does. Nothing happens if the node is none: who is a traitor is fixed before the
+    /// run ([`World::traitors`](crate::world::World::traitors)), and only when it does something is a fault.
+    Betray {
+        /// Which node.
+        node: NodeId,
+        /// To whom.
+        to: NodeSet,
+        /// What.
+        deed: Deed,
+    },
 }
 
 /// The shape of a partition: only a name for people; the cuts say what happens.
@@ -162,6 +173,7 @@ impl Action {
             Action::FullDisk { .. } => "full-disk",
             Action::BitRot { .. } => "bit-rot",
             Action::ClockJump { .. } => "clock-jump",
+            Action::Betray { deed, .. } => deed.name(),
         }
     }
 
@@ -244,6 +256,11 @@ impl Fingerprint for Action {
                 node.fingerprint(into);
                 into.word(*by_ns as u64);
             }
+            Action::Betray { node, to, deed } => {
+                node.fingerprint(into);
+                to.fingerprint(into);
+                deed.fingerprint(into);
+            }
         }
     }
 }
@@ -300,6 +317,10 @@ impl Display for Action {
             Action::ClockJump { node, by_ns } => {
                 let way = if *by_ns < 0 { "back" } else { "forward" };
                 write!(f, "{node}'s clock jumps {way} by {}", Span(by_ns.unsigned_abs()))
+            }
+            Action::Betray { node, to, deed } => {
+                let many = if to.len() == 1 { Many::No } else { Many::Yes };
+                f.write_str(&deed.told(*node, &to.to_string(), many))
             }
         }
     }

@@ -59,11 +59,21 @@ pub enum FaultClass {
     PauseAcrossTimer,
     /// An operator's order reached a node while the network was cut.
     OrderInPartition,
+    /// A traitor kept a message back.
+    TraitorMute,
+    /// A traitor sent a message late.
+    TraitorDelay,
+    /// A traitor sent an old message again.
+    TraitorReplay,
+    /// A traitor sent a lie.
+    TraitorLie,
+    /// A twin of a node was heard, or heard something.
+    Twin,
 }
 
 impl FaultClass {
     /// All classes, in order.
-    pub const ALL: [FaultClass; 26] = [
+    pub const ALL: [FaultClass; 31] = [
         FaultClass::Loss,
         FaultClass::Duplication,
         FaultClass::Delay,
@@ -90,6 +100,11 @@ impl FaultClass {
         FaultClass::CrashBetween,
         FaultClass::PauseAcrossTimer,
         FaultClass::OrderInPartition,
+        FaultClass::TraitorMute,
+        FaultClass::TraitorDelay,
+        FaultClass::TraitorReplay,
+        FaultClass::TraitorLie,
+        FaultClass::Twin,
     ];
 
     /// The name in reports and files.
@@ -122,6 +137,11 @@ impl FaultClass {
             FaultClass::CrashBetween => "crash-between",
             FaultClass::PauseAcrossTimer => "pause-across-timer",
             FaultClass::OrderInPartition => "order-in-partition",
+            FaultClass::TraitorMute => "traitor-mute",
+            FaultClass::TraitorDelay => "traitor-delay",
+            FaultClass::TraitorReplay => "traitor-replay",
+            FaultClass::TraitorLie => "traitor-lie",
+            FaultClass::Twin => "twin",
         }
     }
 
@@ -155,6 +175,11 @@ impl FaultClass {
             FaultClass::CrashBetween => "a node crashed between two steps that it announces",
             FaultClass::PauseAcrossTimer => "a node stalled, just after a step, for as long as a timer runs",
             FaultClass::OrderInPartition => "an operator's order reached a node while the network was cut",
+            FaultClass::TraitorMute => "a traitor kept a message back",
+            FaultClass::TraitorDelay => "a traitor sent a message late",
+            FaultClass::TraitorReplay => "a traitor sent an old message again",
+            FaultClass::TraitorLie => "a traitor sent something else than an honest node would have",
+            FaultClass::Twin => "a second copy of a node was heard behind its identity, or heard something",
         }
     }
 }

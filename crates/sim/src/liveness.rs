@@ -57,7 +57,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub(crate) fn start_healing(&mut self) -> Option<NodeSet> {
         let Liveness { core, bound_ns, latency_ns } = self.world.liveness?;
         let now = self.now;
-        let core = core.intersection(NodeSet::all(self.nodes.len()));
+        let core = core.intersection(NodeSet::all(usize::from(self.world.nodes)));
         self.links.hasten(core, latency_ns);
         self.healing = Some(Healing {
             core,
@@ -157,7 +157,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         for (position, attempts) in self.clients.under_way(2) {
             let operation = self.clients.operation(position);
             let (client, id, request) = (operation.client, operation.id, &operation.request);
-            words += &format!(" {client} waits for an answer to {id} ({request}), asked {attempts} times.");
+            let asked = if attempts == 1 { "once".to_string() } else { format!("{attempts} times") };
+            words += &format!(" {client} waits for an answer to {id} ({request}), asked {asked}.");
         }
         match pending {
             0..=2 => {}

@@ -119,6 +119,11 @@ impl Nemesis {
             };
             let fault = watch.rule.answer(node, now, word, self.nodes, lasting);
             let before = watch.before.is_some().then_some(index);
+            if let Reaction::OutrunIt(least, most) = watch.rule.then {
+                let drift = between(mix(word ^ 4), u64::from(least), u64::from(most)) as i32;
+                let clocks = outrun(node, drift, now, &fault, self.nodes);
+                answers.extend(clocks.map(|fault| Answer { fault, node, class: None, before: None }));
+            }
             answers.push(Answer { fault, node, class: watch.rule.class(), before });
         }
         answers
@@ -167,11 +172,27 @@ impl Step {
     }
 }
 
+/// From now until the isolation is over the node's clock loses so much, and all others gain as much.
+fn outrun(
+    node: NodeId,
+    drift_ppm: i32,
+    now: u64,
+    isolation: &Fault,
+    nodes: usize,
+) -> impl Iterator<Item = Fault> {
+    let before = isolation.at_ns - now;
+    let lasting_ns = isolation.lasting_ns.map(|lasting| before.saturating_add(lasting));
+    NodeId::all(nodes).map(move |other| {
+        let rate_ppm = if other == node { -drift_ppm } else { drift_ppm };
+        Fault { at_ns: now, lasting_ns, action: Action::Clock { node: other, rate_ppm } }
+    })
+}
+
 impl Rule {
     fn answer(&self, node: NodeId, now: u64, word: u64, nodes: usize, lasting_ns: Option<u64>) -> Fault {
         let it = NodeSet::only(node);
         let action = match &self.then {
-            Reaction::IsolateIt => Action::isolate(node, nodes),
+            Reaction::IsolateIt | Reaction::OutrunIt(..) => Action::isolate(node, nodes),
             Reaction::CrashIt => Action::Crash { nodes: it },
             Reaction::PauseIt => Action::Pause { nodes: it },
             Reaction::Do(action) => action.clone(),
@@ -193,7 +214,9 @@ impl Rule {
             Reaction::Do(_) => None,
             Reaction::CrashIt if self.before.is_some() => Some(FaultClass::CrashBetween),
             Reaction::PauseIt if self.lasts_as.is_some() => Some(FaultClass::PauseAcrossTimer),
-            Reaction::IsolateIt | Reaction::CrashIt | Reaction::PauseIt => Some(FaultClass::Hunt),
+            Reaction::IsolateIt | Reaction::CrashIt | Reaction::PauseIt | Reaction::OutrunIt(..) => {
+                Some(FaultClass::Hunt)
+            }
         }
     }
 }

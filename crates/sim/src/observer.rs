@@ -4,7 +4,8 @@ use quarrel_protocol::{ClientId, Ending, NodeId, NodeSet, Protocol, RequestId};
 
 use crate::fault::FaultClass;
 
-/// An observer of one run. The world calls it when things are *released* (see the release rule of the contract).
+/// An observer of one run. The world calls it when things are *released* (see the release rule of the contract). What a
+/// traitor or its twin does is nothing to judge, and no observer hears of it; what clients make of its answers is.
 pub trait Observer<P: Protocol> {
     /// At `at_ns`, a client sends a request for the first time.
     fn on_request(&mut self, at_ns: u64, client: ClientId, id: RequestId, request: &P::Request);
@@ -25,6 +26,8 @@ pub trait Observer<P: Protocol> {
     /// A fault has just changed something, and what comes of it comes after this.
     #[inline]
     fn on_fault(&mut self, _class: FaultClass) {}
+    /// A node has lost what it had promised to keep: its disk, or records on it. It goes on as if it had never known.
+    fn on_amnesia(&mut self, _node: NodeId) {}
     /// It is now so late: said once for each time, before anything else happens then.
     #[inline]
     fn on_time(&mut self, _now_ns: u64) {}

@@ -1,6 +1,6 @@
 //! How a run left its nodes: what a report of one that blocks tells.
 
-use quarrel_protocol::{NodeId, Protocol, Wait};
+use quarrel_protocol::{NodeId, NodeSet, Protocol, Wait};
 
 use crate::cluster::Cluster;
 use crate::node::Node;
@@ -30,7 +30,16 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             }
             _ => Standing { node, role: "", down_since_ns: Some(state.down_since_ns), waits: Vec::new() },
         };
-        NodeId::all(self.nodes.len()).zip(&self.nodes).map(standing).collect()
+        let honest = |(node, _): &(NodeId, &Node<P>)| !self.treason.is_traitor(*node);
+        NodeId::all(usize::from(self.world.nodes)).zip(&self.nodes).filter(honest).map(standing).collect()
+    }
+
+    /// Who was up when the run ended, and not only from that moment on.
+    #[must_use]
+    pub fn up_to_the_end(&self) -> NodeSet {
+        let is_up = |state: &Node<P>| state.machine.is_some() && !self.is_back_too_late(state);
+        let all = NodeId::all(self.nodes.len()).zip(&self.nodes);
+        all.filter(|(_, state)| is_up(state)).map(|(node, _)| node).collect()
     }
 
     /// Everything heals as the faults end. Where the run ends with them, who comes back then was down to the end.

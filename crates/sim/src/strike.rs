@@ -4,7 +4,7 @@ use quarrel_protocol::{Fingerprint, Kinded, NodeId, NodeSet, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
-use crate::fault::{Action, Fault, FaultClass};
+use crate::fault::{Action, Deed, Fault, FaultClass};
 use crate::nemesis::{Answer, Answered};
 use crate::observer::Observer;
 use crate::queue::{Class, Entry, Tie, WORLD};
@@ -159,7 +159,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.last_strike = Some(self.now);
         self.open(None, fault.digest(), "fault", || (fault.to_string(), None, None));
         self.count_answer(index);
-        let all = NodeSet::all(self.nodes.len());
+        let all = NodeSet::all(usize::from(self.world.nodes));
         match fault.action {
             Action::Crash { nodes } => nodes.intersection(all).iter().for_each(|node| self.crash(node, over)),
             Action::Wipe { nodes } => {
@@ -190,13 +190,18 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             | Action::Clock { .. }
             | Action::SlowDisk { .. }
             | Action::LyingDisk { .. }
-            | Action::FullDisk { .. } => {
+            | Action::FullDisk { .. }
+            | Action::Betray { .. } => {
                 self.partitions += u64::from(matches!(fault.action, Action::Partition { .. }));
                 self.active.push(index);
                 self.lay_faults();
                 let tie = Tie::new(WORLD, Class::FaultEnd, 0, 0, 0, fault.action.digest() as u32);
                 self.queue.push(Entry { time: over, tie, slot: index });
-                return self.close();
+                self.close();
+                if let Action::Betray { node, deed: Deed::Twin { .. }, .. } = fault.action {
+                    self.bring_in_twin(node);
+                }
+                return;
             }
         }
         self.forget_fault(index);
@@ -227,7 +232,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.nemesis = Default::default();
         let core = self.start_healing();
         if core.is_some() || self.world.healing_ns > 0 {
-            let all = NodeSet::all(self.nodes.len());
+            let all = NodeSet::all(usize::from(self.world.nodes));
             self.open(None, 0, "heal", || {
                 let partial = core.filter(|&core| core != all);
                 let what = partial.map_or("everything heals".into(), |core| format!("{core} heal for good"));
@@ -240,14 +245,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Lays all active windows over links, clocks and disks again.
     fn lay_faults(&mut self) {
         self.links.clear();
+        self.treason.clear();
         for (node, &rate) in self.nodes.iter_mut().zip(&self.world.clock_ppm) {
             node.clock.run_at(self.now, rate);
             node.slow_disk_ns = 0;
             node.full_until = 0;
             node.disk.lies = false;
         }
-        let all = NodeSet::all(self.nodes.len());
-        let (everywhere, mut rates) = (self.nodes.len(), Vec::new());
+        let all = NodeSet::all(usize::from(self.world.nodes));
+        let (everywhere, mut rates) = (usize::from(self.world.nodes), Vec::new());
         for &index in &self.active {
             let fault = &self.faults[index as usize];
             let over = self.over(fault.at_ns, fault.lasting_ns);
@@ -280,6 +286,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                         *full = over.max(*full);
                     }
                 }
+                Action::Betray { node, to, deed } => self.treason.lay(*node, *to, deed.clone()),
                 _ => {}
             }
         }

@@ -1,6 +1,6 @@
 //! What struck in a run: what tells whether the world kept within what a protocol assumes of it.
 
-use quarrel_protocol::{NodeId, Protocol};
+use quarrel_protocol::{NodeId, NodeSet, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
@@ -24,6 +24,12 @@ pub struct Struck {
     pub clock_ppm: u32,
     /// The furthest that a node's clock jumped while anybody noticed, in nanoseconds of that clock: forward or back.
     pub jump_ns: u64,
+    /// Who was a traitor. Nobody vouches for what these say of themselves, so that alone is more than some monitors can
+    /// live with, whether or not a deed of theirs changed anything.
+    pub traitors: NodeSet,
+    /// Who lost what it had promised to keep: its disk, or records on it that a sync had covered or was said to have. It
+    /// may answer as if it had never been there, and where nodes may lie it counts as one that does.
+    pub forgetful: NodeSet,
 }
 
 impl Struck {
@@ -55,6 +61,14 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     pub(crate) fn suffer(&mut self, class: FaultClass) {
         self.struck.faults.strike(class);
         self.observer.on_fault(class);
+    }
+
+    /// The node has lost what it had promised to keep.
+    pub(crate) fn forget(&mut self, id: NodeId) {
+        self.struck.forgetful.insert(self.identity(id));
+        if !self.treason.is_traitor(id) {
+            self.observer.on_amnesia(id);
+        }
     }
 
     /// Something waits because this node stands still.
@@ -120,7 +134,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         for (_, flight) in self.slab.iter() {
             let (Endpoint::Node(from), Endpoint::Node(to)) = (flight.from, flight.to) else { continue };
             if from != to && !flight.has_reached {
-                struck.message_ns = struck.message_ns.max(self.now - flight.sent_at);
+                // What a traitor still keeps back is not under way.
+                struck.message_ns = struck.message_ns.max(self.now.saturating_sub(flight.sent_at));
             }
         }
         struck

@@ -31,6 +31,15 @@ impl Turns {
         Self { nodes, links: vec![Link::default(); nodes * nodes] }
     }
 
+    /// There is one more at the ends of links: a twin, whose links keep an order of their own.
+    pub(crate) fn grow(&mut self) {
+        let mut grown = Self::new(self.nodes + 1);
+        for (place, link) in self.links.iter().enumerate() {
+            grown.links[place / self.nodes * grown.nodes + place % self.nodes] = *link;
+        }
+        *self = grown;
+    }
+
     #[inline]
     fn link(&mut self, from: NodeId, to: NodeId) -> &mut Link {
         &mut self.links[from.index() * self.nodes + to.index()]

@@ -51,8 +51,16 @@ pub struct World {
     pub rates: Rates,
     /// When to stop a run that has gone wild.
     pub limits: Limits,
+    /// Who is Byzantine: a traitor from the beginning to the end, whatever it does of that. Observers hear nothing of it.
+    #[serde(default, skip_serializing_if = "is_nobody")]
+    pub traitors: NodeSet,
     /// Faults at fixed times.
     pub faults: Vec<Fault>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_nobody(nodes: &NodeSet) -> bool {
+    nodes.is_empty()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -94,6 +102,15 @@ pub struct ClientPolicy {
     /// How many operations all clients together may have under way; what comes on top fails at once, unsent.
     #[serde(default = "pending_max")]
     pub pending_max: u32,
+    /// How many nodes must have given a client the same answer before it believes it. With more than one, a client that
+    /// hears nothing asks all nodes at once.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub replies_needed: u8,
+    /// After so many attempts, while faults strike, a client follows no more hints to who kept silent last, and asks
+    /// whoever comes next. Who was cut off together with a leader that leads no more would send it there again and
+    /// again. `None`: it believes every hint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distrust_after: Option<u32>,
 }
 
 /// When a client asks for its next operation.
@@ -108,6 +125,15 @@ pub enum Arrival {
         /// How long it thinks, in nanoseconds.
         think_ns: u64,
     },
+}
+
+const fn one() -> u8 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_one(number: &u8) -> bool {
+    *number == 1
 }
 
 const fn pending_max() -> u32 {
@@ -198,7 +224,14 @@ impl Default for Limits {
 impl Default for ClientPolicy {
     fn default() -> Self {
         let (arrival, pending_max) = (Arrival::Open, pending_max());
-        Self { timeout_ns: SECOND / 2, attempts_max: 20, arrival, pending_max }
+        Self {
+            timeout_ns: SECOND / 2,
+            attempts_max: 20,
+            arrival,
+            pending_max,
+            replies_needed: one(),
+            distrust_after: None,
+        }
     }
 }
 
@@ -296,6 +329,9 @@ pub enum Reaction {
     CrashIt,
     /// Stalls the node that announced.
     PauseIt,
+    /// Slows the clock of the node that announced and hastens all others, by as much, which is drawn between these two in
+    /// parts per million; then isolates it. Clocks are right again when it is back.
+    OutrunIt(u32, u32),
     /// A fault written by hand.
     Do(Action),
 }

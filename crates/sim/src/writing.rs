@@ -59,8 +59,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Decides how long the next sync of the node's disk takes.
     #[inline]
     fn sync_length(&mut self, id: NodeId) -> u64 {
+        let me = self.identity(id);
         let node = &mut self.nodes[id.index()];
-        let extra = self.chooser.sync(id).saturating_add(node.slow_disk_ns);
+        let extra = self.chooser.sync(me).saturating_add(node.slow_disk_ns);
         node.disk.slowed = extra > 0;
         self.words.mark(SYNC);
         self.words.word(extra);

@@ -144,6 +144,12 @@ impl Replica {
         Some(&open.applied[position].1)
     }
 
+    /// Whether a command has no effect any more, because its client has stopped waiting for it.
+    #[must_use]
+    pub fn forgets(&self, client: ClientId, serial: RequestId) -> bool {
+        self.sessions.get(usize::from(client.0)).is_some_and(|open| serial < open.oldest)
+    }
+
     /// What a read finds now.
     ///
     /// # Panics

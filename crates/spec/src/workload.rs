@@ -39,6 +39,32 @@ struct Draw<'a> {
     chance: &'a mut dyn Chance,
 }
 
+/// Why words of a request name a client, an account or a seat that is not there, where there are at most so many clients
+/// and keys: nobody else asks, and nobody reads them back. Clients count from 1, all others from 0.
+#[must_use]
+pub fn stranger(words: &str, clients: u8, keys: u16) -> Option<String> {
+    // With fewer, nothing could be moved from one to another.
+    let keys = u64::from(keys.max(2));
+    let is_end = |letter: char| !letter.is_ascii_alphanumeric();
+    for word in words.split(is_end).filter(|word| word.len() > 1) {
+        let (letter, digits) = word.split_at_checked(1)?;
+        let Ok(number) = digits.parse::<u64>() else { continue };
+        let (what, first, last) = match letter {
+            "c" => ("client", 1, u64::from(clients)),
+            "a" => ("account", 0, keys - 1),
+            "s" => ("seat", 0, keys - 1),
+            _ => continue,
+        };
+        if !(first..=last).contains(&number) {
+            let key = if what == "client" { "clients" } else { "keys" };
+            let (first, last) = (format!("{letter}{first}"), format!("{letter}{last}"));
+            let all = if first == last { format!("only {first}") } else { format!("{first} to {last}") };
+            return Some(format!("there is no {what} `{word}`: `{key}` of [workload] says {all}"));
+        }
+    }
+    None
+}
+
 /// A lock goes through acquire, write and release in so many operations of the run.
 const ROUND: u32 = 12;
 
@@ -216,4 +242,25 @@ impl Draw<'_> {
 /// How many bits it takes to write the number; 0 for 0.
 const fn bit_length(number: u64) -> u32 {
     u64::BITS - number.leading_zeros()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_not_there_is_named() {
+        let told = |words: &str| stranger(words, 2, 5);
+        for fine in
+            ["reserve s4 for c2", "withdraw 30 from a0, deposit 30 to a4", "append v99 to x70", "sold", "c"]
+        {
+            assert_eq!(told(fine), None, "{fine}");
+        }
+        let told = |words: &str| told(words).unwrap_or_default();
+        assert_eq!(told("take s0 for c3"), "there is no client `c3`: `clients` of [workload] says c1 to c2");
+        assert!(told("take s0 for c0").contains("`c0`"));
+        assert_eq!(told("take s5 for c1"), "there is no seat `s5`: `keys` of [workload] says s0 to s4");
+        assert!(told("deposit 1 to a9").contains("account `a9`"));
+        assert!(stranger("lock for c7", 1, 0).is_some_and(|why| why.ends_with("only c1")));
+    }
 }

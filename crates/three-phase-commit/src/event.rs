@@ -201,8 +201,8 @@ impl Display for Event {
             What::PreCommitting { to } if to.is_empty() => {
                 write!(f, "finds nobody uncertain about {transaction}")
             }
-            What::PreCommitting { to } => write!(f, "sends pre-commits of {transaction} to {to}"),
-            What::Broadcasting => write!(f, "tells others of {transaction}"),
+            What::PreCommitting { to } => write!(f, "is about to send pre-commits of {transaction} to {to}"),
+            What::Broadcasting => write!(f, "is about to tell others of {transaction}"),
             What::Committable => write!(f, "is committable in {transaction}"),
             What::Suspected { node } => {
                 write!(f, "has waited too long for {node}, because of {transaction}")

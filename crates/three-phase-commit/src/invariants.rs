@@ -161,7 +161,7 @@ impl Invariants {
         if decision == Decision::Commit {
             let uncertain = live.uncertain;
             report.check(NONBLOCKING_CONDITION, uncertain.is_empty(), || {
-                (format!("{transaction}: {node} commits, and {uncertain} is up and uncertain"), "")
+                (format!("{transaction}: {node} commits; up and uncertain: {uncertain}"), "")
             });
         }
         self.live.insert(transaction, live);

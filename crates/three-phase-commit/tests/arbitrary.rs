@@ -141,7 +141,8 @@ proptest! {
             }
             node.assert_invariants();
             let sends = effects.as_slice().iter().filter(|effect| matches!(effect, Effect::Send { .. })).count();
-            prop_assert!(sends <= usize::from(NODES) * (1 + node.open().len()), "{sends} sends in one step");
+            let known = node.open().len() + node.decided().len();
+            prop_assert!(sends <= usize::from(NODES) * (1 + known), "{sends} sends in one step");
             for effect in effects.drain() {
                 match effect {
                     Effect::Persist(record) => disk.push(record),

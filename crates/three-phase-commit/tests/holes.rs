@@ -1,11 +1,9 @@
 //! Holes in the textbook, one test each, by their numbers on the page of the crate; and what the rules are for: what happens
 //! without them.
 
-mod support;
-
+use crate::support::{Cluster, T, n, pre_commit_cut_with, voted_with};
 use quarrel_spec::atomic_commit::Decision;
 use quarrel_three_phase_commit::{Config, FlawSet, Message, Stage, Standing, ThreePhaseFlaw};
-use support::{Cluster, T, n, pre_commit_cut_with, voted_with};
 
 // --- Holes ---
 

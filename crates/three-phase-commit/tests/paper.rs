@@ -2,12 +2,10 @@
 //! election and the termination rules. Recovery and total failure are in `recovery.rs`; holes in them all, and what the
 //! rules are for, in `holes.rs`.
 
-mod support;
-
+use crate::support::{Cluster, T, n, pre_commit_cut, set, voted};
 use quarrel_protocol::NodeSet;
 use quarrel_spec::atomic_commit::{Decision, Output, Refusal, Reply, Vote};
 use quarrel_three_phase_commit::{Ballot, Message, Record, Stage, Standing, State, StateReport};
-use support::{Cluster, T, n, pre_commit_cut, set, voted};
 
 // --- The protocol without failures ---
 

@@ -1,12 +1,10 @@
 //! One test for each rule of Bernstein, Hadzilacos and Goodman (BHG), section 7.5, on what follows a failure: recovery,
 //! and total failure. The protocol while somebody stays up is in `paper.rs`.
 
-mod support;
-
+use crate::support::{Cluster, T, pre_commit_cut, pre_commit_cut_with, set, voted};
 use quarrel_protocol::NodeSet;
 use quarrel_spec::atomic_commit::Decision;
 use quarrel_three_phase_commit::{Config, FlawSet, Message, Stage, ThreePhaseFlaw};
-use support::{Cluster, T, pre_commit_cut, pre_commit_cut_with, set, voted};
 
 // --- Recovery ---
 

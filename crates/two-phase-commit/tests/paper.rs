@@ -1,13 +1,11 @@
 //! One test for each rule of Bernstein, Hadzilacos and Goodman, section 7.4 (BHG): the protocol, timeouts, cooperative
 //! termination, recovery. Those of Mohan, Lindsay and Obermarck are in `presumptions.rs`.
 
-mod support;
-
+use crate::support::{ABORT, Cluster, T0, n};
 use quarrel_protocol::{Effect, Effects, Input, Protocol};
 use quarrel_spec::atomic_commit::{Decision, Refusal, Reply, Seen};
 use quarrel_spec::machine::Account;
 use quarrel_two_phase_commit::{Ballot, Cast, Config, Message, Presumption, Record, Timer, TwoPhaseCommit};
-use support::{ABORT, Cluster, T0, n};
 
 // --- BHG 7.4: the protocol ---
 

@@ -1,11 +1,9 @@
 //! One test for each rule of Mohan, Lindsay and Obermarck (1986), sections 2 and 3 (R*): which records are forced and
 //! which are lazy, who acknowledges what, and what a coordinator says that knows nothing.
 
-mod support;
-
+use crate::support::{ABORT, COMMIT, Cluster, T0, Writes, n};
 use quarrel_spec::atomic_commit::Decision;
 use quarrel_two_phase_commit::{Config, Presumption, Timer};
-use support::{ABORT, COMMIT, Cluster, T0, Writes, n};
 
 /// What one transaction of that many participants costs, in messages and writes.
 #[derive(PartialEq, Eq, Debug)]

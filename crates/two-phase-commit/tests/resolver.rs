@@ -1,11 +1,9 @@
 //! The resolver, and what clients and people see of a cluster.
 
-mod support;
-
+use crate::support::{Cluster, T0, n};
 use quarrel_protocol::Protocol;
 use quarrel_spec::atomic_commit::{Decision, Reply};
 use quarrel_two_phase_commit::{Config, Timer};
-use support::{Cluster, T0, n};
 
 /// One transaction of n2 and n3 whose coordinator is gone; n4 resolves.
 fn orphan(voted: &[u8]) -> Cluster {

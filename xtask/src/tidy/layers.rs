@@ -1,7 +1,8 @@
 //! The layers: which crate may know of which. The missing edges are the architecture.
 //!
 //! The same edges hold for tests: a crate's `dev-dependencies` may name any published crate (`proptest`), but nothing
-//! of ours that the crate itself may not see. A test that needs two layers lies in the upper one.
+//! of ours that the crate itself may not see. A test that needs two layers lies in the upper one. What the tests of several
+//! protocols share is `testing`, which nothing but tests sees.
 
 use super::Problem;
 use super::manifest::{self, Dependency, Manifest, Purpose};
@@ -28,6 +29,9 @@ const CONTRACT: &[&str] = &["protocol"];
 const CORE: &[&str] = &["protocol", "spec"];
 const WORLD: &[&str] = &["protocol", "spec", "sim", "formats"];
 
+/// What the tests of protocols share.
+const TESTING: &str = "testing";
+
 const SANS_IO: Others = Others::Only(&["serde"]);
 /// And what turns a value into bytes: it has no standard library to find a clock in.
 const SANS_IO_BYTES: Others = Others::Only(&["serde", "postcard"]);
@@ -36,6 +40,7 @@ const SANS_IO_BYTES: Others = Others::Only(&["serde", "postcard"]);
 const LAYERS: &[Layer] = &[
     Layer { folder: "protocol", below: &[], others: SANS_IO },
     Layer { folder: "spec", below: &[CONTRACT], others: SANS_IO_BYTES },
+    Layer { folder: "testing", below: &[CORE], others: SANS_IO },
     Layer { folder: "paxos", below: &[CORE], others: SANS_IO },
     Layer { folder: "multi-paxos", below: &[CORE], others: SANS_IO },
     Layer { folder: "raft", below: &[CORE], others: SANS_IO },
@@ -114,6 +119,13 @@ fn check_edge(manifest: &Manifest, layer: &Layer, dependency: &Dependency) -> Op
     let package = dependency.package.as_str();
     let reason = match LAYERS.iter().find(|other| package_of(other.folder) == package) {
         Some(other) if layer.below.iter().any(|folders| folders.contains(&other.folder)) => return None,
+        Some(other)
+            if other.folder == TESTING
+                && PROTOCOLS.contains(&layer.folder)
+                && dependency.purpose == Purpose::Development =>
+        {
+            return None;
+        }
         Some(other) => match (PROTOCOLS.contains(&layer.folder), PROTOCOLS.contains(&other.folder)) {
             (true, true) => "a protocol crate sees no other protocol".to_owned(),
             _ => format!("it may see {} of ours", spell(layer)),
@@ -183,6 +195,7 @@ mod check {
         assert_eq!(of("raft", "dependencies", "quarrel-spec"), [""; 0]);
         assert_eq!(of("raft", "dependencies", "serde"), [""; 0]);
         assert_eq!(of("raft", "dev-dependencies", "proptest"), [""; 0]);
+        assert_eq!(of("raft", "dev-dependencies", "quarrel-testing"), [""; 0]);
         assert_eq!(of("harness", "dependencies", "rand_chacha"), [""; 0]);
         assert_eq!(of("bench", "dependencies", "quarrel-cli"), [""; 0]);
     }
@@ -192,6 +205,7 @@ mod check {
         let bad = [
             ("raft", "dependencies", "quarrel-sim", "it may see only protocol, spec of ours"),
             ("raft", "build-dependencies", "quarrel-sim", "it may see only protocol, spec of ours"),
+            ("raft", "dependencies", "quarrel-testing", "it may see only protocol, spec of ours"),
             ("raft", "dev-dependencies", "quarrel-harness", "it may see only protocol, spec of ours"),
             (
                 "raft",
@@ -213,6 +227,7 @@ mod check {
             );
             assert_eq!(of(folder, table, dependency), [expected]);
         }
+        assert_eq!(of("harness", "dev-dependencies", "quarrel-testing").len(), 1);
     }
 
     #[test]

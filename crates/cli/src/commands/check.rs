@@ -18,6 +18,8 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &CheckArguments) -> Resu
     let file = path.display().to_string();
     let finding = history::check(&file, &bytes, object(arguments.model), reuse, arguments.budget())?;
     let code = match finding.verdict {
+        // Nothing contradicts anything: a wrong file is more likely than a client that asked nothing.
+        Verdict::Linearizable if finding.census.operations == 0 => VACUOUS,
         Verdict::Linearizable => MET,
         Verdict::Violation(_) => NOT_MET,
         Verdict::Unknown { .. } => VACUOUS,

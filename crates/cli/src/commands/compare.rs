@@ -1,12 +1,16 @@
 //! `quarrel compare`: protocols side by side, measured.
 
+use std::sync::atomic::Ordering;
+
 use quarrel::compare::protocols::described;
 use quarrel::compare::{Description, Plan, compare};
 use quarrel::engine::all_cores;
 
 use crate::Session;
 use crate::args::{CompareArguments, Format};
-use crate::exit::{Failure, MET, NOT_MET};
+use crate::exit::{Failure, INTERRUPTED, MET, NOT_MET};
+use crate::interrupt;
+use crate::output::complain;
 use crate::report::compare::CompareReport;
 use crate::suggest::help;
 
@@ -16,7 +20,12 @@ const KEYS: [&str; 3] = ["participants", "decisions", "runs"];
 pub(super) fn run(session: &mut Session<'_>, arguments: &CompareArguments) -> Result<u8, Failure> {
     let plan = plan(arguments)?;
     let descriptions = descriptions(session, &arguments.protocols)?;
-    let sheets = compare(session.registry, &descriptions, &plan)?;
+    let interrupted = interrupt::watch();
+    let stop = || interrupted.load(Ordering::Relaxed);
+    let Some(sheets) = compare(session.registry, &descriptions, &plan, &stop)? else {
+        complain("interrupted: half a table would say nothing");
+        return Ok(INTERRUPTED);
+    };
     let report = CompareReport { arguments, plan: &plan, sheets: &sheets, program: &session.program };
     match session.output.format {
         Format::Human => session.output.print(&report.human())?,
@@ -28,11 +37,11 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &CompareArguments) -> Re
 
 fn plan(arguments: &CompareArguments) -> Result<Plan, Failure> {
     let jobs = arguments.jobs.map_or_else(all_cores, usize::from);
-    let mut plan = Plan { participants: 3, decisions: 5, runs: 100, seed: arguments.seed, jobs };
+    let mut plan = Plan { participants: None, decisions: 5, runs: 100, seed: arguments.seed, jobs };
     for (key, value) in &arguments.sets {
         match key.as_str() {
             "participants" => {
-                plan.participants = number(key, value, u64::from(Plan::PARTICIPANTS_MAX))? as u8;
+                plan.participants = Some(number(key, value, u64::from(Plan::PARTICIPANTS_MAX))? as u8);
             }
             "decisions" => plan.decisions = number(key, value, u64::from(Plan::DECISIONS_MAX))? as u32,
             "runs" => plan.runs = number(key, value, Plan::RUNS_MAX)?,
@@ -43,8 +52,13 @@ fn plan(arguments: &CompareArguments) -> Result<Plan, Failure> {
             }
         }
     }
-    if plan.seed.checked_add(plan.runs).is_none() {
-        return Err(Failure::input(format!("there are no {} seeds from {} on", plan.runs, plan.seed)));
+    if plan.seed > Plan::SEED_MAX {
+        return Err(Failure::input(format!(
+            "there are no seeds for {}: each seed of a comparison stands for {} runs, and the greatest is {}",
+            plan.seed,
+            Plan::RUNS_MAX,
+            Plan::SEED_MAX
+        )));
     }
     Ok(plan)
 }
@@ -68,12 +82,14 @@ fn descriptions(session: &Session<'_>, names: &[String]) -> Result<Vec<Descripti
             let help = help(name, known, &format!("`{} list protocols` lists them", session.program));
             return Err(Failure::input(format!("there is no protocol `{}`{help}", name.escape_debug())));
         };
-        if chosen.iter().all(|chosen| chosen.protocol != entry.name()) {
-            chosen.push(described(entry.name()).unwrap_or_else(|| Description::unknown(entry.name())));
+        if chosen.iter().any(|chosen| chosen.protocol == entry.name()) {
+            return Err(Failure::input(format!("`{name}` is named twice: there is one column for each")));
         }
+        chosen.push(described(entry.name()).unwrap_or_else(|| Description::unknown(entry.name())));
     }
     if chosen.is_empty() {
-        chosen = registry.entries().filter_map(|entry| described(entry.name())).collect();
+        let has_theory = |it: &Description| !(it.theory)(u64::from(it.participants(None))).is_empty();
+        chosen = registry.entries().filter_map(|entry| described(entry.name())).filter(has_theory).collect();
     }
     if chosen.is_empty() {
         chosen = registry.entries().map(|entry| Description::unknown(entry.name())).collect();

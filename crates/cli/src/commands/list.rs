@@ -25,6 +25,7 @@ pub(super) fn run(session: &mut Session<'_>, what: Option<Listed>) -> Result<u8,
         Listed::Flaws => ("flaws", flaws(session.registry)),
         Listed::Invariants => ("invariants", invariants(session.registry)),
         Listed::Faults => ("faults", faults()),
+        Listed::Cells => ("cells", cells(session.registry)),
         Listed::Orders => ("orders", orders(session.registry)),
         Listed::Scenarios => ("scenarios", scenarios(session.registry)),
     };
@@ -87,6 +88,22 @@ fn invariants(registry: &Registry) -> Vec<Item> {
         }));
     }
     items
+}
+
+/// Its name says what a cell is; beside it stands who has it.
+fn cells(registry: &Registry) -> Vec<Item> {
+    let mut owners: std::collections::BTreeMap<&str, Vec<&str>> = std::collections::BTreeMap::new();
+    for entry in registry.entries() {
+        for cell in entry.cells() {
+            owners.entry(cell.name).or_default().push(entry.name());
+        }
+    }
+    let all = registry.entries().count();
+    let item = |(cell, owners): (&str, Vec<&str>)| {
+        let about = if owners.len() == all { "any protocol".to_string() } else { owners.join(", ") };
+        Item::new(cell, about, &[])
+    };
+    owners.into_iter().map(item).collect()
 }
 
 fn faults() -> Vec<Item> {

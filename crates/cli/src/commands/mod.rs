@@ -7,6 +7,7 @@ mod list;
 mod new;
 mod replay;
 mod run;
+mod show;
 mod shrink;
 mod view;
 mod welcome;
@@ -27,6 +28,7 @@ pub(crate) fn run(session: &mut Session<'_>, command: Option<Command>) -> Result
         Some(Command::Check(arguments)) => check::run(session, &arguments),
         Some(Command::Compare(arguments)) => compare::run(session, &arguments),
         Some(Command::New(arguments)) => new::run(session, &arguments),
+        Some(Command::Show(arguments)) => show::run(session, &arguments),
         Some(Command::List(arguments)) => list::run(session, arguments.what),
     }
 }

@@ -1,15 +1,17 @@
 //! `quarrel run`: one seed.
 
 use std::io::Write;
+use std::path::Path;
 
 use quarrel::environment::SeedWish;
 use quarrel::files;
 use quarrel::judgement::{absent, is_expected, is_on_side};
 use quarrel::panics::in_run;
+use quarrel_formats::Scenario;
 use quarrel_formats::history::Line;
 use quarrel_formats::scenario::Expected;
-use quarrel_formats::trace::Oracle;
-use quarrel_harness::registry::Followed;
+use quarrel_formats::trace::{Oracle, Trace};
+use quarrel_harness::registry::{CONFIG_KEY, Followed};
 use quarrel_harness::run::Outcome;
 use quarrel_harness::truth::Judged;
 
@@ -39,6 +41,7 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         None => (in_run(|| trial.run(seed)), None, None),
         Some(path) => {
             let plan = files::read_trace(path)?;
+            check_pins(&arguments.on_trial.sets, trial.scenario(), path, &plan)?;
             let Followed { outcome, trace, carried } =
                 in_run(|| trial.follow(seed, &path.display().to_string(), &plan))?;
             (outcome, Some(trace), carried)
@@ -67,6 +70,9 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         && is_on_side(side, &outcome.outside, retried);
     let absent = absent(trial.as_ref(), &trial.tally(&outcome));
     let met = comes_out && absent.is_empty();
+    // What is expected of a campaign need not come out in each of its runs.
+    let wants_more = !met && outcome.verdict().is_none() && !matches!(expected, Expected::Holds);
+    let is_drawn = wants_more && in_run(|| trial.run(seed ^ 1)).tally.digest != outcome.tally.digest;
     let report = RunReport {
         given: &given,
         flaws: trial.flaws(),
@@ -80,6 +86,7 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         happens: trial.scenario().expected_to_happen(trial.flaws()),
         absent: &absent,
         comes_out,
+        is_drawn,
         met,
         plan: arguments.plan.as_deref(),
         carried: carried.as_ref(),
@@ -94,6 +101,28 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         (true, _) => MET,
         (false, _) => NOT_MET,
     })
+}
+
+/// A plan of the scenario's own protocol has a world of its own: what else is pinned would be ignored.
+fn check_pins(
+    pins: &[(String, String)],
+    scenario: &Scenario,
+    path: &Path,
+    plan: &Trace,
+) -> Result<(), Failure> {
+    if plan.header.protocol != scenario.protocol {
+        return Ok(());
+    }
+    match pins.iter().find(|(key, _)| !key.starts_with(CONFIG_KEY)) {
+        None => Ok(()),
+        Some((key, value)) => Err(Failure::input(format!(
+            "--set {}={} changes nothing: {} is of {} as well, and all but `{CONFIG_KEY}*` is as it was recorded",
+            key.escape_debug(),
+            value.escape_debug(),
+            path.display(),
+            scenario.protocol
+        ))),
+    }
 }
 
 /// The model of `check` that the words of a history belong to.

@@ -167,7 +167,10 @@ impl CampaignReport<'_> {
         });
         let mut text = section("Properties, how often each was evaluated", properties.collect());
         text.push_str(&section("Faults, how often each class changed something", faults.collect()));
-        text.push_str(&section("Sometimes, in how many runs each happened", sometimes.collect()));
+        text.push_str(&section(
+            "Sometimes, in how many runs each cell (what may happen) did",
+            sometimes.collect(),
+        ));
         text.push_str(&section(
             "Per run (classes of faults: where the profile has them on)",
             floor.collect(),

@@ -26,6 +26,7 @@ impl CheckReport<'_> {
     pub(crate) fn json(&self) -> Value {
         let Finding { object, census, notes, steps, verdict } = self.finding;
         let (word, undecided, violation) = match verdict {
+            Verdict::Linearizable if census.operations == 0 => ("vacuous", &[][..], None),
             Verdict::Linearizable => ("linearizable", &[][..], None),
             Verdict::Violation(violation) => ("not-linearizable", &[][..], Some(violation)),
             Verdict::Unknown { undecided } => ("unknown", undecided.as_slice(), None),
@@ -52,9 +53,12 @@ impl CheckReport<'_> {
     }
 
     pub(crate) fn human(&self) -> String {
-        let Finding { object, notes, verdict, .. } = self.finding;
+        let Finding { object, notes, verdict, census, .. } = self.finding;
         let file = shell_word(self.arguments.history.display());
         let said = match verdict {
+            Verdict::Linearizable if census.operations == 0 => {
+                format!("{file}: VACUOUS: nobody asks anything")
+            }
             Verdict::Linearizable => format!("{file}: linearizable as a {object}"),
             Verdict::Violation(_) => format!("{file}: not linearizable as a {object}"),
             Verdict::Unknown { .. } => {

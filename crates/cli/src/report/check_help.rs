@@ -33,11 +33,11 @@ Exit codes:
   0  the history is linearizable
   1  it is not
   2  usage or bad input
-  4  unknown: the budget was not enough
+  4  unknown: the budget was not enough; or vacuous: there is no operation
 
 With --format json, one object:
   history, model                  what was checked
-  verdict, exit                   linearizable, not-linearizable or unknown; the exit code
+  verdict, exit                   linearizable, not-linearizable, unknown or vacuous; the exit code
   operations, ok, fail, info, pending
                                   how many; of these how many ended in which way, or not at all
   processes, keys, nemesis_lines  how many

@@ -21,7 +21,10 @@ const LEGEND: [(&str, &str); 8] = [
     ("writes", "on all nodes; forced: a message, a reply or an output waits for it"),
     ("crashes", "at one of six moments of a request; stopped: who is left does not decide in time"),
     ("blocked", "commit: a voter is in doubt; else: no new request is answered; at the worst moment"),
-    ("done", "of 40 requests (commit: about two participants each); others: not the leader"),
+    (
+        "done",
+        "of 40 requests (commit: about two participants each; 7+2: two more were aborted); others: not the leader",
+    ),
     ("holds", "in every run; * in some, something struck that the protocol does not promise to live with"),
     ("a-b", "the least and the most, where they differ; - it cannot be asked in this cluster"),
 ];
@@ -37,8 +40,9 @@ pub(crate) struct CompareReport<'a> {
 impl CompareReport<'_> {
     /// Whether a protocol breaks within its own model.
     pub(crate) fn breaks_inside(&self) -> bool {
-        let mut verdicts = self.sheets.iter().flat_map(|sheet| &sheet.verdicts);
-        verdicts.any(|verdict| verdict.inside > 0)
+        // What nothing can solve is broken by nobody's mistake.
+        let solvable = self.sheets.iter().filter(|sheet| sheet.unsolvable.is_none());
+        solvable.flat_map(|sheet| &sheet.verdicts).any(|verdict| verdict.inside > 0)
     }
 
     /// For people.
@@ -129,16 +133,22 @@ impl CompareReport<'_> {
     }
 
     fn heading(&self) -> String {
-        let of = |is_commit: bool| {
-            let is = |sheet: &&Sheet| (sheet.problem == Problem::Commit) == is_commit;
-            let names: Vec<&str> = self.sheets.iter().filter(is).map(|it| it.protocol.as_str()).collect();
-            (!names.is_empty()).then(|| names.join(", "))
-        };
-        let count = u64::from(self.plan.participants);
-        let replicas = of(false).map(|names| format!("{} ({names})", counted(count, "replica")));
-        let participants = of(true)
-            .map(|names| format!("{} beside the coordinator ({names})", counted(count, "participant")));
-        let who: Vec<String> = replicas.into_iter().chain(participants).collect();
+        // Who is measured alike is named together, in the order of the columns.
+        let mut who: Vec<(String, Vec<&str>)> = Vec::new();
+        for sheet in self.sheets {
+            let count = u64::from(sheet.participants);
+            let what = match sheet.problem {
+                Problem::Commit => format!("{} beside the coordinator", counted(count, "participant")),
+                Problem::Attack => "2 generals".to_string(),
+                Problem::Consensus | Problem::Log | Problem::Other => counted(count, "replica"),
+            };
+            match who.iter_mut().find(|(there, _)| *there == what) {
+                Some((_, names)) => names.push(&sheet.protocol),
+                None => who.push((what, vec![&sheet.protocol])),
+            }
+        }
+        let who = who.into_iter().map(|(what, names)| format!("{what} ({})", names.join(", ")));
+        let who: Vec<String> = who.collect();
         format!(
             "Measured by simulation: {}; {}, seed {}.",
             who.join("; "),

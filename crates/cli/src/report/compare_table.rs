@@ -63,7 +63,7 @@ pub(crate) fn sections(sheets: &[Sheet], runs: u64, notes: &mut Notes) -> Vec<Se
     let row = |class: &'static str| {
         let cell = |sheet: &Sheet| {
             let verdict = sheet.verdicts.iter().find(|verdict| verdict.class == class);
-            verdict.map_or_else(|| "-".to_string(), |verdict| notes.verdict(&sheet.protocol, verdict))
+            verdict.map_or_else(|| "-".to_string(), |verdict| notes.verdict(sheet, verdict))
         };
         (class, sheets.iter().map(cell).collect())
     };
@@ -92,7 +92,8 @@ pub(crate) fn figure_text(figure: Figure) -> String {
     match figure {
         Figure::Count { least, most } if least == most => thousandths(least),
         Figure::Count { least, most } => format!("{}-{}", thousandths(least), thousandths(most)),
-        Figure::Share { done, asked } => format!("{done} of {asked}"),
+        Figure::Share { done, aborted: 0, asked } => format!("{done} of {asked}"),
+        Figure::Share { done, aborted, asked } => format!("{done}+{aborted} of {asked}"),
         Figure::ForEver => "for ever".to_string(),
         Figure::None => "none".to_string(),
         Figure::Moot => "-".to_string(),
@@ -113,7 +114,7 @@ pub(crate) struct Notes {
 }
 
 impl Notes {
-    fn verdict(&mut self, protocol: &str, verdict: &Verdict) -> String {
+    fn verdict(&mut self, sheet: &Sheet, verdict: &Verdict) -> String {
         if verdict.struck == 0 {
             return "never struck".to_string();
         }
@@ -124,13 +125,19 @@ impl Notes {
         let broken =
             verdict.violations.iter().map(|(property, runs)| format!("{property} in {}", grouped(*runs)));
         let broken: Vec<String> = broken.collect();
-        let side = match verdict.inside {
-            0 => format!("outside its model: {}", tidy(&verdict.outside.join("; "))),
-            some => format!("inside its model in {}: a bug", grouped(some)),
+        let side = match (verdict.inside, sheet.unsolvable) {
+            (0, _) => {
+                // Each run has its own reasons; one of them is told.
+                let (seed, reasons) = verdict.outside.clone().unwrap_or_default();
+                format!("all outside its model; seed {seed}: {}", tidy(&reasons.join("; ")))
+            }
+            (some, None) => format!("inside its model in {}: a bug", grouped(some)),
+            (_, Some(theorem)) => format!("no bug: {theorem}"),
         };
         let number = self.breaches.len() + 1;
         self.breaches.push(format!(
-            "[{number}] {protocol}, {}: violates {} of {} runs; {side}",
+            "[{number}] {}, {}: violates {} of {} runs; {side}",
+            sheet.protocol,
             verdict.class,
             broken.join(", "),
             grouped(verdict.runs)

@@ -40,7 +40,8 @@ With --format json, one object:
                                   a mistake; null if it is inside, or that could not be told
   expected, met                   what the scenario expects, and whether this run is that
   known                           whether the scenario lists the violation as a known finding, or null
-  blocked                         whether some operation was never answered
+  blocked                         whether a node was left up and in doubt; of a protocol that knows no
+                                  doubt: whether some operation was never answered
   in_doubt                        of a run that blocks, each node that is down or cannot go on: {node,
                                   role, down_since_seconds, suspended [{what, since_seconds}],
                                   waits [{for, what}]}; else empty
@@ -93,7 +94,7 @@ With --format json, one object; of several scenarios, one object with the list `
   too_few_runs                    whether it is met with too few runs to say whether it is vacuous
   end                             complete, enough-failures, time-up or interrupted
   runs, failed                    how many; how many of them broke something that counts
-  blocked                         in how many some operation was never answered
+  blocked                         how many blocked: see `run --help`
   oracle                          whose judgement counts: all or clients
   operations                      {asked, answered, failed, unknown, turned_away, requests, redirects}
   orders                          how many of an operator's orders reached a node
@@ -105,7 +106,7 @@ With --format json, one object; of several scenarios, one object with the list `
   digest                          equal for equal seeds, scenario and build
   properties                      {name: {kind, evaluated: how often}}
   faults, fault_runs              {class: how often it changed something}, {class: in how many runs}
-  sometimes                       {cell: in how many runs it happened}
+  sometimes                       {cell: in how many runs it happened}; see `list --help`
   floor                           {name: {least, median, mean, runs}}: what the scenario demands
   violations                      one for each way of failing, the one that matters most first, and
                                   known findings last:
@@ -164,8 +165,19 @@ pub(crate) const VIEW_HELP: &str = "\
 With --format json, one object: trace, summary, story (the short one, or what --full or --diagram
 asks for), and what `replay --help` lists of a run.";
 
+/// Below the help of `show`.
+pub(crate) const SHOW_HELP: &str = "\
+Copy it to write your own: quarrel show raft/figure-8 > mine.toml. crates/formats/README.md says what else one can say.
+
+With --format json, one object: name, file (null if it is built in), text.";
+
 /// Below the help of `list`.
 pub(crate) const LIST_HELP: &str = "\
+A cell is something that may happen in a run and that a campaign should have seen: a coordinator
+crashed undecided, a snapshot was installed. A scenario says under `owes` which ones a campaign needs
+lest it has shown nothing, and under `happens` which ones it expects; reports count them under
+*Sometimes*.
+
 With --format json, one object with one list, named as what is listed. Each item has name and about;
 flaws also breaks, needs and source; invariants also kind and source; scenarios of your own also file.";
 

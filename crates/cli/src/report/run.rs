@@ -11,6 +11,7 @@ use quarrel_harness::model::Retrial;
 use quarrel_harness::run::Outcome;
 use quarrel_harness::truth::Judged;
 use quarrel_protocol::Wait;
+use quarrel_sim::Asked;
 use quarrel_sim::draw::mix;
 use quarrel_sim::fault::FaultClass;
 use quarrel_sim::time::Span;
@@ -40,6 +41,8 @@ pub(crate) struct RunReport<'a> {
     pub(crate) absent: &'a [&'a str],
     /// Whether it came out as expected, whatever happened.
     pub(crate) comes_out: bool,
+    /// Whether another seed is another run.
+    pub(crate) is_drawn: bool,
     /// And whether all happened that was to.
     pub(crate) met: bool,
     /// The trace whose plan was obeyed.
@@ -207,18 +210,19 @@ impl RunReport<'_> {
             });
             text.push_str(&wrapped("  ", "  ", &side));
         }
-        if !self.absent.is_empty() {
+        // What a flaw broke may have ended the run before.
+        let may_end_before = !self.flaws.is_empty() && !self.comes_out && self.outcome.verdict().is_some();
+        if !self.absent.is_empty() && !may_end_before {
             let names = self.absent.join("`, `");
             let it = if self.absent.len() == 1 { "it" } else { "they" };
             text.push_str(&wrapped("  ", "  ", &format!("expected to happen, but {it} did not: `{names}`")));
         }
         text.push_str(&format!(
-            "  {} events, {} messages, {} s simulated; {} asked, {} answered\n  digest {}\n",
+            "  {} events, {} messages, {} s simulated; {}\n  digest {}\n",
             grouped(tally.events),
             grouped(tally.messages),
             seconds_text(u128::from(tally.ended_ns)),
-            counted(tally.asked.started, "operation"),
-            grouped(tally.asked.answered),
+            self.operations(),
             digest_text(tally.digest),
         ));
         if tally.orders > 0 {
@@ -243,6 +247,22 @@ impl RunReport<'_> {
         text
     }
 
+    /// What became of what clients asked: an operation is in one of these numbers only.
+    fn operations(&self) -> String {
+        let Asked { started, answered, failed, unknown, .. } = self.outcome.tally.asked;
+        let mut text = format!("{} asked, {} answered", counted(started, "operation"), grouped(answered));
+        let rest = [
+            // An abort is an answer: nothing was done.
+            (failed, "without effect"),
+            (unknown, "given up"),
+            (started - answered - failed - unknown, "still waiting"),
+        ];
+        for (count, what) in rest.into_iter().filter(|&(count, _)| count > 0) {
+            text.push_str(&format!(", {} {what}", grouped(count)));
+        }
+        text
+    }
+
     /// What clients saw, in a line.
     fn judged(&self) -> String {
         let asked = &self.outcome.tally.asked;
@@ -258,7 +278,8 @@ impl RunReport<'_> {
             some => format!("; the outcome of {} is unknown", counted(some, "operation")),
         };
         let settled = self.outcome.tally.settled_ns.map_or(String::new(), |at_ns| {
-            format!("; all was answered and agreed upon at {} s", seconds_text(u128::from(at_ns)))
+            let all = if asked.unknown == 0 { "all" } else { "all else" };
+            format!("; {all} was answered and agreed upon at {} s", seconds_text(u128::from(at_ns)))
         });
         let turned_away = match (asked.turned_away, asked.retry_storms) {
             (0, _) => String::new(),
@@ -307,6 +328,7 @@ impl RunReport<'_> {
                 format!("{} violated", violation.property)
             }
             Some(violation) => format!("{} violated ({})", violation.property, violation.kind),
+            None if *self.expected == Expected::Blocks && self.comes_out => "blocked".to_string(),
             None if self.oracle == Oracle::Clients => "clients noticed nothing".to_string(),
             None => "every property held".to_string(),
         };
@@ -315,7 +337,6 @@ impl RunReport<'_> {
             (Expected::Holds, _) => what,
             (Expected::Known(_), true) if self.outcome.verdict().is_none() => what,
             (Expected::Known(_), true) => format!("{what}, a known finding"),
-            (Expected::Blocks, true) => "blocked, as expected".to_string(),
             (_, true) => format!("{what}, as expected"),
             (expected, false) => {
                 format!("{what}, but the scenario expects that it {}", expected_text(expected, self.side))
@@ -342,6 +363,11 @@ impl RunReport<'_> {
                     format!("  shrink  {program} campaign {trial} --seeds {seed}..{end}\n")
                 });
                 format!("{end}  record  {program} run {trial} --seed {seed} --trace failure.jsonl\n")
+            }
+            (None, None) if self.is_drawn && !self.met && self.plan.is_none() => {
+                format!(
+                    "  search  {program} campaign {trial}   it is enough if one run of many comes out so\n"
+                )
             }
             (None, None) => String::new(),
         }

@@ -124,7 +124,7 @@ fn bad_input_is_told_with_its_place() {
     complaint(folder.path(), &["check", "reused.jsonl", "--model", "kv", "--budget", "-1"]);
 
     write(folder.path(), "empty.jsonl", "");
-    let told = text(folder.path(), "check empty.jsonl --model kv", 0);
+    let told = text(folder.path(), "check empty.jsonl --model kv", 4);
     assert!(told.contains("no operations"), "{told}");
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "these tests start the program and look at its files")]
 
 mod bad_input;
+mod blocking;
 mod campaigns;
 mod check;
 mod ci;
@@ -12,6 +13,7 @@ mod lists;
 mod model;
 mod pipes;
 mod plans;
+mod strangers;
 mod traces;
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The traces that are kept: of each flaw one, what it breaks and what its story says.
+//! The traces that are kept: of each flaw one, what it breaks and what its story says. Those found in scripts are next door.
 
 use std::ops::Range;
 
@@ -60,7 +60,31 @@ pub(crate) const fn in_scenario(
     Kept { scenario: Some(scenario), ..paper(file, flaw, words) }
 }
 
+/// Found in what a script leads to: one seed is as good as another.
+pub(crate) const fn scripted(
+    file: &'static str,
+    flaw: &'static str,
+    scenario: &'static str,
+    kind: PropertyKind,
+    words: &'static [&'static str],
+) -> Kept {
+    Kept { scenario: Some(scenario), seeds: 0..1, kind, ..paper(file, flaw, words) }
+}
+
 pub(crate) const SYNCHRONOUS: &str = "3pc/chaos-synchronous";
+
+/// Traces of what breaks without a mistake, outside the model: the file, its scenario, what is
+/// violated, and the words of its story.
+pub(crate) const OUTSIDE: [(&str, &str, &str, &[&str]); 3] = [
+    ("raft/twins.jsonl", "raft/twins", "election-safety", &["twin of", "elected leader"]),
+    ("paxos/twins.jsonl", "paxos/twins", "agreement", &["twin of", "learns"]),
+    (
+        "pbft/f-plus-one-breaks.jsonl",
+        "pbft/f-plus-one-breaks",
+        "one-value-prepared",
+        &["lies to", "accepts the null request", "prepared"],
+    ),
+];
 
 pub(crate) const FLAWS: [Kept; 69] = [
     paper(

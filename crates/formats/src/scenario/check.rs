@@ -24,6 +24,8 @@ pub struct Words {
     pub messages: &'static [&'static str],
     /// The kinds of its timers.
     pub timers: &'static [&'static str],
+    /// The lies that its traitors can tell.
+    pub lies: &'static [&'static str],
     /// The kinds of orders that it takes from an operator.
     pub orders: &'static [&'static str],
     /// The kinds of its announcements.
@@ -38,6 +40,8 @@ pub struct Words {
     pub flaws: Vec<&'static str>,
     /// The options under `[config]`.
     pub config: Vec<&'static str>,
+    /// The only number of nodes that it is for; `None` if any will do.
+    pub nodes: Option<u8>,
 }
 
 /// A name in a scenario that only the protocol knows.
@@ -57,6 +61,9 @@ pub(super) enum What {
     /// Whatever an operator can ask for.
     Operator,
     Order,
+    /// Whatever a traitor can say that is not true.
+    Liar,
+    Lie,
     Event,
     Field {
         event: String,
@@ -67,6 +74,8 @@ pub(super) enum What {
     Tally,
     Flaw,
     Option,
+    /// How many nodes there are, at least and at most.
+    Nodes(u8, u8),
     /// The comment on top, where it is missing.
     About,
 }
@@ -78,13 +87,17 @@ impl Mention {
 
     fn check(&self, vocabulary: &Vocabulary, words: &Words) -> Result<(), Complaint> {
         let protocol = words.protocol;
-        let find = |what: &str, known: &[&str]| match known.contains(&self.name.as_str()) {
+        let find_or = |what: &str, known: &[&str], otherwise: &str| match known.contains(&self.name.as_str())
+        {
             true => Ok(()),
             false => {
                 let message = format!("{protocol} has no {what} {}", quoted(&self.name));
-                Err(self.complain(message, known.iter().copied()))
+                let help = meant(&self.name, known.iter().copied());
+                let help = if help.is_empty() { otherwise.to_string() } else { help };
+                Err(Complaint::new(self.place, message).with_help(help))
             }
         };
+        let find = |what: &str, known: &[&str]| find_or(what, known, "");
         match &self.what {
             What::Protocol => {
                 let known = vocabulary.protocols.iter().map(|words| words.protocol);
@@ -102,6 +115,14 @@ impl Mention {
                 true => Err(Complaint::new(self.place, format!("{protocol} takes no orders"))),
             },
             What::Order => find("order", words.orders),
+            What::Liar => match words.lies.is_empty() {
+                false => Ok(()),
+                true => Err(Complaint::new(
+                    self.place,
+                    format!("no lie is known that a node of {protocol} could tell"),
+                )),
+            },
+            What::Lie => find("lie", words.lies),
             What::Event => find("event", words.events),
             What::Field { event } => {
                 let position = words.events.iter().position(|known| known == event);
@@ -116,17 +137,27 @@ impl Mention {
                     }
                 }
             }
-            What::Property => find("property", &words.properties),
-            What::Cell => find("cell", &words.cells),
+            What::Property => find_or("property", &words.properties, "`list invariants` has them all"),
+            What::Cell => find_or("cell", &words.cells, "`list cells` has them all"),
             What::Tally => {
                 let classes = FaultClass::ALL.map(FaultClass::name);
-                find("cell or class of faults", &[words.cells.as_slice(), &classes].concat())
+                let known = [words.cells.as_slice(), &classes].concat();
+                find_or("cell or class of faults", &known, "`list cells` and `list faults` have them all")
             }
             What::Flaw => {
                 let full: Vec<String> = words.flaws.iter().map(|flaw| format!("{protocol}/{flaw}")).collect();
-                find("flaw", &full.iter().map(String::as_str).collect::<Vec<_>>())
+                let full: Vec<&str> = full.iter().map(String::as_str).collect();
+                find_or("flaw", &full, "`list flaws` has them all")
             }
             What::Option => find("option", &words.config),
+            &What::Nodes(least, most) => match words.nodes.filter(|&only| (least, most) != (only, only)) {
+                None => Ok(()),
+                Some(only) => {
+                    let nodes = if only == 1 { "node" } else { "nodes" };
+                    let message = format!("{protocol} is for {only} {nodes}, neither more nor fewer");
+                    Err(Complaint::new(self.place, message))
+                }
+            },
             What::About => {
                 let message = "a scenario begins with a comment that says who does what and what must happen";
                 Err(Complaint::new(self.place, message))

@@ -27,6 +27,7 @@ pub(super) fn read_workload(raw: &Raw) -> Result<Workload, Complaint> {
         "timeout",
         "attempts",
         "pending",
+        "distrust",
     ])?;
     let mut workload = Workload::default();
     table.read("operations", &mut workload.operations, |raw| {
@@ -47,6 +48,9 @@ pub(super) fn read_workload(raw: &Raw) -> Result<Workload, Complaint> {
         raw.draw(Off::Impossible, |raw| raw.integer(bounds::ATTEMPTS))
     })?;
     table.read("pending", &mut workload.policy.pending_max, |raw| raw.integer(bounds::OPERATIONS_PENDING))?;
+    table.read("distrust", &mut workload.policy.distrust_after, |raw| {
+        raw.integer(bounds::ATTEMPTS).map(Some)
+    })?;
     if workload.operations.most() > 0 && workload.clients.least() == 0 {
         let culprit = table.get("clients").unwrap_or(raw);
         return Err(culprit.complain("operations need at least one client"));

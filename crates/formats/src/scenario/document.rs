@@ -120,6 +120,8 @@ fn read(name: &str, document: &Raw, source: &Source) -> Result<Scenario, Complai
     let mut mentions = Vec::new();
     let protocol = mention(table.require("protocol")?, What::Protocol, &mut mentions)?;
     let frame = read_frame(&table)?;
+    let counted = What::Nodes(frame.nodes.least(), frame.nodes.most());
+    mentions.push(Mention::new(counted, "", table.require("nodes")?.place));
     let (mut network, mut disk, mut clock) = (Network::default(), Disk::default(), Clock::default());
     let (mut owes, mut limits, mut floor) = (Owes::default(), Limits::default(), Floor::default());
     table.read("owes", &mut owes, |raw| read_owes(raw, &mut mentions))?;
@@ -157,7 +159,9 @@ fn read(name: &str, document: &Raw, source: &Source) -> Result<Scenario, Complai
         clock,
         recurring: faults.recurring,
         leader: faults.leader,
+        slow_leader: faults.slow_leader,
         between: faults.between,
+        traitor: faults.traitor,
         workload: frame.workload.clone(),
         operator,
         recovery,

@@ -22,7 +22,8 @@ pub struct Expectation {
     /// On which side of the model what is violated must lie; `None` if either will do.
     pub side: Option<Side>,
     /// What must have happened besides: cells and classes of faults. That nothing broke says little where nothing struck.
-    pub happens: Vec<String>,
+    /// `None` if nothing is said of it.
+    pub happens: Option<Vec<String>>,
 }
 
 /// On which side of what a protocol assumes of its world a run lies.
@@ -101,10 +102,15 @@ impl Scenario {
         self.expectation(flaws).and_then(|entry| entry.side)
     }
 
-    /// What must happen with exactly these flaws, cells and classes of faults, as the file says.
+    /// What must happen with exactly these flaws, cells and classes of faults, as the file says. What it says only of
+    /// runs without a flaw goes for those with one as well, where the same is to come out: a script whose decisive fault
+    /// never struck shows nothing of a flaw either.
     #[must_use]
     pub fn expected_to_happen(&self, flaws: &[String]) -> &[String] {
-        self.expectation(flaws).map_or(&[], |entry| &entry.happens)
+        let said = |entry: Option<&'_ Expectation>| entry.is_some_and(|entry| entry.happens.is_some());
+        let is_own = said(self.expectation(flaws)) || self.expected(flaws) != self.expected(&[]);
+        let entry = self.expectation(if is_own { flaws } else { &[] });
+        entry.and_then(|entry| entry.happens.as_deref()).unwrap_or_default()
     }
 
     fn expectation(&self, flaws: &[String]) -> Option<&Expectation> {
@@ -150,7 +156,7 @@ pub(super) fn read_expectation(
             None => "another expectation already speaks of runs without a flaw".to_string(),
         }));
     }
-    Ok(Expectation { flaw, outcome, side, happens: happens.unwrap_or_default() })
+    Ok(Expectation { flaw, outcome, side, happens })
 }
 
 fn read_happens(raw: &Raw, mentions: &mut Vec<Mention>) -> Result<Vec<String>, Complaint> {

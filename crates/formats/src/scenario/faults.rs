@@ -33,7 +33,10 @@ pub enum Strikes {
     /// `pause`: a node stalls.
     Pause,
     /// `wipe`: a node crashes and loses its disk.
-    Wipe,
+    Wipe {
+        /// Who. Default anybody.
+        whom: Whom,
+    },
     /// `partition`: the network is cut.
     Partition {
         /// The shapes to draw from; never empty, never [`Shape::Groups`]. Default all.
@@ -98,6 +101,15 @@ impl Starved {
     pub const USUAL: [Self; 3] = [Starved::ToOne, Starved::FromOne, Starved::Everywhere];
 }
 
+/// Whose disks are lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whom {
+    /// Anybody's.
+    Anybody,
+    /// Only those of traitors, so that with those who forget there are no more Byzantine nodes than without.
+    Traitors,
+}
+
 /// Which way a clock jumps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Way {
@@ -116,7 +128,7 @@ impl Strikes {
             Strikes::CrashAll => "crash-all",
             Strikes::CrashAtWrite { .. } => "crash-at-write",
             Strikes::Pause => "pause",
-            Strikes::Wipe => "wipe",
+            Strikes::Wipe { .. } => "wipe",
             Strikes::Partition { .. } => "partition",
             Strikes::Clog => "clog",
             Strikes::Swizzle => "swizzle",
@@ -161,6 +173,23 @@ pub enum Lasts {
     Between(u64, u64),
     /// As long as a timer of this kind lasts, on the node where it lasts longest.
     AsTimer(String),
+}
+
+/// `[faults.slow-leader]`: whoever announces something has from then on the slowest of all clocks, and is isolated.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SlowLeader {
+    /// What it watches for: a run draws one of these; never empty.
+    pub on: Vec<When>,
+    /// Probability that the nemesis is on in a run. Default certain.
+    pub chance_ppm: u32,
+    /// Probability that it reacts to one announcement. Default certain.
+    pub probability_ppm: u32,
+    /// How long after the announcement the node is isolated: least and most. Default 0 and 0.
+    pub after_ns: (u64, u64),
+    /// How long it is isolated: least and most.
+    pub lasting_ns: (u64, u64),
+    /// How much its clock loses, and those of all others gain, until it is back: least and most, in parts per million.
+    pub drift_ppm: (u32, u32),
 }
 
 /// `[faults.crash-between]`: whoever announces one step crashes before it announces the next.

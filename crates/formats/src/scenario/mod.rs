@@ -2,7 +2,7 @@
 //!
 //! [`Scenario::parse`] reads one and refuses whatever is wrong in itself; [`Scenario::check`] then looks up the names
 //! that only a protocol knows in a [`Vocabulary`]. Reading order: `model` and `faults` (what a scenario says), `document`
-//! (the file as a whole), then the sections: `sections`, `recurring`, `timeline`, `script`, `expectation`.
+//! (the file as a whole), then the sections: `sections`, `recurring`, `treason`, `timeline`, `script`, `expectation`.
 
 mod faults;
 mod model;
@@ -22,16 +22,18 @@ mod script;
 mod sections;
 mod source;
 mod timeline;
+mod treason;
 mod trigger;
 mod units;
 
 pub use check::{Vocabulary, Words};
 pub use expectation::{Expectation, Expected, Side};
-pub use faults::{Between, Lasts, Reactive, Recurring, Reflex, Starved, Strikes, Way};
+pub use faults::{Between, Lasts, Reactive, Recurring, Reflex, SlowLeader, Starved, Strikes, Way, Whom};
 pub use model::{
     Asked, CERTAIN_PPM, Clock, Disk, Draw, During, Floor, Network, Operator, Order, Ordered, Owes, Recovery,
     Scenario, Workload, WriteOrder,
 };
 pub use raw::{Entry, Off, Raw, RawValue, Table};
 pub use source::{Complaint, Place};
+pub use treason::{Bound, Traitors, Treachery, Treason};
 pub use units::{parse_duration, parse_probability, probability_text};

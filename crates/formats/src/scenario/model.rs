@@ -13,9 +13,10 @@ use quarrel_spec::machine::Kind;
 
 use super::check::Mention;
 use super::expectation::Expectation;
-use super::faults::{Between, Reactive, Recurring};
+use super::faults::{Between, Reactive, Recurring, SlowLeader};
 use super::raw::Raw;
 use super::source::{Place, Source};
+use super::treason::Treason;
 
 /// One million: certainty, in parts per million.
 pub const CERTAIN_PPM: u32 = 1_000_000;
@@ -49,8 +50,12 @@ pub struct Scenario {
     pub recurring: Vec<Recurring>,
     /// The nemesis that watches for leaders, if there is one.
     pub leader: Option<Reactive>,
+    /// The nemesis that slows a leader's clock, if there is one.
+    pub slow_leader: Option<SlowLeader>,
     /// The nemesis that crashes nodes between two steps, if there is one.
     pub between: Option<Between>,
+    /// The traitors that are drawn, if there may be any.
+    pub traitor: Option<Treason>,
     /// What clients ask, and when.
     pub workload: Workload,
     /// What an operator asks of nodes now and then, if there is one.

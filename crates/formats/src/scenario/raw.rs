@@ -164,7 +164,7 @@ impl Raw {
     /// When it is none or out of bounds.
     pub fn duration(&self, bounds: RangeInclusive<u64>) -> Result<u64, Complaint> {
         let RawValue::Text(text) = &self.value else {
-            return Err(self.wrong_type("a duration such as \"150ms\""));
+            return Err(self.wrong_type("a duration with its unit, such as \"150ms\""));
         };
         let ns = parse_duration(text).map_err(|message| self.complain(message))?;
         if !bounds.contains(&ns) {

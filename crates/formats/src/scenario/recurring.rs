@@ -6,11 +6,12 @@ use quarrel_sim::world::When;
 
 use super::bounds;
 use super::check::{Mention, What};
-use super::faults::{Between, Lasts, Reactive, Recurring, Reflex, Starved, Strikes, Way};
+use super::faults::{Between, Lasts, Reactive, Recurring, Reflex, SlowLeader, Starved, Strikes, Way, Whom};
 use super::model::Draw;
 use super::raw::{Off, Raw, RawValue, Table};
 use super::sections::{mention, read_chance, read_drift};
 use super::source::Complaint;
+use super::treason::{Treason, read_treason};
 use super::trigger::read_trigger;
 
 /// The classes, in the order of [`Strikes`]: each with the keys that only it has.
@@ -19,7 +20,7 @@ const CLASSES: [(&str, &[&str]); 15] = [
     ("crash-all", &[]),
     ("crash-at-write", &["write"]),
     ("pause", &[]),
-    ("wipe", &[]),
+    ("wipe", &["whom"]),
     ("partition", &["shapes"]),
     ("clog", &[]),
     ("swizzle", &[]),
@@ -40,10 +41,16 @@ const LINKS: [(&str, Starved); 5] = [
     ("to-some", Starved::ToSome),
 ];
 
+const NO_DRIFT: &str = "a drift of 0 is no fault";
+
+const WHOM: [(&str, Whom); 2] = [("anybody", Whom::Anybody), ("traitors", Whom::Traitors)];
+
 const WAYS: [(&str, Way); 2] = [("forward", Way::Forward), ("back", Way::Back)];
 
 /// The nemeses, which watch what nodes announce.
-const NEMESES: [&str; 2] = ["leader", "crash-between"];
+const NEMESES: [&str; 3] = ["leader", "slow-leader", "crash-between"];
+/// The table of those who are Byzantine.
+const TRAITOR: &str = "traitor";
 
 const SHAPES: [(&str, Shape); 5] = [
     ("halves", Shape::Halves),
@@ -63,11 +70,15 @@ pub(super) struct Faults {
     pub(super) recurring: Vec<Recurring>,
     /// The nemesis that watches for leaders.
     pub(super) leader: Option<Reactive>,
+    /// The nemesis that slows a leader's clock.
+    pub(super) slow_leader: Option<SlowLeader>,
     /// The nemesis that crashes nodes between two steps.
     pub(super) between: Option<Between>,
+    /// Who is Byzantine, and what they do.
+    pub(super) traitor: Option<Treason>,
 }
 
-/// `[faults]`: the classes that recur, in order, and the nemeses that watch what nodes announce.
+/// `[faults]`: the classes that recur, in order, the nemeses that watch what nodes announce, and traitors.
 pub(super) fn read_faults(
     raw: &Raw,
     nodes: u8,
@@ -76,6 +87,7 @@ pub(super) fn read_faults(
 ) -> Result<Faults, Complaint> {
     let mut known: Vec<&str> = CLASSES.iter().map(|&(name, _)| name).collect();
     known.extend(NEMESES);
+    known.push(TRAITOR);
     let table = raw.table(&known)?;
     let mut recurring = Vec::new();
     for (name, extra) in CLASSES {
@@ -88,8 +100,12 @@ pub(super) fn read_faults(
         }
     }
     let leader = table.get("leader").map(|raw| read_leader(raw, nodes, mentions)).transpose()?;
+    let slow_leader =
+        table.get("slow-leader").map(|raw| read_slow_leader(raw, nodes, mentions)).transpose()?;
     let between = table.get("crash-between").map(|raw| read_between(raw, nodes, mentions)).transpose()?;
-    Ok(Faults { recurring, leader, between })
+    let traitor =
+        table.get(TRAITOR).map(|raw| read_treason(raw, nodes, duration_ns, mentions)).transpose()?;
+    Ok(Faults { recurring, leader, slow_leader, between, traitor })
 }
 
 /// Whether a class strikes at one instant: there is nothing that could last.
@@ -136,7 +152,11 @@ fn read_strikes(name: &str, table: &Table<'_>, mentions: &mut Vec<Mention>) -> R
             Strikes::CrashAtWrite { write }
         }
         "pause" => Strikes::Pause,
-        "wipe" => Strikes::Wipe,
+        "wipe" => {
+            let mut whom = Whom::Anybody;
+            table.read("whom", &mut whom, |raw| raw.word(&WHOM))?;
+            Strikes::Wipe { whom }
+        }
         "partition" => {
             let mut shapes = SHAPES.map(|(_, shape)| shape).to_vec();
             table.read("shapes", &mut shapes, |raw| raw.list(|item| item.word(&SHAPES)))?;
@@ -155,7 +175,7 @@ fn read_strikes(name: &str, table: &Table<'_>, mentions: &mut Vec<Mention>) -> R
             let mut drift_ppm = Draw::Between(10_000, 100_000);
             table.read("drift", &mut drift_ppm, |raw| {
                 let drift = raw.draw(Off::Impossible, read_drift)?;
-                if drift.least() == 0 { Err(raw.complain("a drift of 0 is no fault")) } else { Ok(drift) }
+                if drift.least() == 0 { Err(raw.complain(NO_DRIFT)) } else { Ok(drift) }
             })?;
             Strikes::Clock { drift_ppm }
         }
@@ -210,6 +230,25 @@ fn read_leader(raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<Reac
     table.read("after", &mut leader.after_ns, |raw| raw.range(|raw| raw.duration(bounds::ANY_TIME)))?;
     table.read("actions", &mut leader.actions, |raw| raw.list(|item| item.word(&REFLEXES)))?;
     Ok(leader)
+}
+
+/// `[faults.slow-leader]`.
+fn read_slow_leader(raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<SlowLeader, Complaint> {
+    let table = raw.table(&["on", "chance", "probability", "after", "lasting", "drift"])?;
+    let mut slow = SlowLeader {
+        on: read_triggers(table.require("on")?, nodes, mentions)?,
+        chance_ppm: read_chance(table.get("chance"))?,
+        probability_ppm: read_chance(table.get("probability"))?,
+        after_ns: (0, 0),
+        lasting_ns: table.require("lasting")?.range(|raw| raw.duration(bounds::SOME_TIME))?,
+        drift_ppm: (10_000, 100_000),
+    };
+    table.read("after", &mut slow.after_ns, |raw| raw.range(|raw| raw.duration(bounds::ANY_TIME)))?;
+    table.read("drift", &mut slow.drift_ppm, |raw| {
+        let drift = raw.range(read_drift)?;
+        if drift.0 == 0 { Err(raw.complain(NO_DRIFT)) } else { Ok(drift) }
+    })?;
+    Ok(slow)
 }
 
 /// How long an answer lasts: a range of durations, or `{ timer = "election" }`.

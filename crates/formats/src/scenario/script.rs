@@ -102,9 +102,7 @@ fn read_message(
         (Endpoint::Node(_), Endpoint::Node(_)) => return mention(raw, What::Message, mentions),
         (Endpoint::Client(_), Endpoint::Node(_)) => "request",
         (Endpoint::Node(_), Endpoint::Client(_)) => "reply",
-        (Endpoint::Client(_), Endpoint::Client(_)) => {
-            return Err(raw.complain("clients send each other nothing"));
-        }
+        _ => return Err(raw.complain("clients send each other nothing")),
     };
     raw.word(&[(only, ())])?;
     Ok(only.to_string())

@@ -14,10 +14,11 @@ use super::raw::{Raw, RawValue, Table};
 use super::recurring::{read_lasts, read_step};
 use super::sections::mention;
 use super::source::Complaint;
+use super::treason::{DEEDS, read_deed};
 use super::trigger::read_trigger;
 
 /// What a fault can do, by the key that says so.
-const ACTIONS: [&str; 16] = [
+const ACTIONS: [&str; 21] = [
     "crash",
     "wipe",
     "pause",
@@ -34,6 +35,11 @@ const ACTIONS: [&str; 16] = [
     "full-disk",
     "bit-rot",
     "clock-jump",
+    "mute",
+    "delay",
+    "replay",
+    "lie",
+    "twin",
 ];
 
 /// One entry of the timeline.
@@ -164,6 +170,7 @@ fn read_action(name: &str, raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) ->
         ("cut", _) => Action::Partition { shape: Shape::OneWay, cuts: vec![read_links(raw, nodes)?] },
         ("clog", _) => Action::Clog { links: vec![read_links(raw, nodes)?] },
         ("lose", _) => read_lose(raw, nodes, mentions)?,
+        (deed, _) if DEEDS.contains(&deed) => read_deed(deed, raw, nodes, mentions)?,
         _ => read_at_node(name, raw, nodes, mentions)?,
     };
     Ok(Reaction::Do(action))
@@ -206,7 +213,20 @@ fn read_jump(raw: &Raw, nodes: u8) -> Result<Action, Complaint> {
 
 fn read_links(raw: &Raw, nodes: u8) -> Result<(NodeSet, NodeSet), Complaint> {
     let table = raw.table(&["from", "to"])?;
-    Ok((read_nodes(table.require("from")?, nodes)?, read_nodes(table.require("to")?, nodes)?))
+    let (from, to) = (table.require("from")?, table.require("to")?);
+    let links = (read_nodes(from, nodes)?, read_nodes(to, nodes)?);
+    are_two(links.0, links.1, to)?;
+    Ok(links)
+}
+
+/// No network lies between a node and itself.
+fn are_two(from: NodeSet, to: NodeSet, raw: &Raw) -> Result<(), Complaint> {
+    match from.iter().next() {
+        Some(node) if from.len() == 1 && from == to => {
+            Err(raw.complain(format!("a link has two ends: this is {node} and itself")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn read_lose(raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<Action, Complaint> {
@@ -215,5 +235,8 @@ fn read_lose(raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<Action
     let (mut from, mut to) = (NodeSet::all(nodes as usize), NodeSet::all(nodes as usize));
     table.read("from", &mut from, |raw| read_nodes(raw, nodes))?;
     table.read("to", &mut to, |raw| read_nodes(raw, nodes))?;
+    if nodes > 1 {
+        are_two(from, to, table.get("to").unwrap_or(raw))?;
+    }
     Ok(Action::Lose { kind, from, to })
 }

@@ -15,7 +15,8 @@ const UNITS: [(&str, u64); 6] = [
 /// # Errors
 /// When it is no duration, has a fraction of a nanosecond, or overflows.
 pub fn parse_duration(text: &str) -> Result<u64, String> {
-    let malformed = || "expected a duration such as \"150ms\", \"10s\" or \"2.5s\"".to_string();
+    let malformed =
+        || "expected a duration such as \"150ms\" or \"2.5s\", in ns, us, ms, s, m or h".to_string();
     let (number, scale) = UNITS
         .iter()
         .find_map(|&(unit, scale)| {
@@ -105,7 +106,7 @@ mod tests {
         for text in bad {
             assert_eq!(
                 parse_duration(text).unwrap_err(),
-                "expected a duration such as \"150ms\", \"10s\" or \"2.5s\""
+                "expected a duration such as \"150ms\" or \"2.5s\", in ns, us, ms, s, m or h"
             );
         }
         for text in ["0.5ns", "1.0000000001s", "0.00000000000001h"] {

@@ -79,6 +79,8 @@ pub(super) struct VerdictLine {
     digest: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     outside: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    blocked: Vec<String>,
 }
 
 impl TryFrom<JudgementFields> for Judgement {
@@ -120,19 +122,23 @@ impl TryFrom<VerdictLine> for Verdict {
     type Error = &'static str;
 
     fn try_from(line: VerdictLine) -> Result<Self, Self::Error> {
-        let VerdictLine { verdict, property, kind, signature, detail, at, events, digest, outside } = line;
+        let VerdictLine { verdict, property, kind, signature, detail, at, events, digest, outside, blocked } =
+            line;
         let judgement = JudgementFields { verdict, property, kind, signature, detail }.try_into()?;
         if judgement == Judgement::Held && !outside.is_empty() {
             return Err("a verdict of `held` is neither inside nor outside the model");
         }
-        Ok(Verdict { judgement, at_ns: at, events, digest, outside })
+        if judgement != Judgement::Held && !blocked.is_empty() {
+            return Err("only where nothing is violated is `blocked` what came out");
+        }
+        Ok(Verdict { judgement, at_ns: at, events, digest, outside, blocked })
     }
 }
 
 impl From<Verdict> for VerdictLine {
     fn from(verdict: Verdict) -> Self {
         let JudgementFields { verdict: word, property, kind, signature, detail } = verdict.judgement.into();
-        let Verdict { at_ns: at, events, digest, outside, .. } = verdict;
-        Self { verdict: word, property, kind, signature, detail, at, events, digest, outside }
+        let Verdict { at_ns: at, events, digest, outside, blocked, .. } = verdict;
+        Self { verdict: word, property, kind, signature, detail, at, events, digest, outside, blocked }
     }
 }

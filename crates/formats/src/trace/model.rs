@@ -108,4 +108,6 @@ pub struct Verdict {
     /// What struck that the protocol does not promise to live with, a reason each, where something was violated:
     /// the violation is outside the model. Nothing in a violation inside it, nor in a trace older than this label.
     pub outside: Vec<String>,
+    /// Who was up and could not go on when a run ended in which all held, in words: it blocks.
+    pub blocked: Vec<String>,
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quarrel_protocol::{NodeId, NodeSet};
 use quarrel_sim::decision::{DELAY_MAX_US, Decision, DecisionKind, Endpoint};
-use quarrel_sim::fault::{Action, Fault};
+use quarrel_sim::fault::{Action, Deed, Fault};
 use quarrel_sim::record::TraceEvent;
 use quarrel_sim::time::{SECOND, Span};
 use quarrel_sim::world::{Arrival, World};
@@ -105,6 +105,10 @@ fn check_world(world: &World) -> Check {
     }
     check_offsets(world)?;
     check_numbers(world)?;
+    let all = NodeSet::all(nodes);
+    demand(world.traitors.union(all) == all, "world.traitors", || {
+        format!("{} are not all among the {nodes} nodes of the world", world.traitors)
+    })?;
     world.faults.iter().enumerate().try_for_each(|(position, fault)| {
         check_fault(fault, world.nodes, &format!("world.faults.{position}"))
     })
@@ -127,6 +131,8 @@ fn check_liveness(world: &World) -> Check {
     demand(is_core, "world.liveness.core", || {
         format!("{} are not some of the {} nodes of the world", liveness.core, world.nodes)
     })?;
+    let traitors = liveness.core.intersection(world.traitors);
+    demand(traitors.is_empty(), "world.liveness.core", || format!("a traitor heals never: {traitors}"))?;
     // Many rounds of long ones may be longer than any run.
     within(liveness.bound_ns, 1..=u64::MAX, "world.liveness.bound_ns")?;
     within(liveness.latency_ns, 1..=LONGEST_NS, "world.liveness.latency_ns")
@@ -139,6 +145,11 @@ fn check_numbers(world: &World) -> Check {
     within(u64::from(world.client.pending_max), 1..=1_000_000, "world.client.pending_max")?;
     within(world.client.timeout_ns, 1..=LONGEST_NS, "world.client.timeout_ns")?;
     within(u64::from(world.client.attempts_max), 1..=u64::from(u32::MAX), "world.client.attempts_max")?;
+    within(
+        u64::from(world.client.replies_needed),
+        1..=u64::from(world.nodes),
+        "world.client.replies_needed",
+    )?;
     let rates = &world.rates;
     let parts = [
         ("world.rates.loss_ppm", rates.loss_ppm),
@@ -202,6 +213,15 @@ fn check_fault(fault: &Fault, nodes: u8, path: &str) -> Check {
         Action::ClockJump { node, by_ns } => {
             one(*node).and(within(by_ns.unsigned_abs(), 0..=LONGEST_NS, path))
         }
+        Action::Betray { node, to, deed } => {
+            one(*node).and(known(*to))?;
+            match deed {
+                Deed::Delay { by_ns } => within(*by_ns, 0..=LONGEST_NS, path),
+                Deed::Replay { back, .. } => within(u64::from(*back), 1..=u64::MAX, path),
+                Deed::Twin { shared, .. } => known(*shared),
+                Deed::Mute | Deed::Lie { .. } => Ok(()),
+            }
+        }
     }
 }
 
@@ -209,6 +229,10 @@ fn check_decision(decision: &Decision, world: &World, path: &str) -> Check {
     let key = &decision.key;
     check_endpoint(key.source, world, path)?;
     check_endpoint(key.target, world, path)?;
+    let is_twin = |endpoint: Endpoint| matches!(endpoint, Endpoint::Twin(_));
+    demand(!is_twin(key.source) && !is_twin(key.target), path, || {
+        "a decision names a node, never its twin: both share what is decided".to_string()
+    })?;
     match key.kind {
         DecisionKind::Timer => within(decision.value - 1, 0..=LONGEST_NS, path),
         DecisionKind::Sync => within(decision.value, 0..=LONGEST_NS, path),
@@ -225,6 +249,7 @@ fn check_endpoint(endpoint: Endpoint, world: &World, path: &str) -> Check {
     let known = match endpoint {
         Endpoint::Node(node) => node.0 < world.nodes,
         Endpoint::Client(client) => client.0 < world.clients,
+        Endpoint::Twin(node) => world.traitors.contains(node),
     };
     demand(known, path, || {
         format!("there is no {endpoint}: the world has {} nodes and {} clients", world.nodes, world.clients)

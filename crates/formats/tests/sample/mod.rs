@@ -18,8 +18,14 @@ pub(crate) fn trace() -> Trace {
         signature: "agreement".to_string(),
     });
     let events = vec![event(1, 0, "boot"), event(2, 5, "deliver"), event(3, 5, "timer")];
-    let verdict =
-        Verdict { judgement: expect.clone(), at_ns: 5, events: 3, digest: 0xfeed, outside: Vec::new() };
+    let verdict = Verdict {
+        judgement: expect.clone(),
+        at_ns: 5,
+        events: 3,
+        digest: 0xfeed,
+        outside: Vec::new(),
+        blocked: Vec::new(),
+    };
     Trace { header: header(expect), events, verdict }
 }
 
@@ -83,6 +89,7 @@ fn world() -> World {
         },
         rates: Rates::default(),
         limits: Limits::default(),
+        traitors: NodeSet::only(NodeId(1)),
         faults: vec![
             Fault { at_ns: 4, lasting_ns: Some(2), action: crash.clone() },
             Fault { at_ns: 1_001, lasting_ns: None, action: crash },

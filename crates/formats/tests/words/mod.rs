@@ -8,6 +8,7 @@ pub(crate) fn vocabulary() -> Vocabulary {
         protocol: "raft",
         messages: &["request-vote", "vote", "append-entries", "appended"],
         timers: &["election", "heartbeat"],
+        lies: &["equivocate", "vote-twice"],
         orders: &["transfer", "add-voter"],
         events: &["elected", "entries-truncated"],
         fields: &[&["term"], &["from", "to"]],
@@ -15,6 +16,7 @@ pub(crate) fn vocabulary() -> Vocabulary {
         cells: vec!["leader-changed", "entries-truncated"],
         flaws: vec!["commit-old-term", "forget-sessions", "vote-not-persisted"],
         config: vec!["election-timeout", "batch"],
+        nodes: None,
     };
     Vocabulary { protocols: vec![raft, Words { protocol: "paxos", ..Words::default() }] }
 }

@@ -222,8 +222,8 @@ impl Teller<'_> {
             self.before_write.insert(*node, *lasting_ns);
             return;
         }
-        let nodes = self.trace.header.world.nodes;
-        let mut text = fault.map_or_else(|| event.what.clone(), |fault| strikes(fault, nodes));
+        let world = &self.trace.header.world;
+        let mut text = fault.map_or_else(|| event.what.clone(), |fault| strikes(fault, world));
         let crashes: Vec<&TraceEffect> =
             event.effects.iter().filter(|effect| effect.kind == "crash").collect();
         for crash in crashes.iter().filter(|crash| crash.milestone) {

@@ -120,7 +120,8 @@ fn marks(trace: &Trace, scene: &Scene) -> BTreeMap<Endpoint, char> {
                     | Action::SlowDisk { node, .. }
                     | Action::Expire { node, .. }
                     | Action::BitRot { node, .. }
-                    | Action::ClockJump { node, .. } => quarrel_protocol::NodeSet::only(*node),
+                    | Action::ClockJump { node, .. }
+                    | Action::Betray { node, .. } => quarrel_protocol::NodeSet::only(*node),
                     Action::LyingDisk { nodes } | Action::FullDisk { nodes } => *nodes,
                     action => struck(action),
                 };

@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use quarrel_protocol::NodeSet;
 use quarrel_sim::decision::Endpoint;
-use quarrel_sim::fault::{Action, Fault, Shape};
+use quarrel_sim::fault::{Action, Deed, Fault, Many, Shape};
+
+use quarrel_sim::world::World;
 
 use super::words::{names, time};
 
 const EVERYONE: &str = "everyone";
 
-/// What strikes, in a cluster of `nodes`: `n1 crashes, for 20ms`.
-pub(super) fn strikes(fault: &Fault, nodes: u8) -> String {
-    let lasting = match fault.lasting_ns {
-        Some(ns) => format!("for {}", time(ns)),
-        None => "for good".to_string(),
-    };
+/// What strikes in this world: `n1 crashes, for 20ms`.
+pub(super) fn strikes(fault: &Fault, world: &World) -> String {
+    let nodes = world.nodes;
+    let lasting = lasting(fault.at_ns, fault.lasting_ns, world);
     let one_or_many = |set: &NodeSet, one: &str, many: &str| {
         let who = these(*set, nodes);
         let verb = if set.len() == 1 || who == EVERYONE { one } else { many };
@@ -48,6 +48,27 @@ pub(super) fn strikes(fault: &Fault, nodes: u8) -> String {
         | Action::FullDisk { .. }
         | Action::BitRot { .. }
         | Action::ClockJump { .. } => fault.to_string(),
+        Action::Betray { node, to, deed } => {
+            let others = NodeSet::only(*node).complement(usize::from(nodes));
+            let whom = match (*to == others, deed) {
+                (true, Deed::Twin { .. }) => "all others".to_string(),
+                (true, _) if others.len() > 1 => EVERYONE.to_string(),
+                _ => these(*to, nodes),
+            };
+            let many = if to.len() == 1 { Many::No } else { Many::Yes };
+            format!("{}, {lasting}", deed.told(*node, &whom, many))
+        }
+    }
+}
+
+/// How long something lasts that begins then: everything heals when the faults end, but what ails a node afterwards.
+pub(super) fn lasting(at_ns: u64, lasting_ns: Option<u64>, world: &World) -> String {
+    let ends_with_it = world.healing_ns == 0 && world.liveness.is_none();
+    match lasting_ns {
+        Some(ns) => format!("for {}", time(ns)),
+        None if at_ns > world.duration_ns => "for good".to_string(),
+        None if ends_with_it => "to the end".to_string(),
+        None => format!("until all heals at {}", time(world.duration_ns)),
     }
 }
 
@@ -97,5 +118,7 @@ pub(super) fn noun(action: &Action, nodes: u8) -> String {
         Action::FullDisk { nodes: set } => format!("a full disk of {}", these(*set, nodes)),
         Action::BitRot { node, .. } => format!("a damaged record of {node}"),
         Action::ClockJump { node, .. } => format!("a jump of {node}'s clock"),
+        Action::Betray { node, deed: Deed::Twin { .. }, .. } => format!("a twin of {node}"),
+        Action::Betray { node, deed, .. } => format!("a deed of the traitor {node} ({})", deed.name()),
     }
 }

@@ -45,11 +45,7 @@ pub fn write_full(trace: &Trace, out: &mut impl Write) -> fmt::Result {
 fn write_schedule(trace: &Trace, out: &mut impl Write) -> fmt::Result {
     let header = &trace.header;
     for fault in &header.world.faults {
-        write_wrapped(
-            &format!("  fault     {}  ", time(fault.at_ns)),
-            &strikes(fault, header.world.nodes),
-            out,
-        )?;
+        write_wrapped(&format!("  fault     {}  ", time(fault.at_ns)), &strikes(fault, &header.world), out)?;
     }
     for decision in &header.decisions {
         write_wrapped("  decision  ", &decision.to_string(), out)?;

@@ -83,7 +83,8 @@ impl Lanes {
 
     fn column(&self, who: Endpoint) -> Option<usize> {
         let position = match who {
-            Endpoint::Node(node) => self.nodes.iter().position(|&mine| mine == node),
+            // Both copies of a node share its lane.
+            Endpoint::Node(node) | Endpoint::Twin(node) => self.nodes.iter().position(|&mine| mine == node),
             Endpoint::Client(_) => self.has_clients.then_some(self.nodes.len()),
         };
         position.map(|position| position * self.gap)
@@ -149,7 +150,7 @@ fn downs(trace: &Trace) -> Vec<Outage> {
     let mut outages = Vec::new();
     let mut since: BTreeMap<NodeId, u64> = BTreeMap::new();
     let node = |who: Option<Endpoint>| match who {
-        Some(Endpoint::Node(node)) => Some(node),
+        Some(Endpoint::Node(node) | Endpoint::Twin(node)) => Some(node),
         _ => None,
     };
     for event in &trace.events {
@@ -204,6 +205,7 @@ pub(super) fn struck(action: &Action) -> NodeSet {
         | Action::LyingDisk { .. }
         | Action::FullDisk { .. }
         | Action::BitRot { .. }
-        | Action::ClockJump { .. } => NodeSet::EMPTY,
+        | Action::ClockJump { .. }
+        | Action::Betray { .. } => NodeSet::EMPTY,
     }
 }

@@ -46,7 +46,11 @@ pub fn short(trace: &Trace) -> String {
 #[must_use]
 pub fn summary(trace: &Trace) -> String {
     let detail = match &trace.verdict.judgement {
-        Judgement::Held => "all properties hold".to_string(),
+        Judgement::Held if trace.verdict.blocked.is_empty() => "all properties hold".to_string(),
+        Judgement::Held => {
+            let blocked = tidy(&trace.verdict.blocked.join("; "));
+            clip(&format!("all properties hold, but it blocks: {blocked}"), COLUMNS)
+        }
         Judgement::Violated(Violation { detail, .. }) => tidy(detail),
     };
     if trace.verdict.judgement == Judgement::Held {
@@ -145,7 +149,11 @@ pub(super) fn opening(trace: &Trace) -> Vec<String> {
 /// What collides, and which property says so.
 pub(super) fn ending(trace: &Trace) -> Vec<String> {
     let Judgement::Violated(violation) = &trace.verdict.judgement else {
-        return wrap(&tidy(&format!("All properties hold.{}", unanswered(trace))), COLUMNS);
+        let blocked = match trace.verdict.blocked.as_slice() {
+            [] => String::new(),
+            blocked => format!(", but it blocks: {}", blocked.join("; ")),
+        };
+        return wrap(&tidy(&format!("All properties hold{blocked}.{}", unanswered(trace))), COLUMNS);
     };
     let what = match violation.kind {
         PropertyKind::Limit => "Limit reached",

@@ -2,6 +2,7 @@
 
 mod multi_paxos;
 mod paxos;
+mod pbft;
 mod raft;
 mod three_phase_commit;
 mod two_generals;

@@ -83,7 +83,9 @@ impl Subject for MultiPaxos {
     }
 
     /// A snapshot is written in the step that applies what it holds: out of order it may be on disk before that.
-    const WRITES: Writes = Writes::InOrder;
+    fn writes(_: &Config) -> Writes {
+        Writes::InOrder
+    }
 
     fn lasting(_: &Config) -> &'static [Lasting] {
         LIVES_WITH
@@ -153,6 +155,10 @@ impl Subject for MultiPaxos {
 
     fn misfit(call: &Call, machines: &[Kind]) -> Option<String> {
         replicated_log::misfit(call, machines)
+    }
+
+    fn stranger(words: &str, clients: u8, keys: u16) -> Option<String> {
+        quarrel_spec::workload::stranger(words, clients, keys)
     }
 
     fn spell(call: &Call, answer: Option<&Outcome>) -> Option<Spelled> {

@@ -50,7 +50,9 @@ impl Subject for Paxos {
     }
 
     /// The highest ballot counts, whichever record says so.
-    const WRITES: Writes = Writes::Unordered;
+    fn writes(_: &Config) -> Writes {
+        Writes::Unordered
+    }
 
     fn lasting(_: &Config) -> &'static [Lasting] {
         LIVES_WITH

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{one_of, read_draw, read_duration, read_timeout};
 use crate::dice::Dice;
 use crate::history::Spelled;
-use crate::model::{Writes, broken_disks};
+use crate::model::{Writes, beyond};
 use crate::subject::{Asker, Operator, RawOptions, Setting, Subject};
 
 /// The options of Raft, as a scenario gives them.
@@ -109,8 +109,12 @@ impl Subject for Raft {
         Ok(options)
     }
 
-    /// An entry names the term of the one before it, and a vote is whole in one record.
-    const WRITES: Writes = Writes::Unordered;
+    /// An entry names the term of the one before it, and a vote is whole in one record. With snapshots it is otherwise, see
+    /// [`Subject::outside`].
+    /// A snapshot is written in the step that applies what it holds: out of order it may be on disk before that.
+    fn writes(config: &Config) -> Writes {
+        if config.snapshot_every > 0 { Writes::InOrder } else { Writes::Unordered }
+    }
 
     fn lasting(config: &Config) -> &'static [Lasting] {
         config.lives_with()
@@ -218,7 +222,7 @@ impl Subject for Raft {
             let excess = drift - allowed;
             format!("a clock was {drift} ppm off, a lease stands {allowed} ppm: {excess} ppm too much")
         });
-        broken_disks(struck, Self::WRITES).into_iter().chain(clock).collect()
+        beyond::<Self>(config, struck).into_iter().chain(clock).collect()
     }
 
     fn order(operator: &mut Operator<'_, Self>) -> Order {
@@ -266,6 +270,10 @@ impl Subject for Raft {
 
     fn misfit(call: &Call, machines: &[Kind]) -> Option<String> {
         replicated_log::misfit(call, machines)
+    }
+
+    fn stranger(words: &str, clients: u8, keys: u16) -> Option<String> {
+        quarrel_spec::workload::stranger(words, clients, keys)
     }
 
     fn spell(call: &Call, answer: Option<&Outcome>) -> Option<Spelled> {

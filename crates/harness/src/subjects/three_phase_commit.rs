@@ -16,7 +16,7 @@ use quarrel_three_phase_commit::{
 
 use super::{TIMEOUTS_NS, read_duration};
 use crate::dice::Dice;
-use crate::model::broken_disks;
+use crate::model::beyond;
 use crate::subject::{Asker, RawOptions, Setting, Subject};
 
 /// A coordinator and one participant.
@@ -80,7 +80,7 @@ impl Subject for ThreePhaseCommit {
             clock_ppm: struck.clock_ppm,
         };
         let never = never.into_iter().filter(|(class, _)| struck.of(*class) > 0);
-        broken_disks(struck, Self::WRITES)
+        beyond::<Self>(config, struck)
             .into_iter()
             .chain(never.map(|(_, why)| why.to_string()))
             .chain(three_phase_commit::outside(config, &measured))
@@ -105,5 +105,9 @@ impl Subject for ThreePhaseCommit {
 
     fn misfit(request: &Transaction, machines: &[quarrel_spec::machine::Kind]) -> Option<String> {
         atomic_commit::misfit(request, machines)
+    }
+
+    fn stranger(words: &str, clients: u8, keys: u16) -> Option<String> {
+        quarrel_spec::workload::stranger(words, clients, keys)
     }
 }

@@ -123,6 +123,10 @@ impl Subject for TwoPhaseCommit {
     fn misfit(request: &Transaction, machines: &[Kind]) -> Option<String> {
         atomic_commit::misfit(request, machines)
     }
+
+    fn stranger(words: &str, clients: u8, keys: u16) -> Option<String> {
+        quarrel_spec::workload::stranger(words, clients, keys)
+    }
 }
 
 fn read_presumption(raw: &Raw) -> Result<Presumption, Complaint> {

@@ -108,9 +108,9 @@ impl Monitor<Bell> for Doubts {
         self.since_ns = None;
     }
 
-    fn suspended(&self) -> Vec<Suspense> {
+    fn suspended(&self) -> Option<Vec<Suspense>> {
         let doubt = |since_ns| Suspense { node: NodeId(0), what: "in doubt about n2".to_string(), since_ns };
-        self.since_ns.map(doubt).into_iter().collect()
+        Some(self.since_ns.map(doubt).into_iter().collect())
     }
 }
 

@@ -1,6 +1,5 @@
 //! What several tests need: the scenarios of this repository, ready to run.
 
-#![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::disallowed_methods, reason = "tests read the scenarios")]
 
 use std::path::Path;

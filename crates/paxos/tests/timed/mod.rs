@@ -1,6 +1,5 @@
 //! A cluster in virtual time: messages that take a while, timers at drawn points of their ranges, links that are cut
 //! for good. Disks are instant, and nothing is lost on a link that is not cut.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
 

@@ -41,10 +41,13 @@ fn longest(desk: &Desk<'_>, outage_ns: Option<u64>) -> Result<Figure, InputError
     }
     let mut longest = Vec::new();
     for number in 0..SEEDS {
-        let seed = desk.plan.seed.wrapping_add(number);
+        let seed = desk.plan.run_seed(number);
         let Some(rehearsed) = rehearse(desk, seed, CLOCK)? else { return Ok(Figure::Moot) };
         let mut most_us = 0;
         for moment in MOMENTS {
+            if (desk.stop)() {
+                return Ok(Figure::Moot);
+            }
             let at_ns = rehearsed.arrived_ns + moment * LATENCY_NS / 2;
             let Some(blocked_ns) = blocked(desk, seed, rehearsed, at_ns, outage_ns)? else {
                 return Ok(Figure::ForEver);

@@ -36,7 +36,7 @@ const PLAIN: Class = Class {
 const DISK: &str = "sync = [\"100us\", \"2ms\"]\nlost-writes = 1.0\n";
 
 /// The classes, in the order of a table.
-pub(super) const CLASSES: [Class; 10] = [
+pub(super) const CLASSES: [Class; 11] = [
     Class { name: "loss", strikes: "loss", network: "loss = 0.1\n", ..PLAIN },
     Class { name: "duplication", strikes: "duplication", network: "duplication = 0.3\n", ..PLAIN },
     Class { name: "delay", strikes: "delay", network: "delay = 0.2\ndelay-max = \"600ms\"\n", ..PLAIN },
@@ -81,6 +81,13 @@ pub(super) const CLASSES: [Class; 10] = [
         tail: "[faults.wipe]\nevery = [\"20ms\", \"400ms\"]\nlasting = [\"1ms\", \"100ms\"]\n",
         ..PLAIN
     },
+    // Of what a liar can do, this is what every protocol knows, and nearly everything (Bano et al., OPODIS 2021).
+    Class {
+        name: "one node and its twin",
+        strikes: "twin",
+        tail: "[faults.traitor]\nnodes = 1\ndeeds = [\"twin\"]\nevery = [\"1ms\", \"200ms\"]\nlasting = [\"20ms\", \"800ms\"]\n",
+        ..PLAIN
+    },
 ];
 
 pub(super) fn measure(desk: &Desk<'_>, class: &Class) -> Result<Part, InputError> {
@@ -98,14 +105,15 @@ pub(super) fn measure(desk: &Desk<'_>, class: &Class) -> Result<Part, InputError
         script.add(&reaction(desk));
     }
     let trial = desk.trial(&script, Judges::default())?;
-    let seeds = desk.plan.seed..desk.plan.seed + desk.plan.runs;
-    let tallies = trial.batch(seeds, &|| false);
+    let seeds = desk.plan.run_seed(0)..desk.plan.run_seed(desk.plan.runs);
+    let tallies = trial.batch(seeds, &|| (desk.stop)());
     let mut verdict = Verdict::new(class.name);
     verdict.runs = tallies.runs;
     verdict.struck = tallies.fault_runs.get(class.strikes).copied().unwrap_or(0);
     verdict.strayed = tallies.strayed;
     for group in tallies.ranked() {
-        verdict.note(&group.violation, group.runs, group.outside, &group.reasons);
+        let told = group.seeds.first().copied().zip(Some(group.reasons.as_slice()));
+        verdict.note(&group.violation, group.runs, group.outside, told);
     }
     Ok(Part { verdicts: vec![verdict], ..Part::default() })
 }

@@ -80,7 +80,7 @@ fn metered(desk: &Desk<'_>, run: u32, disk: &str) -> Result<Metered, InputError>
         script.ask(at_ns(number), once.then(|| NodeId((run % u32::from(desk.nodes())) as u8)));
     }
     let trial = desk.trial(&script, Judges::default())?;
-    Ok(trial.metered(desk.plan.seed))
+    Ok(trial.metered(desk.plan.run_seed(0)))
 }
 
 /// Where the next request begins, or the run ends.

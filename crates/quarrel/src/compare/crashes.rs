@@ -8,7 +8,7 @@ use quarrel_protocol::{NodeId, NodeSet};
 use quarrel_sim::time::{MILLISECOND, SECOND};
 
 use super::ledger::{self, Answered};
-use super::script::{LATENCY_NS, SETTLED_NS, Script};
+use super::script::{LATENCY_NS, PATIENCE, SETTLED_NS, Script};
 use super::sheet::{Figure, Row, Verdict};
 use super::{Desk, Part};
 
@@ -35,12 +35,15 @@ pub(super) fn measure(desk: &Desk<'_>, among: Among) -> Result<Part, InputError>
     };
     let mut verdict = Verdict::new(class);
     let mut stops = None;
-    let Some(rehearsed) = rehearse(desk, desk.plan.seed, "")? else {
+    let Some(rehearsed) = rehearse(desk, desk.plan.run_seed(0), "")? else {
         return Ok(Part { cells: vec![(row, Figure::Moot.into())], ..Part::default() });
     };
     for count in 1..=most {
         let struck = struck(desk, rehearsed.node, among, count);
         for moment in MOMENTS {
+            if (desk.stop)() {
+                return Ok(Part::default());
+            }
             let at_ns = rehearsed.arrived_ns + moment * LATENCY_NS / 2;
             let (metered, asked) = strike(desk, struck, at_ns)?;
             verdict.runs += 1;
@@ -48,7 +51,8 @@ pub(super) fn measure(desk: &Desk<'_>, among: Among) -> Result<Part, InputError>
             verdict.strayed += u64::from(!metered.outcome.strayed.is_empty());
             if let Some(violation) = metered.outcome.verdict() {
                 let reasons = &metered.outcome.outside;
-                verdict.note(violation, 1, u64::from(!reasons.is_empty()), reasons);
+                let seed = desk.plan.run_seed(0);
+                verdict.note(violation, 1, u64::from(!reasons.is_empty()), Some((seed, reasons)));
             }
             if stops.is_none() && !goes_on(desk, &metered, struck, asked) {
                 stops = Some(count);
@@ -70,7 +74,7 @@ pub(super) fn under_way<'a>(desk: &Desk<'a>, duration_ns: u64, clock: &str) -> (
     let mut script = desk.script(duration_ns);
     script.clock = clock.to_string();
     // Who hears nothing asks elsewhere soon, as often as it takes.
-    let patience = if desk.description.is_commit() { "" } else { "timeout = \"50ms\"\nattempts = 10000\n" };
+    let patience = if desk.description.is_commit() { "" } else { PATIENCE };
     script.workload.push_str(patience);
     let number = if desk.description.decides_once() {
         script.ask(100 * MILLISECOND, Some(NodeId(0)))
@@ -105,7 +109,7 @@ fn strike(desk: &Desk<'_>, struck: NodeSet, at_ns: u64) -> Result<(Metered, u32)
     let left = struck.complement(usize::from(desk.nodes())).iter().next();
     let asked =
         if desk.description.is_commit() { under_way } else { script.ask_apart(at_ns + LATENCY_NS, left) };
-    Ok((desk.trial(&script, Judges::default())?.metered(desk.plan.seed), asked))
+    Ok((desk.trial(&script, Judges::default())?.metered(desk.plan.run_seed(0)), asked))
 }
 
 /// Whether those that are left get on: they answer what they are asked; or all of them who take part in a transaction

@@ -11,6 +11,8 @@ pub enum Problem {
     Log,
     /// Transactions commit or abort on all that take part.
     Commit,
+    /// Both attack or neither, which nobody can promise who sends messengers: a theorem, and no mistake.
+    Attack,
     /// Something else, known only by its own workload.
     Other,
 }
@@ -23,6 +25,7 @@ impl Problem {
             Problem::Consensus => "consensus",
             Problem::Log => "replicated log",
             Problem::Commit => "atomic commit",
+            Problem::Attack => "coord. attack",
             Problem::Other => "its own problem",
         }
     }
@@ -80,10 +83,14 @@ pub struct Description {
     pub phase_one: &'static [&'static str],
     /// A request in its words; `None` for what its own workload asks.
     pub words: Option<fn(Wish) -> String>,
+    /// How many participants or replicas it takes to stand one fault of the kind that the protocol is for.
+    pub stands_one: u8,
     /// What theory says, for that many participants or replicas.
     pub theory: fn(u64) -> Vec<Theory>,
     /// What others have of a row who count otherwise, and where.
     pub elsewhere: &'static [(Row, &'static str)],
+    /// Where it is proved that nothing solves the problem inside the model: what is violated there is then no bug.
+    pub unsolvable: Option<&'static str>,
 }
 
 impl Description {
@@ -99,16 +106,26 @@ impl Description {
             acknowledgements_within: false,
             phase_one: &[],
             words: None,
+            stands_one: 3,
             theory: |_| Vec::new(),
             elsewhere: &[],
+            unsolvable: None,
         }
     }
 
-    /// How many nodes there are with so many participants or replicas.
+    /// How many participants or replicas there are when so many were asked for.
     #[must_use]
-    pub const fn nodes(&self, participants: u8) -> u8 {
+    pub fn participants(&self, asked: Option<u8>) -> u8 {
+        asked.unwrap_or(self.stands_one)
+    }
+
+    /// How many nodes that makes.
+    #[must_use]
+    pub fn nodes(&self, asked: Option<u8>) -> u8 {
+        let participants = self.participants(asked);
         match self.problem {
             Problem::Commit => participants + 1,
+            Problem::Attack => 2,
             Problem::Consensus | Problem::Log | Problem::Other => participants,
         }
     }
@@ -119,6 +136,11 @@ impl Description {
 
     /// Whether a run has one decision and no more.
     pub(super) const fn decides_once(&self) -> bool {
-        matches!(self.problem, Problem::Consensus)
+        matches!(self.problem, Problem::Consensus | Problem::Attack)
+    }
+
+    /// Whether it is about nodes that crash and come back, and get on without each other meanwhile. Generals do not.
+    pub(super) const fn outlives_nodes(&self) -> bool {
+        !matches!(self.problem, Problem::Attack)
     }
 }

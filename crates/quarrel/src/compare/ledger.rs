@@ -28,7 +28,7 @@ fn is_about(what: &str, number: u32) -> bool {
 
 const fn node_of(endpoint: Option<Endpoint>) -> Option<NodeId> {
     match endpoint {
-        Some(Endpoint::Node(node)) => Some(node),
+        Some(Endpoint::Node(node) | Endpoint::Twin(node)) => Some(node),
         Some(Endpoint::Client(_)) | None => None,
     }
 }

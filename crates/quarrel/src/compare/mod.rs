@@ -37,12 +37,13 @@ use script::Script;
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// How many participants of a commit, which its coordinator comes on top of; how many replicas of anything else.
-    pub participants: u8,
+    /// `None`: of each protocol as many as it takes to stand one fault of its kind.
+    pub participants: Option<u8>,
     /// How many decisions are taken one after the other, to see whether each costs the same.
     pub decisions: u32,
     /// How many runs there are with each class of faults.
     pub runs: u64,
-    /// The first seed.
+    /// The seed of the comparison: it has [`Plan::RUNS_MAX`] seeds of runs, which no other has.
     pub seed: u64,
     /// How many threads; at least 1.
     pub jobs: usize,
@@ -55,31 +56,56 @@ impl Plan {
     pub const DECISIONS_MAX: u32 = 1_000;
     /// The most runs of a class.
     pub const RUNS_MAX: u64 = 1_000_000;
+    /// The greatest seed.
+    pub const SEED_MAX: u64 = u64::MAX / Self::RUNS_MAX - 1;
+
+    /// The seed of a run, by its number from 0. No two comparisons share one: of `--seed 0` and `--seed 1` nothing is
+    /// the same but the protocols.
+    pub(crate) const fn run_seed(&self, number: u64) -> u64 {
+        debug_assert!(number <= Self::RUNS_MAX);
+        self.seed * Self::RUNS_MAX + number
+    }
 }
 
-/// Measures these protocols of the registry: a sheet for each, in their order.
+/// Measures these protocols of the registry: a sheet for each, in their order; `None` if `stop` said so before the end,
+/// since half a table says nothing.
 ///
 /// # Errors
 /// When a protocol does not take the scenarios that it is measured with.
+///
+/// # Panics
+/// If the plan's seed is greater than [`Plan::SEED_MAX`].
 pub fn compare(
     registry: &Registry,
     descriptions: &[Description],
     plan: &Plan,
-) -> Result<Vec<Sheet>, InputError> {
-    let tasks: Vec<(usize, Task)> =
-        (0..descriptions.len()).flat_map(|which| Task::all().map(move |task| (which, task))).collect();
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Option<Vec<Sheet>>, InputError> {
+    assert!(plan.seed <= Plan::SEED_MAX, "each run has a seed");
+    let tasks: Vec<(usize, Task)> = (descriptions.iter().enumerate())
+        .flat_map(|(which, description)| Task::of(description).map(move |task| (which, task)))
+        .collect();
     let parts = work::in_order(plan.jobs, tasks.len(), |number| {
         let (which, task) = tasks[number];
-        in_run(|| Desk::new(registry, plan, &descriptions[which]).measure(task))
+        if stop() {
+            return Ok(Part::default());
+        }
+        in_run(|| Desk { registry, plan, description: &descriptions[which], stop }.measure(task))
     });
+    if stop() {
+        return Ok(None);
+    }
     let mut sheets: Vec<Sheet> = descriptions.iter().map(|it| Sheet::new(it, plan)).collect();
     for ((which, _), part) in tasks.iter().zip(parts) {
         sheets[*which].add(part?);
     }
     for (sheet, description) in sheets.iter_mut().zip(descriptions) {
-        sheet.compare_with(&(description.theory)(u64::from(plan.participants)), description.elsewhere);
+        sheet.compare_with(
+            &(description.theory)(u64::from(description.participants(plan.participants))),
+            description.elsewhere,
+        );
     }
-    Ok(sheets)
+    Ok(Some(sheets))
 }
 
 /// One thing to measure of one protocol.
@@ -93,16 +119,17 @@ enum Task {
 }
 
 impl Task {
-    fn all() -> impl Iterator<Item = Self> {
+    fn of(description: &Description) -> impl Iterator<Item = Self> + use<> {
         // What takes longest comes first.
-        let first = [
+        let lasting = [
             Task::Crashes(Among::LeaderAndOthers),
             Task::Crashes(Among::Others),
             Task::Blocking,
             Task::Operations,
-            Task::Cost,
         ];
-        first.into_iter().chain((0..CLASSES.len()).map(Task::Class))
+        let count = if description.outlives_nodes() { lasting.len() } else { 0 };
+        let rest = [Task::Cost].into_iter().chain((0..CLASSES.len()).map(Task::Class));
+        lasting.into_iter().take(count).chain(rest)
     }
 }
 
@@ -119,13 +146,11 @@ struct Desk<'a> {
     registry: &'a Registry,
     plan: &'a Plan,
     description: &'a Description,
+    /// Whether somebody wants it to end.
+    stop: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl<'a> Desk<'a> {
-    const fn new(registry: &'a Registry, plan: &'a Plan, description: &'a Description) -> Self {
-        Self { registry, plan, description }
-    }
-
     fn measure(&self, task: Task) -> Result<Part, InputError> {
         match task {
             Task::Cost => cost::measure(self),
@@ -136,12 +161,12 @@ impl<'a> Desk<'a> {
         }
     }
 
-    const fn nodes(&self) -> u8 {
+    fn nodes(&self) -> u8 {
         self.description.nodes(self.plan.participants)
     }
 
     fn script(&self, duration_ns: u64) -> Script<'a> {
-        Script::new(self.description, self.plan.participants, duration_ns)
+        Script::new(self.description, self.description.participants(self.plan.participants), duration_ns)
     }
 
     fn trial(&self, script: &Script<'_>, judges: Judges) -> Result<Box<dyn Trial>, InputError> {

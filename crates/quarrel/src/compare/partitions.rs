@@ -8,7 +8,7 @@ use quarrel_protocol::{NodeId, NodeSet};
 use quarrel_sim::time::{MILLISECOND, SECOND};
 
 use super::crashes::rehearse;
-use super::script::SETTLED_NS;
+use super::script::{PATIENCE, SETTLED_NS};
 use super::sheet::{Figure, Row};
 use super::{Desk, Part};
 
@@ -34,7 +34,7 @@ pub(super) fn measure(desk: &Desk<'_>) -> Result<Part, InputError> {
         (Row::MajorityOfOthers, Trouble::Down, majority, false),
         (Row::MajorityWithLeader, Trouble::Down, majority, true),
     ];
-    let leader = rehearse(desk, desk.plan.seed, "")?.map(|answered| answered.node);
+    let leader = rehearse(desk, desk.plan.run_seed(0), "")?.map(|answered| answered.node);
     let mut part = Part::default();
     for (row, trouble, count, with_leader) in cases {
         let others = desk.nodes() - 1;
@@ -62,13 +62,13 @@ fn who(desk: &Desk<'_>, leader: NodeId, count: u8, with_leader: bool) -> NodeSet
 fn completed(desk: &Desk<'_>, trouble: Trouble, nodes: NodeSet) -> Result<Figure, InputError> {
     let once = desk.description.decides_once();
     let (runs, each) = if once { (OPERATIONS, 1) } else { (1, OPERATIONS) };
-    let (mut done, mut asked) = (0, 0);
+    let (mut done, mut aborted, mut asked) = (0, 0, 0);
     for run in 0..runs {
         let start_ns = if once { 100 * MILLISECOND } else { SETTLED_NS };
         let end_ns = start_ns + u64::from(each) * EVERY_NS + SPARE_NS;
         let mut script = desk.script(end_ns);
         if !desk.description.is_commit() {
-            script.workload.push_str("timeout = \"50ms\"\nattempts = 10000\n");
+            script.workload.push_str(PATIENCE);
         }
         if !once {
             script.ask(start_ns - SECOND / 2, None);
@@ -84,10 +84,12 @@ fn completed(desk: &Desk<'_>, trouble: Trouble, nodes: NodeSet) -> Result<Figure
         }
         // Nobody looks inside: a run goes on although nodes may part ways in it.
         let judges = Judges { jury: Oracle::Clients, skips_histories: true };
-        let tally = desk.trial(&script, judges)?.run(desk.plan.seed.wrapping_add(u64::from(run))).tally;
+        let tally = desk.trial(&script, judges)?.run(desk.plan.run_seed(u64::from(run))).tally;
         let before = u64::from(!once);
         done += tally.asked.answered.saturating_sub(before);
+        // That nothing was done is an answer as well, and of a transaction a decision. None was turned away unsent.
+        aborted += tally.asked.failed - tally.asked.turned_away;
         asked += tally.asked.started.saturating_sub(before);
     }
-    Ok(Figure::Share { done, asked })
+    Ok(Figure::Share { done, aborted, asked })
 }

@@ -14,6 +14,9 @@ pub(super) const SETTLED_NS: u64 = 2 * SECOND;
 /// A pause that no request outlasts.
 pub(super) const GAP_NS: u64 = SECOND;
 
+/// Clients that ask elsewhere soon, for ever, and are not sent back to a silent node again and again.
+pub(super) const PATIENCE: &str = "timeout = \"50ms\"\nattempts = 10000\ndistrust = 20\n";
+
 /// A scenario in the making.
 pub(super) struct Script<'a> {
     description: &'a Description,
@@ -95,7 +98,7 @@ impl<'a> Script<'a> {
 
     pub(super) fn text(&self) -> String {
         let Description { protocol, .. } = *self.description;
-        let nodes = self.description.nodes(self.participants);
+        let nodes = self.description.nodes(Some(self.participants));
         let mut text = format!(
             "# Written by compare.\nprotocol = \"{protocol}\"\nnodes = {nodes}\nduration = \"{}ns\"\n",
             self.duration_ns

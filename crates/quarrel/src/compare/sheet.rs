@@ -134,6 +134,8 @@ pub enum Figure {
     Share {
         /// How many were done.
         done: u64,
+        /// How many were answered besides: nothing was done, as of a transaction that is aborted.
+        aborted: u64,
         /// How many were asked for.
         asked: u64,
     },
@@ -207,25 +209,34 @@ pub struct Verdict {
     pub strayed: u64,
     /// In how many runs something was violated although nothing of the kind had struck: mistakes.
     pub inside: u64,
-    /// What had struck where something was violated, in the lowest seed; empty if there was nothing of the kind.
-    pub outside: Vec<String>,
+    /// The lowest seed in which something was violated outside the model, and what had struck there: other runs may have
+    /// other reasons. `None` if there was nothing of the kind.
+    pub outside: Option<(u64, Vec<String>)>,
 }
 
 impl Verdict {
     pub(super) fn new(class: &'static str) -> Self {
-        let (violations, outside) = (Vec::new(), Vec::new());
-        Self { class, runs: 0, struck: 0, violations, strayed: 0, inside: 0, outside }
+        Self { class, runs: 0, struck: 0, violations: Vec::new(), strayed: 0, inside: 0, outside: None }
     }
 
-    /// Notes runs that broke something, `outside` of them outside the model for these reasons. That somebody waits is no
-    /// matter of safety.
-    pub(super) fn note(&mut self, violation: &Violation, runs: u64, outside: u64, reasons: &[String]) {
+    /// Notes runs that broke something, `outside` of them outside the model: the lowest seed, and its reasons. That
+    /// somebody waits is no matter of safety.
+    pub(super) fn note(
+        &mut self,
+        violation: &Violation,
+        runs: u64,
+        outside: u64,
+        told: Option<(u64, &[String])>,
+    ) {
         if !violation.kind.counts() || violation.kind == PropertyKind::Liveness {
             return;
         }
         self.inside += runs - outside;
-        if self.outside.is_empty() {
-            self.outside = reasons.to_vec();
+        // Reasons are those of a run inside the model if there is one: then there are none.
+        if let Some((seed, reasons)) = told.filter(|(_, reasons)| !reasons.is_empty())
+            && self.outside.as_ref().is_none_or(|(lowest, _)| seed < *lowest)
+        {
+            self.outside = Some((seed, reasons.to_vec()));
         }
         match self.violations.iter_mut().find(|(property, _)| *property == violation.property) {
             Some((_, known)) => *known += runs,
@@ -243,12 +254,16 @@ pub struct Sheet {
     pub title: String,
     /// What it solves.
     pub problem: Problem,
+    /// How many participants of a commit, or replicas of anything else.
+    pub participants: u8,
     /// How many nodes it was measured on.
     pub nodes: u8,
     /// Which kinds of messages are acknowledgements.
     pub acknowledgements: &'static [&'static str],
     /// Whether a decision waits for them: they are then among its messages.
     pub acknowledgements_within: bool,
+    /// Where it is proved that nothing solves the problem.
+    pub unsolvable: Option<&'static str>,
     /// What a decision is made of.
     pub kinds: Vec<Kind>,
     /// The figures, in the order of [`Row::ALL`].
@@ -263,9 +278,11 @@ impl Sheet {
             protocol: description.protocol.to_string(),
             title: description.title.to_string(),
             problem: description.problem,
+            participants: description.participants(plan.participants),
             nodes: description.nodes(plan.participants),
             acknowledgements: description.acknowledgements,
             acknowledgements_within: description.acknowledgements_within,
+            unsolvable: description.unsolvable,
             kinds: Vec::new(),
             cells: Vec::new(),
             verdicts: Vec::new(),

@@ -60,6 +60,7 @@ impl Lab {
             client: ClientPolicy { timeout_ns: 100 * MS, attempts_max: 1, ..ClientPolicy::default() },
             rates: Rates::default(),
             limits: Limits::default(),
+            traitors: NodeSet::EMPTY,
             faults: Vec::new(),
         };
         let config = Config::default();

@@ -1,5 +1,6 @@
 //! Attacks on the world: a protocol that does what it is told, and what must come of each order.
 
+mod believing;
 mod clients;
 mod closed_loop;
 mod crash;
@@ -19,6 +20,7 @@ mod release;
 mod replay;
 mod struck;
 mod timers;
+mod traitors;
 
 mod lab;
 mod toy;

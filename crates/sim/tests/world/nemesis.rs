@@ -60,6 +60,25 @@ fn a_rule_says_how_it_answers() {
 }
 
 #[test]
+fn who_is_outrun_has_the_slowest_clock_until_it_is_back() {
+    let rule = Rule { after_ns: (2 * MS, 2 * MS), ..on("voted", Reaction::OutrunIt(100_000, 300_000)) };
+    let faults = six().rule(when(rule, |when| when.nth = Some(2))).run().faults;
+    let (isolation, clocks) = faults.split_last().expect("it is struck");
+    let isolated = Action::isolate(NodeId(1), 3);
+    assert_eq!(*isolation, Fault { at_ns: 22 * MS, lasting_ns: Some(5 * MS), action: isolated });
+    let rates = clocks.iter().map(|fault| match fault.action {
+        Action::Clock { node, rate_ppm } => (node.0, rate_ppm),
+        _ => panic!("{fault} is no clock"),
+    });
+    let rates: Vec<(u8, i32)> = rates.collect();
+    let drift = rates[0].1;
+    assert!((100_000..=300_000).contains(&drift), "{drift}");
+    assert_eq!(rates, [(0, drift), (1, -drift), (2, drift)]);
+    let whole = |fault: &Fault| (fault.at_ns, fault.lasting_ns) == (20 * MS, Some(7 * MS));
+    assert!(clocks.iter().all(whole), "from the announcement until the isolation is over: {clocks:?}");
+}
+
+#[test]
 fn after_and_lasting_lie_within_their_ranges_and_cover_them() {
     let many = announcing((1..=300).map(|number| (3 * number, 0, number)));
     let rule =

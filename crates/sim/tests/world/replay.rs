@@ -1,13 +1,13 @@
 //! Replays: a random run, recorded, is the same run without chance; and any part of its decisions is some run.
 
-use quarrel_protocol::{NodeId, NodeSet};
+use quarrel_protocol::{NodeId, NodeSet, Protocol};
 use quarrel_sim::decision::{Decision, Key, Which};
 use quarrel_sim::draw::{below, between, log_between, mix};
-use quarrel_sim::fault::{Action, Fault, Shape};
+use quarrel_sim::fault::{Action, Copies, Deed, Fault, Place, Shape};
 use quarrel_sim::world::{ClientPolicy, DelayShape, Rates, Reaction, Rule};
 
 use crate::lab::{Lab, MS, Run, nodes, on, tick, tock};
-use crate::toy::{Kind, Op, Reply, Topic};
+use crate::toy::{Kind, Op, Reply, Topic, Toy};
 
 /// A stream of numbers.
 pub(crate) struct Stream(pub(crate) u64);
@@ -162,7 +162,38 @@ pub(crate) fn random_lab(seed: u64) -> Lab {
     if stream.one_in(4) {
         lab = lab.fifo();
     }
-    with_bad_disks(lab.random(seed, rates), seed)
+    with_traitors(with_bad_disks(lab.random(seed, rates), seed), seed)
+}
+
+/// In some worlds one or two nodes are traitors.
+fn with_traitors(lab: Lab, seed: u64) -> Lab {
+    let (mut lab, mut stream) = (lab, Stream(mix(seed ^ 0x7472_6169_746f_7273) << 20));
+    let count = lab.world.nodes;
+    if count < 2 || stream.one_in(2) {
+        return lab;
+    }
+    for _ in 0..stream.between(1, 12) {
+        let node = NodeId(stream.below(2) as u8);
+        lab.world.traitors.insert(node);
+        let others = NodeSet::only(node).complement(usize::from(count));
+        let mut some = |of: NodeSet| of.iter().filter(|_| !stream.one_in(3)).collect::<NodeSet>();
+        let (to, shared) = (some(others), some(others));
+        let deed = match stream.below(6) {
+            0 => Deed::Mute,
+            1 => Deed::Delay { by_ns: stream.grid() * MS + 7 },
+            2 => Deed::Replay { back: stream.between(1, 9) as u32, place: Place::Beside },
+            3 => Deed::Replay { back: stream.between(1, 9) as u32, place: Place::Instead },
+            4 => Deed::Lie { lie: Toy::<0>::LIES[stream.below(3) as usize].to_string() },
+            _ => {
+                let clients = [Copies::First, Copies::Second, Copies::Both][stream.below(3) as usize];
+                Deed::Twin { shared: shared.intersection(to), clients }
+            }
+        };
+        let lasting_ns = Some(stream.between(1, 30) * 5 * MS);
+        let action = Action::Betray { node, to, deed };
+        lab.world.faults.push(Fault { at_ns: stream.grid() * MS + 1, lasting_ns, action });
+    }
+    lab
 }
 
 /// Disks that tear, lie, rot and fill up, clocks that jump, and a nemesis with a sense of timing.

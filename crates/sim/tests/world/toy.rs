@@ -357,6 +357,7 @@ impl<const V: u8> Toy<V> {
 
 impl<const V: u8> Protocol for Toy<V> {
     const NAME: &'static str = "toy";
+    const LIES: &'static [&'static str] = &["exaggerate", "stammer", "swallow-asks"];
 
     type Config = (u8, Config);
     type Request = Script;
@@ -409,6 +410,16 @@ impl<const V: u8> Protocol for Toy<V> {
 
     fn assert_invariants(&self) {
         assert!(!self.broken, "{} is broken after {} messages", self.id, self.heard.len());
+    }
+
+    /// Says a hundred more; says all twice; says nothing that is asked.
+    fn lie(&self, lie: usize, to: NodeId, message: &Message<V>) -> Vec<Message<V>> {
+        match lie {
+            0 => vec![Message { number: message.number + 100 * u64::from(to.0), ..message.clone() }],
+            1 => vec![message.clone(); 2],
+            _ if message.kind == Kind::Ask => Vec::new(),
+            _ => vec![message.clone()],
+        }
     }
 
     fn summary(&self) -> Summary {

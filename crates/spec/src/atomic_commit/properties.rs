@@ -397,7 +397,7 @@ impl<P: Protocol<Request = Transaction, Reply = Reply, Output = Output>> Monitor
         }
     }
 
-    fn suspended(&self) -> Vec<Suspense> {
+    fn suspended(&self) -> Option<Vec<Suspense>> {
         let mut all: Vec<Suspense> = self
             .cases
             .iter()
@@ -412,6 +412,6 @@ impl<P: Protocol<Request = Transaction, Reply = Reply, Output = Output>> Monitor
             })
             .collect();
         all.sort_by_key(|suspense| (suspense.node, suspense.since_ns));
-        all
+        Some(all)
     }
 }

@@ -1,5 +1,4 @@
 //! A cluster that a test drives by hand: writes are durable at once, messages wait until the test delivers them.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use quarrel_protocol::{
     After, ClientId, Effect, Effects, Input, Kinded, Monitor, NodeId, NodeSet, Protocol, Report, RequestId,

@@ -1,6 +1,5 @@
 //! A cluster that a test drives by hand: messages wait until the test delivers them, and a record is durable once it was
 //! forced, or once the test says so.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
 

@@ -29,7 +29,7 @@ fn protocols(arguments: &str) -> BTreeMap<String, Value> {
 
 /// What theory says of N participants or n replicas, written down a second time: protocol, figure, formula.
 type Formula = fn(u64) -> u64;
-const EXACT: [(&str, &str, Formula); 31] = [
+const EXACT: [(&str, &str, Formula); 33] = [
     ("raft", "messages", |n| 2 * (n - 1)),
     ("raft", "acknowledgements", |_| 0),
     ("raft", "delays", |_| 2),
@@ -48,6 +48,8 @@ const EXACT: [(&str, &str, Formula); 31] = [
     ("paxos", "delays_to_last", |_| 4),
     ("paxos", "forced_writes", |n| 2 * n + 1),
     ("paxos", "crashes_that_stop_it_with_leader", |n| n.div_ceil(2)),
+    ("pbft", "messages", |n| 2 * n * (n - 1)),
+    ("pbft", "crashes_that_stop_it_with_leader", |n| n + 1 - (n + (n - 1) / 3 + 1).div_ceil(2)),
     ("2pc", "messages", |n| 3 * n),
     ("2pc", "acknowledgements", |n| n),
     ("2pc", "delays", |_| 2),
@@ -84,6 +86,34 @@ fn what_is_measured_is_what_theory_says() {
         }
         assert!(compared >= 12, "{compared} figures have a theory");
     }
+}
+
+/// Castro and Liskov, section 4.2, f = 2: to six, from six to six, from seven to six.
+#[test]
+fn seven_replicas_of_pbft_send_84_messages() {
+    let sheet = &protocols("pbft --set participants=7 --set runs=1")["pbft"];
+    for row in ["delays", "delays_to_last"] {
+        assert_eq!(
+            (&sheet[row]["measured"], &sheet[row]["theory"]),
+            (&Value::from(3), &Value::from(3)),
+            "{row}"
+        );
+    }
+    let kinds = &sheet["kinds"];
+    for (kind, count) in [("pre-prepare", 6), ("prepare", 36), ("commit", 42)] {
+        assert_eq!(kinds[kind]["messages"], count, "{kind}: {kinds}");
+    }
+    assert_eq!(kinds.as_object().map(serde_json::Map::len), Some(3), "{kinds}");
+}
+
+/// Asked for nothing, each protocol is measured at the size at which it stands one fault.
+#[test]
+fn six_protocols_stand_side_by_side() {
+    let protocols = protocols("--set runs=1");
+    let sizes =
+        ["raft", "paxos", "multi-paxos", "pbft", "2pc", "3pc"].map(|name| &protocols[name]["participants"]);
+    assert_eq!(sizes, [3, 3, 3, 4, 3, 3]);
+    assert_eq!(protocols.len(), 6);
 }
 
 #[test]
@@ -128,6 +158,9 @@ fn some_faults_are_more_than_a_protocol_promises_to_live_with() {
     }
     assert_eq!(protocols["raft"]["safety"]["disk loss"]["verdict"], "violates");
     assert_eq!(protocols["raft"]["safety"]["crash"]["verdict"], "holds");
+    // One liar in four is what PBFT is for, and nobody else stands one in three.
+    assert_eq!(protocols["raft"]["safety"]["one node and its twin"]["verdict"], "violates");
+    assert_eq!(protocols["pbft"]["safety"]["one node and its twin"]["verdict"], "holds");
     // What three-phase commit buys with its bound for delays, and what it pays.
     assert_eq!(protocols["2pc"]["blocked_milliseconds"]["measured"], "for ever");
     assert!(protocols["3pc"]["blocked_milliseconds"]["measured"].is_number());

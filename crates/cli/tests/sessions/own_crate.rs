@@ -25,16 +25,21 @@ fn place(name: &str) -> PathBuf {
 }
 
 /// Our own packages are built for speed of building: with little optimisation, and nothing for debuggers.
-const QUICK: [&str; 9] = [
+const QUICK: [&str; 14] = [
     "quarrel",
     "quarrel-cli",
     "quarrel-formats",
     "quarrel-harness",
+    "quarrel-multi-paxos",
     "quarrel-paxos",
+    "quarrel-pbft",
     "quarrel-protocol",
     "quarrel-raft",
     "quarrel-sim",
     "quarrel-spec",
+    "quarrel-three-phase-commit",
+    "quarrel-two-generals",
+    "quarrel-two-phase-commit",
 ];
 /// These do the work of a run, and are optimised as the crate's profile says.
 const BUSY: [&str; 4] = ["quarrel-harness", "quarrel-protocol", "quarrel-sim", "quarrel-spec"];

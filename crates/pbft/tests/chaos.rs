@@ -1,0 +1,203 @@
+//! A small cluster under drawn schedules: messages lost, doubled and overtaken, requests retried, replicas restarted at
+//! will, up to f of them liars. Correct PBFT keeps every property and heals; no flaw trips an assertion before a property
+//! can find it.
+
+use crate::common::*;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use quarrel_pbft::{Config, FlawSet, Invariants, Pbft, PbftFlaw, Timer};
+use quarrel_protocol::{ClientId, Input, Monitor, NodeId, Protocol, RequestId};
+use quarrel_spec::machine::{Call, RegisterCall};
+use quarrel_spec::session::{Command, Session};
+
+#[derive(Clone, Debug)]
+enum Act {
+    Deliver {
+        which: usize,
+        again: bool,
+    },
+    Lose {
+        which: usize,
+    },
+    Fire(NodeId, Timer),
+    /// A client asks all replicas.
+    Ask(usize),
+    Retry(usize),
+    Restart(NodeId),
+    /// Nobody reaches this replica, nor it anybody, from now on; or all are together again.
+    Isolate(Option<NodeId>),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let node = || (0..7u8).prop_map(NodeId);
+    let which = || prop_oneof![8 => 0..3usize, 1 => 0..1000usize];
+    prop_oneof![
+        200 => (which(), prop::bool::weighted(0.05)).prop_map(|(which, again)| Act::Deliver { which, again }),
+        6 => which().prop_map(|which| Act::Lose { which }),
+        2 => node().prop_map(|node| Act::Fire(node, Timer::Patience)),
+        2 => node().prop_map(|node| Act::Fire(node, Timer::Relay)),
+        4 => node().prop_map(|node| Act::Fire(node, Timer::Status)),
+        9 => (0..4usize).prop_map(Act::Ask),
+        2 => any::<usize>().prop_map(Act::Retry),
+        1 => node().prop_map(Act::Restart),
+        1 => prop::option::of(node()).prop_map(Act::Isolate),
+    ]
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    (4..=7u8, 1..4u32, prop::sample::select(vec![1, 2, 8]), 1..4u32, 1..4u32).prop_map(
+        |(nodes, batch, parallel, checkpoint_every, marks)| Config {
+            batch,
+            parallel,
+            checkpoint_every,
+            window: checkpoint_every * marks,
+            ..Config::new(nodes)
+        },
+    )
+}
+
+/// At most f liars, each with its lie.
+fn liars() -> impl Strategy<Value = Vec<(NodeId, usize)>> {
+    proptest::collection::vec(((0..7u8).prop_map(NodeId), 0..Pbft::LIES.len()), 0..3)
+}
+
+fn run(config: &Config, liars: &[(NodeId, usize)], acts: &[Act]) -> Cluster {
+    let mut cluster = Cluster::new(config);
+    let member = |node: NodeId| NodeId(node.0 % config.nodes);
+    for &(node, lie) in liars.iter().take(config.faulty_max()) {
+        cluster.turn(member(node), Some(Pbft::LIES[lie]));
+    }
+    let mut asked = 0;
+    let mut alone = None;
+    for act in acts {
+        match *act {
+            Act::Deliver { .. } | Act::Lose { .. } if cluster.network.is_empty() => {}
+            Act::Deliver { which, again } => {
+                let which = which % cluster.network.len();
+                let (from, to, message) = cluster.network[which].clone();
+                if !again {
+                    cluster.network.remove(which);
+                }
+                if alone != Some(from) && alone != Some(to) {
+                    cluster.run(to, Input::Message { from, message });
+                }
+            }
+            Act::Lose { which } => {
+                let which = which % cluster.network.len();
+                cluster.network.remove(which);
+            }
+            Act::Fire(node, timer) => {
+                if cluster.nodes[member(node).index()].timers.contains(&timer) {
+                    cluster.fire(member(node), timer);
+                }
+            }
+            Act::Ask(missed) => {
+                asked += 1;
+                ask(&mut cluster, asked, Some(missed));
+            }
+            Act::Retry(_) if asked == 0 => {}
+            Act::Retry(which) => ask(&mut cluster, 1 + which as u32 % asked, None),
+            Act::Restart(node) => cluster.restart(member(node)),
+            Act::Isolate(node) => alone = node.map(member),
+        }
+    }
+    cluster
+}
+
+/// Two clients, who wait for all that they have asked. What is asked follows from the number; one replica may miss it.
+fn ask(cluster: &mut Cluster, id: u32, missed: Option<usize>) {
+    let call = match id % 3 {
+        0 => Call::Register(RegisterCall::Read),
+        1 => Call::Register(RegisterCall::Cas { from: None, to: quarrel_spec::Value(u64::from(id)) }),
+        _ => write(u64::from(id)),
+    };
+    let session = Session { client: ClientId((id % 2) as u8), serial: RequestId(id), oldest: RequestId(0) };
+    let all = cluster.all();
+    let nodes: Vec<NodeId> = all.iter().copied().filter(|node| Some(node.index()) != missed).collect();
+    cluster.submit(&nodes, Command { session, call });
+}
+
+/// Everyone is heard again, and time goes by: all timers that run fire in turn, patience last.
+fn heal(cluster: &mut Cluster) {
+    ask(cluster, 1_000_000, None);
+    for round in 0..60 {
+        let timer = if round % 6 == 5 {
+            Timer::Patience
+        } else if round % 2 == 0 {
+            Timer::Status
+        } else {
+            Timer::Relay
+        };
+        for node in cluster.all() {
+            if cluster.nodes[node.index()].timers.contains(&timer) {
+                cluster.fire(node, timer);
+            }
+        }
+        let mut steps = 0;
+        cluster.deliver_if(|_, _, _| true);
+        steps += 1;
+        assert!(steps < 1_000_000);
+    }
+}
+
+proptest! {
+    // A failing case belongs into a test with a name, not into a file of seeds.
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pbft_keeps_every_property_and_heals(
+        config in config(),
+        liars in liars(),
+        acts in proptest::collection::vec(act(), 1..1500),
+    ) {
+        let mut cluster = run(&config, &liars, &acts);
+        prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.told());
+        heal(&mut cluster);
+        prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.told());
+        let told = cluster.replies.get(&RequestId(1_000_000)).map_or(0, Vec::len);
+        prop_assert!(told > config.faulty_max(), "the last request was answered\n{}", cluster.story.join("\n"));
+        let correct = cluster.all().into_iter().filter(|&node| !cluster.traitors.contains(node));
+        let executed: Vec<u64> = correct.map(|node| cluster.nodes[node.index()].pbft.executed().0).collect();
+        prop_assert!(executed.windows(2).all(|pair| pair[0] == pair[1]), "{:?}\n{}", executed, cluster.story.join("\n"));
+        for node in &cluster.nodes {
+            prop_assert!(node.pbft.open() as u64 <= u64::from(config.window), "the log is short");
+        }
+    }
+
+    #[test]
+    fn no_flaw_trips_an_assertion(
+        config in config(),
+        liars in liars(),
+        flaw in prop::sample::select(PbftFlaw::ALL.to_vec()),
+        acts in proptest::collection::vec(act(), 1..800),
+    ) {
+        // Each step asserts the node's invariants; nothing here may panic.
+        run(&Config { flaws: FlawSet::only(flaw), ..config }, &liars, &acts);
+    }
+}
+
+/// Schedules in which nothing happens prove nothing.
+#[test]
+fn drawn_schedules_reach_every_cell_and_ask_every_property() {
+    let mut runner = TestRunner::deterministic();
+    let drawn = (config(), liars(), proptest::collection::vec(act(), 1000..2000));
+    let mut happened = vec![0; Invariants::cells().len()];
+    let mut evaluated = vec![0; <Invariants as Monitor<Pbft>>::properties().len()];
+    for _ in 0..200 {
+        let (config, liars, acts) = drawn.new_tree(&mut runner).unwrap().current();
+        let mut cluster = run(&config, &liars, &acts);
+        heal(&mut cluster);
+        happened.iter_mut().zip(cluster.report.cells()).for_each(|(sum, count)| *sum += count);
+        evaluated.iter_mut().zip(cluster.report.evaluated()).for_each(|(sum, count)| *sum += count);
+    }
+    for (cell, count) in Invariants::cells().iter().zip(&happened) {
+        println!("{} {count}", cell.name);
+    }
+    for (cell, count) in Invariants::cells().iter().zip(happened) {
+        assert!(count > 0, "{} never happened", cell.name);
+    }
+    for (property, count) in <Invariants as Monitor<Pbft>>::properties().iter().zip(evaluated) {
+        assert!(count > 0, "{} was never asked", property.name);
+    }
+}

@@ -1,0 +1,7 @@
+//! All of it is one program: what the tests share is built once, and they run side by side.
+
+mod chaos;
+mod common;
+mod flaws;
+mod nonsense;
+mod paper;

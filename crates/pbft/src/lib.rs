@@ -28,7 +28,9 @@
 //!   what it must not forget before it says it: assignments accepted, certificates of what prepared, checkpoints, view
 //!   changes, new views. So a crash with its disk is benign; who lost its disk counts as a traitor.
 //! * **Lost messages** are made up for by status messages, after the thesis (5.2): see `status.rs`. A batch that was
-//!   committed can be fetched from one replica, with a quorum of signed commits as its proof.
+//!   committed can be fetched from one replica, with a quorum of signed commits as its proof. That proof is not on the disk:
+//!   when all who have it restart, and a liar keeps the checkpoint from being stable, a replica that missed the batch and
+//!   has left the view alone waits until the log is full and the others change the view too.
 //! * **Early votes**, of a view that has not begun here, wait for its new-view, which they may have overtaken: up to 64 of each
 //!   replica. The paper says nothing of them.
 //! * **State transfer** is one message with the proof that the state is stable (the paper: a tree of partitions).

@@ -2,9 +2,7 @@
 //! will, snapshots all the time. Correct Multi-Paxos keeps every property and heals; no flaw trips an assertion before a
 //! property can find it.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;

@@ -1,8 +1,6 @@
 //! No message may panic a node, whoever sends it and whatever it says.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use proptest::prelude::*;
 use quarrel_multi_paxos::message::{
     Accept, Accepted, CatchUp, Chosen, Heartbeat, HeartbeatReply, Prepare, Promise, Reject, SnapshotChunk,

@@ -1,8 +1,6 @@
 //! One test per rule, in the order of the papers.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use quarrel_multi_paxos::event::{How, Why};
 use quarrel_multi_paxos::{Config, Event, Record, Slot, Timer};
 use quarrel_protocol::Input;

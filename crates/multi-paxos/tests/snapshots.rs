@@ -1,8 +1,6 @@
 //! Snapshots (PML 5.5): taken, kept, trimmed by, sent in parts and taken over.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use quarrel_multi_paxos::message::CatchUp;
 use quarrel_multi_paxos::{Config, Event, Message, Record, Slot, Timer};
 use quarrel_protocol::{Input, NodeId, RequestId};

@@ -1,8 +1,6 @@
 //! What a node says it waits for.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use quarrel_multi_paxos::{Config, Timer};
 use quarrel_protocol::{Input, Protocol};
 

@@ -2,11 +2,9 @@
 //! will. Correct Raft keeps every property and tells a retry what the first copy came to; no flaw trips an assertion
 //! before a property can find it.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::*;
+use crate::common::*;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;

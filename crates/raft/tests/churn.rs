@@ -3,9 +3,7 @@
 //!
 //! There is no time here, so there are no leases.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;

@@ -1,9 +1,7 @@
 //! Each flaw breaks the property that the catalogue names, in the smallest story that shows it; the same story without
 //! the flaw breaks nothing.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use quarrel_protocol::{Input, NodeId};
 use quarrel_raft::{Config, FlawSet, Index, RaftFlaw, Timer};
 

@@ -1,9 +1,7 @@
 //! Each flaw of snapshots breaks the property that the catalogue names, in the smallest story that shows it; the same
 //! story without the flaw breaks nothing.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use quarrel_protocol::Input;
 use quarrel_raft::config::Changes;
 use quarrel_raft::{Config, Message, Order, RaftFlaw, Timer};

@@ -1,8 +1,6 @@
 //! No message may panic a node, whoever sends it and whatever it says.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use proptest::prelude::*;
 use quarrel_protocol::{ClientId, Input, NodeId, NodeSet, RequestId};
 use quarrel_raft::config::Reads;

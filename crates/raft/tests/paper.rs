@@ -1,8 +1,6 @@
 //! One test per rule of Figure 2, in the order of the figure.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use quarrel_protocol::Input;
 
 use quarrel_raft::{Config, Event, Index, Record, Term, Timer};

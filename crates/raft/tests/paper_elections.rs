@@ -1,9 +1,7 @@
 //! What keeps servers that cannot win an election from disturbing the others: one test per rule of the thesis, sections
 //! 4.2.3 (disruptive servers), 6.2 (stale leaders) and 9.6 (pre-vote).
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use quarrel_protocol::Input;
 use quarrel_raft::{Config, Event, FlawSet, RaftFlaw, Record, Term, Timer};
 use quarrel_spec::replicated_log::Reply;

@@ -1,8 +1,6 @@
 //! Membership and transfer of leadership: one test per rule of the thesis, sections 3.10 and 4.1 to 4.3.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use quarrel_protocol::{After, Input, NodeId, NodeSet};
 use quarrel_raft::{
     Changes, Config, Configuration, Entry, Event, Index, Message, Order, Payload, Raft, Refusal, Term,

@@ -1,8 +1,6 @@
 //! Reads that spare the log: one test per rule of the thesis, sections 6.4 and 6.4.1.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use quarrel_protocol::Input;
 use quarrel_raft::config::Reads;
 use quarrel_raft::{

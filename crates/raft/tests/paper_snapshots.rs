@@ -1,10 +1,8 @@
 //! Snapshots: one test per rule of the thesis, chapter 5, and its Figure 5.3 (InstallSnapshot).
 
-mod common;
-
 use std::sync::Arc;
 
-use common::*;
+use crate::common::*;
 use quarrel_protocol::{NodeSet, Protocol};
 use quarrel_raft::{
     Config, Configuration, Event, Index, InstallSnapshot, InstallSnapshotResponse, Message, Record, Snapshot,

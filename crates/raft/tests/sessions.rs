@@ -1,8 +1,6 @@
 //! Client sessions: a command that is retried takes effect once (thesis, section 6.3).
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use quarrel_protocol::{Input, RequestId};
 use quarrel_raft::{Config, Index, Record, Term, Timer};
 use quarrel_spec::Value;

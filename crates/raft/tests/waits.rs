@@ -1,8 +1,6 @@
 //! What a node says it waits for.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use quarrel_protocol::{Input, Protocol};
 use quarrel_raft::{Config, FlawSet, RaftFlaw, Timer};
 

@@ -19,7 +19,7 @@ pub struct Status {
     pub is_active: bool,
     /// Its last stable checkpoint.
     pub stable: Sequence,
-    /// The last sequence number that it has executed.
+    /// The last sequence number that it has executed, as far as it can vouch for it: see `Pbft::vouched`.
     pub executed: Sequence,
     /// Of the 64 sequence numbers after that one, those whose pre-prepare of this view it has, as bits.
     pub accepted: u64,

@@ -4,6 +4,8 @@
 //!
 //! A replica speaks up a while after anything has changed, as often as it misses something, and then falls silent.
 
+use std::collections::BTreeMap;
+
 use quarrel_protocol::{Effects, NodeId};
 
 use crate::certificate::{Committed, Vote};
@@ -17,6 +19,10 @@ use crate::{Digest, PbftFlaw, Sequence, View};
 /// So many sequence numbers fit into the bits of a status.
 const BITS: u64 = 64;
 
+/// So many times a replica tells one other how far it is, because of what that one said, before it speaks up by itself
+/// again. A traitor that answers every answer twice would else have it say more and more.
+const ANSWERS_MAX: u32 = 32;
+
 /// What others were told, and have told.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Said {
@@ -28,6 +34,8 @@ pub(crate) struct Said {
     is_timed: bool,
     /// The highest sequence number above the high water mark that anything came for.
     pub(crate) dropped: Sequence,
+    /// How often it has told whom since the timer ran.
+    answers: BTreeMap<NodeId, u32>,
 }
 
 /// Speaking.
@@ -56,6 +64,18 @@ impl Pbft {
         (self.view(), self.low(), self.executed)
     }
 
+    /// How far it has executed, as it tells others. Who starts from a checkpoint of its own has executed what it can prove to
+    /// nobody, for the proofs are not on the disk; and until a quorum has the checkpoint, somebody else may need its vote. So
+    /// that counts only when it has prepared here again.
+    fn vouched(&self) -> Sequence {
+        let is_vouched = |slot: &Slot| slot.committed.is_some() || slot.prepared_in(self.view()).is_some();
+        let mut vouched = self.executed.min(self.low());
+        while vouched < self.executed && self.durable.slots.get(&vouched.next()).is_some_and(is_vouched) {
+            vouched = vouched.next();
+        }
+        vouched
+    }
+
     /// Sequence numbers whose batch the new view proposes again, and which is not here.
     pub(crate) fn wanted(&self) -> impl Iterator<Item = (Sequence, Digest)> {
         let awaited =
@@ -65,6 +85,7 @@ impl Pbft {
 
     pub(crate) fn on_status_timer(&mut self, effects: &mut Effects<Self>) {
         self.said.is_timed = false;
+        self.said.answers.clear();
         if !self.is_unsettled() {
             return;
         }
@@ -88,8 +109,9 @@ impl Pbft {
     }
 
     fn status(&self, asks: bool) -> Status {
+        let executed = self.vouched();
         let bits = |has: &dyn Fn(&Slot) -> bool| {
-            let next = self.executed.next();
+            let next = executed.next();
             let slots = self.durable.slots.range(next..next.plus(BITS));
             let having = slots.filter(|(_, slot)| has(slot));
             having.fold(0u64, |bits, (sequence, _)| bits | 1 << sequence.since(next))
@@ -102,7 +124,7 @@ impl Pbft {
             view: self.view(),
             is_active: self.is_active(),
             stable: self.low(),
-            executed: self.executed,
+            executed,
             accepted: if is_deaf { u64::MAX } else { accepted },
             prepared: if is_deaf { u64::MAX } else { prepared },
             asks: asks && !is_deaf,
@@ -135,14 +157,14 @@ impl Pbft {
         }
         // Who is in a view that has not begun here is told so, and sends its new-view in return.
         if status.is_active && (status.view > view || status.view == view && !self.is_active()) {
-            effects.send(from, Message::Status(self.status(false)));
+            self.answer(from, effects);
         }
         // So is who is behind in this view and does not know, where all that have come further have said so, and it was lost,
         // or came before what it has by now. It does not answer that: two replicas never go on telling each other.
         let is_here = status.view == view && status.is_active && self.is_active();
         let has_spoken = self.now() == self.said.last;
-        if is_here && has_spoken && !status.asks && status.executed < self.executed {
-            effects.send(from, Message::Status(self.status(false)));
+        if is_here && has_spoken && !status.asks && status.executed < self.vouched() {
+            self.answer(from, effects);
         }
         for &(sequence, digest) in &status.wanted {
             if let Some(batch) = self.durable.slots.get(&sequence).and_then(|slot| slot.batch(digest)) {
@@ -154,6 +176,16 @@ impl Pbft {
             self.send_progress(from, status, effects);
         }
         self.attend(effects);
+    }
+
+    /// Tells one other how far it is.
+    fn answer(&mut self, to: NodeId, effects: &mut Effects<Self>) {
+        let answers = self.said.answers.entry(to).or_default();
+        if *answers == ANSWERS_MAX {
+            return self.arm_status(effects);
+        }
+        *answers += 1;
+        effects.send(to, Message::Status(self.status(false)));
     }
 
     /// The proof of what is stable here, since whoever took the state over has cast no vote for it; and its own later
@@ -229,11 +261,18 @@ impl Pbft {
     /// whatever view it is.
     pub(crate) fn on_committed(&mut self, proof: Committed, batch: Batch, effects: &mut Effects<Self>) {
         let Some(Vote { view, sequence, digest, .. }) = proof.vote() else { return };
-        if sequence <= self.executed || !self.is_open(sequence) || digest != Digest::of(&batch) {
+        if !self.is_open(sequence) || digest != Digest::of(&batch) {
             return;
         }
         let is_known = self.durable.slots.get(&sequence).is_some_and(|slot| slot.committed.is_some());
         if is_known || !proof.holds(&self.config) {
+            return;
+        }
+        if sequence <= self.executed {
+            // Executed before a restart: it can be proved again.
+            let slot = self.slot(sequence);
+            slot.keep(batch);
+            slot.committed = Some(proof);
             return;
         }
         effects.announce(Event::Committed { view, sequence, digest, how: How::CaughtUp });

@@ -5,3 +5,4 @@ mod common;
 mod flaws;
 mod nonsense;
 mod paper;
+mod status;

@@ -3,5 +3,7 @@
 mod chaos;
 mod common;
 mod flaws;
+mod liveness;
 mod nonsense;
 mod paper;
+mod waits;

@@ -16,7 +16,7 @@ const fn chaos(
     Kept { seeds, ..paper(file, flaw, words) }
 }
 
-pub(crate) const PBFT: [Kept; 21] = [
+pub(crate) const PBFT: [Kept; 22] = [
     chaos("pbft/quorum-2f.jsonl", "pbft/quorum-2f", 0..30, &["accept #", "has prepared"]),
     chaos("pbft/quorum-not-3f1.jsonl", "pbft/quorum-not-3f1", 0..40, &["has committed"]),
     chaos(
@@ -60,6 +60,13 @@ pub(crate) const PBFT: [Kept; 21] = [
         "pbft/new-view-takes-the-latest",
         PropertyKind::Paper,
         &["applies", "joins others"],
+    ),
+    scripted(
+        "pbft/client-believes-one.jsonl",
+        "pbft/client-believes-one",
+        "pbft/one-reply-is-not-enough",
+        PropertyKind::Paper,
+        &["false-reply", "and believed it"],
     ),
     liveness("pbft/watermark-drop.jsonl", "pbft/watermark-drop", "pbft/chaos", &["had healed"]),
     liveness(

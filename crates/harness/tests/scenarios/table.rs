@@ -11,7 +11,7 @@ pub(crate) enum Nature {
 
 use Nature::{Drawn, Scripted};
 
-pub(crate) const SCENARIOS: [(&str, Nature); 123] = [
+pub(crate) const SCENARIOS: [(&str, Nature); 124] = [
     ("2pc/calm", Drawn(100)),
     ("2pc/chaos", Drawn(1000)),
     ("2pc/cooperative-termination", Scripted),
@@ -75,6 +75,7 @@ pub(crate) const SCENARIOS: [(&str, Nature); 123] = [
     ("pbft/lying-new-primary", Scripted),
     ("pbft/n-not-3f-plus-1", Drawn(40)),
     ("pbft/new-view-takes-the-latest", Scripted),
+    ("pbft/one-reply-is-not-enough", Scripted),
     ("pbft/silent-primary", Drawn(40)),
     ("pbft/slow-network-doubles-timer", Drawn(40)),
     ("pbft/standard-unit", Drawn(20)),

@@ -10,7 +10,7 @@
 use std::process::Command;
 
 use quarrel_bench::{
-    Figure, Sample, peak_memory_mib, readable, standard_unit, standard_unit_multi_paxos,
+    Figure, Sample, peak_memory_mib, readable, standard_unit, standard_unit_multi_paxos, standard_unit_pbft,
     standard_unit_without_histories,
 };
 
@@ -27,13 +27,15 @@ fn main() {
     let few = seeds.div_ceil(20);
     // Once for nothing: pages are touched, the processor wakes up.
     let _warmed = Sample::of_campaign(&*trial, few);
-    let other = standard_unit_multi_paxos(5);
-    let _warmed = Sample::of_campaign(&*other, few);
+    let others = [standard_unit_multi_paxos(5), standard_unit_pbft(5)];
+    others.iter().for_each(|other| drop(Sample::of_campaign(&**other, few)));
     let (mut plain, mut blind, mut recording) = (Vec::new(), Vec::new(), Vec::new());
-    let mut paxos = Vec::new();
+    let mut theirs = [Vec::new(), Vec::new()];
     for _ in 0..repetitions {
         plain.push(Sample::of_campaign(&*trial, seeds));
-        paxos.push(Sample::of_campaign(&*other, seeds));
+        for (samples, other) in theirs.iter_mut().zip(&others) {
+            samples.push(Sample::of_campaign(&**other, seeds));
+        }
         blind.push(Sample::of_campaign(&*unchecked, seeds));
         recording.push(Sample::of_recording(&*trial, few));
     }
@@ -57,11 +59,16 @@ fn main() {
     let on = row("  the same, keeping every event", &recording, &per_second);
     println!("{:<38}{:>12}", "  times slower for that", readable(off / on));
 
-    println!("\nmulti-paxos/standard-unit: the same world");
-    row("simulated seconds per second", &paxos, &|sample| sample.simulated_seconds / sample.seconds);
-    row("nanoseconds per event", &paxos, &|sample| sample.seconds * 1e9 / sample.events as f64);
-    let theirs = row("5-second seeds per second", &paxos, &per_second);
-    println!("{:<38}{:>12}", "  seeds of raft/standard-unit for one", hundredths(off / theirs));
+    for (title, samples) in ["multi-paxos/standard-unit: the same world", "pbft/standard-unit: four replicas"]
+        .into_iter()
+        .zip(&theirs)
+    {
+        println!("\n{title}");
+        row("simulated seconds per second", samples, &|sample| sample.simulated_seconds / sample.seconds);
+        row("nanoseconds per event", samples, &|sample| sample.seconds * 1e9 / sample.events as f64);
+        let seeds = row("5-second seeds per second", samples, &per_second);
+        println!("{:<38}{:>12}", "  seeds of raft/standard-unit for one", hundredths(off / seeds));
+    }
 
     println!("\n{:<38}{:>12}{:>12}", "peak memory of a fresh process", "MiB", "seconds");
     eprintln!("(the long run takes minutes: see below)");

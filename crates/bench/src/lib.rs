@@ -21,6 +21,9 @@ pub const STANDARD_UNIT: &str = include_str!("../../../scenarios/raft/standard-u
 /// The same for Multi-Paxos.
 pub const STANDARD_UNIT_MULTI_PAXOS: &str = include_str!("../../../scenarios/multi-paxos/standard-unit.toml");
 
+/// The same for PBFT.
+pub const STANDARD_UNIT_PBFT: &str = include_str!("../../../scenarios/pbft/standard-unit.toml");
+
 const DURATION: &str = "duration = \"5s\"";
 
 /// The standard unit, but so many simulated seconds long.
@@ -39,6 +42,15 @@ pub fn standard_unit(seconds: u64) -> Box<dyn Trial> {
 #[must_use]
 pub fn standard_unit_multi_paxos(seconds: u64) -> Box<dyn Trial> {
     unit_judged("multi-paxos", STANDARD_UNIT_MULTI_PAXOS, seconds, Judges::default())
+}
+
+/// The standard unit of PBFT: four nodes, since four stand one failure here.
+///
+/// # Panics
+/// As [`standard_unit`].
+#[must_use]
+pub fn standard_unit_pbft(seconds: u64) -> Box<dyn Trial> {
+    unit_judged("pbft", STANDARD_UNIT_PBFT, seconds, Judges::default())
 }
 
 /// The same, but what clients see is neither kept nor checked.

@@ -146,6 +146,15 @@ impl<P: Subject> Filed<P> {
     }
 }
 
+/// The same under another configuration, to which clients belong as well: a flaw may be theirs.
+pub(crate) fn reconfigured<P: Subject>(schedule: Schedule<P>, config: P::Config) -> Schedule<P> {
+    let mut world = schedule.world;
+    if config != schedule.config {
+        world.client.replies_needed = P::replies_needed(&config, world.nodes).clamp(1, world.nodes);
+    }
+    Schedule { world, config, ..schedule }
+}
+
 impl<P: Subject> Case for Filed<P> {
     fn replay(&self, flaws: Flaws) -> Replayed {
         let mut replayed = match flaws {
@@ -153,7 +162,7 @@ impl<P: Subject> Case for Filed<P> {
             Flaws::Removed => {
                 let config = P::without_flaws(self.schedule.config.clone());
                 let origin = Origin { flaws: Vec::new(), ..self.origin.clone() };
-                run_and_file(&Schedule { config, ..self.schedule.clone() }, &origin)
+                run_and_file(&reconfigured(self.schedule.clone(), config), &origin)
             }
         };
         replayed.trace.header.world.limits.events_max = self.events_max;

@@ -186,6 +186,11 @@ impl<P: Subject> Observer<P> for Oracle<P> {
 
     fn on_end(&mut self, at_ns: u64, client: ClientId, id: RequestId, end: End<'_, P>) {
         self.truth.on_end(at_ns, client, id, &end);
+        let reply = match end {
+            End::Ok(reply) => Some(reply),
+            End::Failed | End::Unknown => None,
+        };
+        both!(self, on_outcome(client, id, reply));
     }
 
     #[inline]

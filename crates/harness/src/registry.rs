@@ -19,7 +19,7 @@ use quarrel_sim::record::TraceEvent;
 use quarrel_two_generals::TwoGenerals;
 
 use crate::carry::{self, Carried};
-use crate::case::{Case, Filed, Origin, Shrunk, run_and_file, run_schedule, shrink_and_file};
+use crate::case::{Case, Filed, Origin, Shrunk, reconfigured, run_and_file, run_schedule, shrink_and_file};
 use crate::dice::Dice;
 use crate::history;
 use crate::model::{self, Retrial};
@@ -426,7 +426,7 @@ impl<P: Subject> Trial for Prepared<P> {
         }
         let schedule = Filed::<P>::open(file, plan)?.schedule;
         let config = self.configured_like(seed, file, plan, &schedule)?;
-        Ok(self.run_plan(seed, &Schedule { config, ..schedule }, None))
+        Ok(self.run_plan(seed, &reconfigured(schedule, config), None))
     }
 
     fn retry_inside(&self, seed: u64) -> Option<Retrial> {

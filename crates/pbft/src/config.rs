@@ -89,10 +89,10 @@ impl Config {
         if self.has(PbftFlaw::Quorum2f) { (quorum - 1).max(1) } else { quorum }
     }
 
-    /// So many equal replies come from a correct replica at least (section 4.1).
+    /// Of so many equal replies one at least comes from a correct replica (section 4.1).
     #[must_use]
-    pub const fn replies_needed(&self) -> usize {
-        self.faulty_max() + 1
+    pub fn replies_needed(&self) -> usize {
+        if self.has(PbftFlaw::ClientBelievesOne) { 1 } else { self.faulty_max() + 1 }
     }
 
     /// The longest that one round takes by the protocol's own timers, in nanoseconds: each of f faulty primaries in a row,

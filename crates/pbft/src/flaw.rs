@@ -53,6 +53,8 @@ pub enum PbftFlaw {
     ForgetSessions,
     /// `view-not-durable`.
     ViewNotDurable,
+    /// `client-believes-one`.
+    ClientBelievesOne,
 }
 
 /// What each flaw is, in the order of [`PbftFlaw`].
@@ -249,11 +251,19 @@ pub const FLAWS: &[Flaw] = &[
         nodes_min: 4,
         source: "Castro and Liskov 1999, section 4.4 (it stops accepting messages of its view)",
     },
+    Flaw {
+        name: "client-believes-one",
+        mistake: "a client takes the first reply for the answer",
+        breaks: "valid-result",
+        needs: "a traitor that answers a client",
+        nodes_min: 4,
+        source: "Castro and Liskov 1999, section 4.1 (f + 1 replies with valid signatures from different replicas)",
+    },
 ];
 
 impl PbftFlaw {
     /// All of them, in the order of [`FLAWS`].
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Quorum2f,
         Self::QuorumNot3f1,
         Self::PrepareFromPrimaryCounted,
@@ -278,6 +288,7 @@ impl PbftFlaw {
         Self::StateWithoutSessions,
         Self::ForgetSessions,
         Self::ViewNotDurable,
+        Self::ClientBelievesOne,
     ];
 
     /// The name without the protocol: `quorum-2f`.

@@ -6,123 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use quarrel_protocol::{Cell, Monitor, NodeId, NodeSet, Property, PropertyKind, Report};
+use quarrel_protocol::{Cell, ClientId, Ending, Monitor, NodeId, NodeSet, Property, Report, RequestId};
+use quarrel_spec::machine::Call;
+use quarrel_spec::replicated_log::Reply;
 
 use crate::event::{Event, How, Reason};
+use crate::properties::*;
+pub use crate::properties::{CELLS, PROPERTIES};
+use crate::requests::Name;
 use crate::{Config, Digest, Pbft, Sequence, View};
-
-const AGREEMENT: usize = 0;
-const ONE_VALUE_PREPARED: usize = 1;
-const CERTIFICATE_SOUNDNESS: usize = 2;
-const ONE_VALUE_ACCEPTED: usize = 3;
-const EXECUTION_IN_ORDER: usize = 4;
-const CHECKPOINT_AGREEMENT: usize = 5;
-const COMMITTED_SURVIVES: usize = 6;
-const VIEW_MONOTONIC: usize = 7;
-
-/// The properties, in the order in which reports count them.
-pub const PROPERTIES: &[Property] = &[
-    Property {
-        name: "agreement",
-        kind: PropertyKind::Paper,
-        statement: "no two correct replicas commit or execute different batches at the same sequence number",
-        source: "Castro and Liskov 1999, section 4.5.1: non-faulty replicas agree on the sequence numbers of requests",
-    },
-    Property {
-        name: "one-value-prepared",
-        kind: PropertyKind::Paper,
-        statement: "no two batches prepare in the same view at the same sequence number at correct replicas",
-        source: "Castro and Liskov 1999, section 4.2: the pre-prepare and prepare phases agree on a total order within a view",
-    },
-    Property {
-        name: "certificate-soundness",
-        kind: PropertyKind::Paper,
-        statement: "a batch prepares at a correct replica only if a quorum but for f has accepted it in that view, and \
-            commits only if a quorum but for f has prepared it",
-        source: "Castro and Liskov 1999, section 4.2: prepared and committed-local; committed-local implies committed",
-    },
-    Property {
-        name: "one-value-accepted",
-        kind: PropertyKind::Paper,
-        statement: "no correct replica accepts two batches in the same view at the same sequence number, nor another one \
-            than a correct primary has assigned",
-        source: "Castro and Liskov 1999, section 4.2: a backup accepts a pre-prepare message provided",
-    },
-    Property {
-        name: "execution-in-order",
-        kind: PropertyKind::Paper,
-        statement: "a correct replica executes sequence numbers without gaps, from the start or a state that it took over",
-        source: "Castro and Liskov 1999, section 4.2: all requests with lower sequence numbers are executed",
-    },
-    Property {
-        name: "checkpoint-agreement",
-        kind: PropertyKind::Paper,
-        statement: "correct replicas make the same checkpoint at the same sequence number, and no other becomes stable or \
-            is taken over",
-        source: "Castro and Liskov 1999, section 4.3",
-    },
-    Property {
-        name: "committed-survives",
-        kind: PropertyKind::Invariant,
-        statement: "once a batch has committed, no correct replica accepts another at its sequence number in a later view",
-        source: "Castro and Liskov 1999, section 4.5.1: a request that commits locally commits with the same number in later views",
-    },
-    Property {
-        name: "view-monotonic",
-        kind: PropertyKind::Invariant,
-        statement: "a correct replica never returns to an earlier view, restarts included",
-        source: "Castro and Liskov 1999, section 4.4: it stops accepting messages of the view that it gives up",
-    },
-];
-
-const VIEW_CHANGED: usize = 0;
-const VIEW_CHANGED_WITH_PREPARED: usize = 1;
-const PREPARED_CARRIED_OVER: usize = 2;
-const NULL_FILLED: usize = 3;
-const EQUIVOCATION: usize = 4;
-const CHECKPOINT_DURING_VIEW_CHANGE: usize = 5;
-const CHECKPOINT_STABLE: usize = 6;
-const STATE_TRANSFERRED: usize = 7;
-const TIMER_DOUBLED: usize = 8;
-const JOINED_EARLY: usize = 9;
-const REQUEST_RELAYED: usize = 10;
-const BATCH_FETCHED: usize = 11;
-const CAUGHT_UP: usize = 12;
-const HIGH_MARK_REACHED: usize = 13;
-const BATCH_OF_SEVERAL: usize = 14;
-const NEW_VIEW_REFUSED: usize = 15;
-const RIVAL_BATCHES: usize = 16;
-const RESTARTED_ON_THE_WAY: usize = 17;
-
-const fn cell(name: &'static str) -> Cell {
-    Cell { name, due_runs: 1000 }
-}
-
-/// What must happen some time, or the properties have been asked nothing.
-pub const CELLS: &[Cell] = &[
-    cell("view-changed"),
-    // A view begins while a batch has prepared somewhere and committed nowhere.
-    cell("view-changed-with-prepared"),
-    cell("prepared-carried-over"),
-    cell("null-filled"),
-    // Two correct replicas have accepted different batches in the same view at the same sequence number.
-    cell("equivocation"),
-    // A checkpoint becomes stable while somebody is between two views.
-    cell("checkpoint-during-view-change"),
-    cell("checkpoint-stable"),
-    cell("state-transferred"),
-    cell("timer-doubled"),
-    cell("joined-early"),
-    cell("request-relayed"),
-    cell("batch-fetched"),
-    cell("caught-up"),
-    cell("high-mark-reached"),
-    cell("batch-of-several"),
-    cell("new-view-refused"),
-    // Different batches have been accepted at one sequence number, in different views.
-    cell("rival-batches"),
-    cell("restarted-on-the-way"),
-];
 
 /// Judges a run by [`PROPERTIES`].
 pub struct Invariants {
@@ -130,6 +22,8 @@ pub struct Invariants {
     nodes: Vec<Replica>,
     slots: BTreeMap<Sequence, Slot>,
     checkpoints: BTreeMap<Sequence, (Digest, NodeId)>,
+    /// The operations that clients wait for, or have believed to have ended before any correct replica had replied.
+    asked: BTreeMap<Name, Asked>,
     /// Sequence numbers before this one are not looked at any more.
     horizon: Sequence,
     /// The highest view that anybody has entered.
@@ -146,6 +40,15 @@ struct Replica {
     executed: Sequence,
     /// The last view that it has begun as the primary.
     led: View,
+}
+
+/// What a client has asked.
+#[derive(Default)]
+struct Asked {
+    /// What correct replicas have replied, each reply once.
+    replied: Vec<Reply>,
+    /// What the client has accepted before that.
+    accepted: Option<Reply>,
 }
 
 /// One sequence number.
@@ -202,10 +105,60 @@ impl Monitor<Pbft> for Invariants {
             nodes: vec![Replica::default(); nodes],
             slots: BTreeMap::new(),
             checkpoints: BTreeMap::new(),
+            asked: BTreeMap::new(),
             horizon: Sequence::ZERO,
             entered: View(0),
             disowned: NodeSet::EMPTY,
         }
+    }
+
+    fn on_request(&mut self, client: ClientId, id: RequestId, _: &Call, _: &mut Report) {
+        self.asked.insert((client, id), Asked::default());
+    }
+
+    fn on_reply(&mut self, _: NodeId, client: ClientId, id: RequestId, reply: &Reply, report: &mut Report) {
+        // Nobody waits for what comes after the answer.
+        let Some(asked) = self.asked.get_mut(&(client, id)) else { return };
+        if !asked.replied.contains(reply) {
+            asked.replied.push(reply.clone());
+        }
+        if let Some(accepted) = asked.accepted.take() {
+            self.on_outcome(client, id, Some(&accepted), report);
+        }
+    }
+
+    fn on_outcome(&mut self, client: ClientId, id: RequestId, reply: Option<&Reply>, report: &mut Report) {
+        let Some(mut asked) = self.asked.remove(&(client, id)) else { return };
+        let Some(accepted) = reply else { return };
+        if asked.replied.is_empty() {
+            // No correct replica has executed it yet: what it says when it has will show.
+            asked.accepted = Some(accepted.clone());
+            self.asked.insert((client, id), asked);
+            return;
+        }
+        report.check(VALID_RESULT, asked.replied.contains(accepted), || {
+            let replied: Vec<String> = asked.replied.iter().map(ToString::to_string).collect();
+            let replied = replied.join(" or ");
+            (
+                format!(
+                    "{client} was told for {id}: {accepted}, and believed it; correct replicas say: {replied}"
+                ),
+                "",
+            )
+        });
+    }
+
+    fn on_end(&mut self, ending: Ending, report: &mut Report) {
+        let unheard = self.asked.iter().find(|(_, asked)| asked.accepted.is_some());
+        report.check(VALID_RESULT, ending.settled.is_none() || unheard.is_none(), || {
+            let ((client, id), _) = unheard.expect("it is there");
+            (
+                format!(
+                    "{client} believes to know the answer to {id}, and no correct replica has executed it"
+                ),
+                "no correct replica",
+            )
+        });
     }
 
     #[inline]

@@ -73,6 +73,7 @@ pub mod config;
 pub mod event;
 pub mod flaw;
 pub mod invariants;
+mod properties;
 
 pub use config::{Config, LIVES_WITH};
 pub use event::Event;

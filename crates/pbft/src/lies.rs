@@ -4,11 +4,14 @@
 
 use quarrel_protocol::NodeId;
 use quarrel_spec::image::Image;
+use quarrel_spec::machine::Machine;
+use quarrel_spec::replicated_log::Reply;
 use quarrel_spec::session::Replica;
 
 use crate::certificate::{Checkpoint, NewView, Phase, Prepared, Stable, State, ViewChange, Vote};
 use crate::message::Message;
-use crate::sign::{Batch, Signed};
+use crate::requests::Name;
+use crate::sign::{Asked, Batch, Signed};
 use crate::{Digest, Pbft, Sequence, View};
 
 /// Their names, by position.
@@ -21,6 +24,7 @@ pub const LIES: &[&str] = &[
     "false-new-view",
     "false-checkpoint",
     "usurp",
+    "false-reply",
 ];
 
 const EQUIVOCATE: usize = 0;
@@ -31,6 +35,7 @@ const LIE_VIEW_CHANGE: usize = 4;
 const FALSE_NEW_VIEW: usize = 5;
 const FALSE_CHECKPOINT: usize = 6;
 const USURP: usize = 7;
+const FALSE_REPLY: usize = 8;
 
 impl Pbft {
     pub(crate) fn lie_to(&self, lie: usize, to: NodeId, message: &Message) -> Vec<Message> {
@@ -45,6 +50,19 @@ impl Pbft {
             USURP => self.usurped(message),
             _ => vec![message.clone()],
         }
+    }
+
+    /// To clients it says of a request what would have come of it if nothing had been executed before, one position further
+    /// on than it was.
+    pub(crate) fn lie_in_reply_to(&self, lie: usize, name: Name, reply: &Reply) -> Reply {
+        let Reply::Applied { index, outcome } = reply else { return reply.clone() };
+        if lie != FALSE_REPLY {
+            return reply.clone();
+        }
+        let known = self.durable.slots.values().flat_map(|slot| slot.known()).flat_map(Batch::requests);
+        let asked = known.into_iter().find(|request| request.name() == name);
+        let alone = |request: &Asked| Machine::new(self.config.machine).apply(&request.command().call);
+        Reply::Applied { index: index + 1, outcome: asked.map_or_else(|| outcome.clone(), alone) }
     }
 
     /// Whether the traitor can sign it again.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
 use quarrel_protocol::{
-    Effects, Fingerprint, Fingerprinter, Input, Kinded, NodeId, Nothing, Protocol, Summary, Wait,
+    ClientId, Effects, Fingerprint, Fingerprinter, Input, Kinded, NodeId, Nothing, Protocol, RequestId,
+    Summary, Wait,
 };
 use quarrel_spec::machine::Call;
 use quarrel_spec::replicated_log::{Output, Reply, Restored};
@@ -182,6 +183,10 @@ impl Protocol for Pbft {
 
     fn lie(&self, lie: usize, to: NodeId, message: &Message) -> Vec<Message> {
         self.lie_to(lie, to, message)
+    }
+
+    fn lie_in_reply(&self, lie: usize, client: ClientId, id: RequestId, reply: &Reply) -> Reply {
+        self.lie_in_reply_to(lie, (client, id), reply)
     }
 }
 

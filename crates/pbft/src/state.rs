@@ -39,6 +39,11 @@ impl Slot {
         }
     }
 
+    /// All batches that were accepted here.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &Batch> {
+        self.batches.iter().map(|(_, batch)| batch)
+    }
+
     /// The batch with this digest.
     pub(crate) fn batch(&self, digest: Digest) -> Option<&Batch> {
         self.batches.iter().find(|(of, _)| *of == digest).map(|(_, batch)| batch)

@@ -2,14 +2,16 @@
 //! the flaw breaks nothing.
 
 use quarrel_pbft::certificate::{Stable, State};
-use quarrel_pbft::{Config, FLAWS, FlawSet, Message, PbftFlaw, Sequence, Timer};
-use quarrel_protocol::{Kinded, NodeId, RequestId};
+use quarrel_pbft::{Config, FLAWS, FlawSet, Invariants, Message, Pbft, PbftFlaw, Sequence, Timer};
+use quarrel_protocol::{Ending, Kinded, Monitor, NodeId, NodeSet, Report, RequestId};
 use quarrel_spec::image::Image;
-use quarrel_spec::machine::Kind;
+use quarrel_spec::machine::{Kind, Machine};
 use quarrel_spec::replicated_log::Reply;
 use quarrel_spec::session::{Memory, Replica};
 
 use crate::common::*;
+
+const ALL_FOUR: [NodeId; 4] = [N1, N2, N3, N4];
 
 /// Tells the story with and without the flaw, which must break the property it names.
 fn check(flaw: PbftFlaw, config: &Config, tell: impl Fn(&mut Cluster)) {
@@ -354,4 +356,53 @@ fn view_not_durable() {
         cluster.network = changes;
         cluster.deliver_among(&[N2, N3, N4]);
     });
+}
+
+#[test]
+fn client_believes_one() {
+    check(PbftFlaw::ClientBelievesOne, &plain(4), |cluster| {
+        cluster.turn(N2, Some("false-reply"));
+        for value in 1..=2 {
+            cluster.ask(&ALL_FOUR, value);
+            // n2 is the first to commit.
+            cluster.deliver_if(|_, to, message| message.kind_name() != "commit" || to == N2);
+            catch_up(cluster, &ALL_FOUR);
+        }
+        assert_eq!(cluster.executed(), [2; 4], "{}", cluster.story.join("\n"));
+    });
+}
+
+#[test]
+fn a_result_that_no_correct_replica_ever_replies_with_is_not_valid() {
+    let reply = |index| {
+        let mut machine = Machine::new(Kind::Register);
+        Reply::Applied { index, outcome: machine.apply(&write(1)) }
+    };
+    for (accepted, replied, is_valid) in [(1, Some(1), true), (2, Some(1), false), (1, None, false)] {
+        for is_early in [true, false] {
+            let mut monitor = <Invariants as Monitor<Pbft>>::new(&plain(4), 4);
+            let mut report = Report::new(<Invariants as Monitor<Pbft>>::properties(), Invariants::cells());
+            let id = RequestId(7);
+            monitor.on_request(C1, id, &write(1), &mut report);
+            let hears = |monitor: &mut Invariants, report: &mut Report| {
+                Monitor::<Pbft>::on_outcome(monitor, C1, id, Some(&reply(accepted)), report);
+            };
+            if is_early {
+                hears(&mut monitor, &mut report);
+                assert_eq!(report.violations(), [], "nobody knows better yet");
+            }
+            if let Some(index) = replied {
+                monitor.on_reply(N1, C1, id, &reply(index), &mut report);
+            }
+            if !is_early {
+                hears(&mut monitor, &mut report);
+            }
+            Monitor::<Pbft>::on_end(
+                &mut monitor,
+                Ending { at_ns: 0, settled: Some(NodeSet::all(4)) },
+                &mut report,
+            );
+            assert_eq!(report.violations().is_empty(), is_valid, "{:?}", report.violations());
+        }
+    }
 }

@@ -3,6 +3,8 @@
 mod chaos;
 mod common;
 mod flaws;
+mod liveness;
 mod nonsense;
 mod paper;
 mod status;
+mod waits;

@@ -56,7 +56,7 @@ fn answers_to_one_replica_are_few_until_the_next_status() {
         asks: true,
         wanted: Vec::new(),
     };
-    let mut ask = |node: &mut Node, times: usize| -> usize {
+    let ask = |node: &mut Node, times: usize| -> usize {
         let answers = (0..times).map(|_| node.receive(N2, Message::Status(status.clone())).count("status"));
         answers.sum()
     };

@@ -255,4 +255,10 @@ pub trait Protocol: Sized + 'static {
         let _ = (lie, to);
         vec![message.clone()]
     }
+
+    /// What it answers a client in place of `reply` while it tells that lie to everybody.
+    fn lie_in_reply(&self, lie: usize, client: ClientId, id: RequestId, reply: &Self::Reply) -> Self::Reply {
+        let _ = (lie, client, id);
+        reply.clone()
+    }
 }

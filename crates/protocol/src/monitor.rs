@@ -256,6 +256,16 @@ pub trait Monitor<P: Protocol> {
     ) {
     }
 
+    /// A client's operation has ended: it takes this reply for the answer, or will never have one.
+    fn on_outcome(
+        &mut self,
+        _client: ClientId,
+        _id: RequestId,
+        _reply: Option<&P::Reply>,
+        _report: &mut Report,
+    ) {
+    }
+
     /// A node has handled an input. For invariants of this one node's state only.
     fn after_step(&mut self, _node: NodeId, _state: &P, _report: &mut Report) {}
 

@@ -30,7 +30,8 @@ pub enum Deed {
         /// Whether the new message goes out as well.
         place: Place,
     },
-    /// It sends them what its protocol's [`Protocol::lie`](quarrel_protocol::Protocol::lie) makes of each message.
+    /// It sends them what its protocol's [`Protocol::lie`](quarrel_protocol::Protocol::lie) makes of each message. Who lies
+    /// to all others lies to clients as well, if the lie is about answers.
     Lie {
         /// The name of the lie.
         lie: String,

@@ -231,16 +231,19 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.queue.push(Entry { time: self.now, tie, slot });
     }
 
-    fn send_reply(&mut self, from: NodeId, client: ClientId, id: RequestId, reply: P::Reply) {
-        let print = reply.digest();
+    fn send_reply(&mut self, from: NodeId, client: ClientId, id: RequestId, mut reply: P::Reply) {
         self.words.mark(tag::REPLY | u64::from(client.0));
         let mut late_ns = 0;
         if self.treason.is_traitor(from) {
-            let Some(late) = self.betray_client(from) else { return self.words.word(print) };
+            let honest = reply.digest();
+            let Some(late) = self.betray_client(from, client, id, &mut reply) else {
+                return self.words.word(honest);
+            };
             late_ns = late;
         } else {
             self.observer.on_reply(from, client, id, &reply);
         }
+        let print = reply.digest();
         if client.0 >= self.world.clients {
             return self.words.word(print);
         }

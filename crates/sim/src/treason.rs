@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use quarrel_protocol::{ClientId, NodeId, NodeSet, Protocol};
+use quarrel_protocol::{ClientId, NodeId, NodeSet, Protocol, RequestId};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
@@ -259,6 +259,21 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
     }
 
+    /// What a lie makes of an answer to a client.
+    fn lie_in_reply(
+        &self,
+        from: NodeId,
+        (client, id): (ClientId, RequestId),
+        lie: &str,
+        reply: &P::Reply,
+    ) -> P::Reply {
+        let lie = P::LIES.iter().position(|&known| known == lie);
+        match (lie, &self.nodes[from.index()].machine) {
+            (Some(lie), Some(machine)) => machine.lie_in_reply(lie, client, id, reply),
+            _ => reply.clone(),
+        }
+    }
+
     /// Says what became of what an honest node would have sent, if anybody records.
     fn note_deed(&mut self, deed: &Deed, to: NodeId, honest: &[P::Message], count: usize) {
         self.note(|| {
@@ -272,9 +287,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         });
     }
 
-    /// A traitor answers a client: how much later, or nothing if it does not.
+    /// A traitor answers a client, with what its deeds make of the reply: how much later, or nothing if it does not.
     #[cold]
-    pub(crate) fn betray_client(&mut self, from: NodeId) -> Option<u64> {
+    pub(crate) fn betray_client(
+        &mut self,
+        from: NodeId,
+        client: ClientId,
+        id: RequestId,
+        reply: &mut P::Reply,
+    ) -> Option<u64> {
         let me = self.identity(from);
         let deeds: Vec<Deed> =
             self.treason.against_clients(me, usize::from(self.world.nodes)).cloned().collect();
@@ -289,7 +310,18 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                     self.suffer(deed.class());
                     late_ns = late_ns.saturating_add(by_ns);
                 }
-                _ => {}
+                Deed::Lie { ref lie } => {
+                    let told = self.lie_in_reply(from, (client, id), lie, reply);
+                    if told != *reply {
+                        self.suffer(deed.class());
+                        let honest = std::mem::replace(reply, told);
+                        self.note(|| {
+                            let what = format!("{lie}, in the place of {id}: {honest}");
+                            TraceEffect { to: Some(Endpoint::Client(client)), ..plain("betray", what) }
+                        });
+                    }
+                }
+                Deed::Delay { .. } | Deed::Replay { .. } | Deed::Twin { .. } => {}
             }
         }
         let is_heard = match self.treason.copies_for_clients(me) {

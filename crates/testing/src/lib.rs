@@ -148,7 +148,9 @@ impl<P: Protocol<Request = Call>> World<P> {
                 Effect::Send { to, message, .. } => {
                     let at = self.now + self.draw(DELAY);
                     if self.reaches(node, to) {
-                        self.push(at, to, Happening::Arrival(node, message));
+                        for told in self.told(node, to, message) {
+                            self.push(at, to, Happening::Arrival(node, told));
+                        }
                     }
                 }
                 Effect::SetTimer { timer, after } => {
@@ -165,6 +167,17 @@ impl<P: Protocol<Request = Call>> World<P> {
                 _ => {}
             }
         }
+    }
+
+    /// What leaves a node: of a traitor, at every message another of its protocol's lies.
+    fn told(&mut self, from: NodeId, to: NodeId, message: P::Message) -> Vec<P::Message> {
+        if self.is_core(from) || !matches!(self.fault, Some((Lasting::Traitor, _))) {
+            return vec![message];
+        }
+        let last =
+            P::LIES.len().checked_sub(1).expect("a protocol that lives with traitors knows what they say");
+        let lie = self.draw(After::between(0, last as u64)) as usize;
+        self.nodes[from.index()].lie(lie, to, &message)
     }
 
     fn push(&mut self, at: u64, to: NodeId, happening: Happening<P>) {
@@ -191,7 +204,8 @@ impl<P: Protocol<Request = Call>> World<P> {
             Some((Lasting::Crashed | Lasting::Isolated | Lasting::Paused, _)) => from_core && to_core,
             Some((Lasting::Mute, _)) => from_core,
             Some((Lasting::Deaf, _)) => to_core,
-            Some((Lasting::Traitor, _)) => unreachable!("nobody here lives with a traitor"),
+            // What it says is another matter.
+            Some((Lasting::Traitor, _)) => true,
             // Each outsider is left with the node after it: a chain, since both of these are in the core.
             Some((Lasting::Partial | Lasting::Fringe, _)) => {
                 let is_kept = |outsider: NodeId, other: NodeId| (outsider.0 + 1) % NODES == other.0;

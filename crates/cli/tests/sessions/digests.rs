@@ -11,7 +11,7 @@ use quarrel_formats::Scenario;
 use quarrel_harness::oracle::Judges;
 
 /// Each scenario with the number of seeds, from 0.
-const CAMPAIGNS: [(&str, u64); 19] = [
+const CAMPAIGNS: [(&str, u64); 22] = [
     ("raft/chaos", 48),
     ("raft/standard-unit", 8),
     ("raft/figure-8", 1),
@@ -27,6 +27,9 @@ const CAMPAIGNS: [(&str, u64); 19] = [
     ("multi-paxos/chaos", 48),
     ("multi-paxos/standard-unit", 8),
     ("multi-paxos/gap-filled", 1),
+    ("pbft/chaos", 48),
+    ("pbft/standard-unit", 8),
+    ("pbft/view-change-keeps-prepared", 1),
     ("raft-rs/chaos", 16),
     ("raft-rs/membership", 16),
     ("omnipaxos/chaos", 32),

@@ -16,7 +16,7 @@ const fn chaos(
     Kept { seeds, ..paper(file, flaw, words) }
 }
 
-pub(crate) const PBFT: [Kept; 21] = [
+pub(crate) const PBFT: [Kept; 25] = [
     chaos("pbft/quorum-2f.jsonl", "pbft/quorum-2f", 0..30, &["accept #", "has prepared"]),
     chaos("pbft/quorum-not-3f1.jsonl", "pbft/quorum-not-3f1", 0..40, &["has committed"]),
     chaos(
@@ -60,6 +60,32 @@ pub(crate) const PBFT: [Kept; 21] = [
         "pbft/new-view-takes-the-latest",
         PropertyKind::Paper,
         &["applies", "joins others"],
+    ),
+    scripted(
+        "pbft/client-believes-one.jsonl",
+        "pbft/client-believes-one",
+        "pbft/one-reply-is-not-enough",
+        PropertyKind::Paper,
+        &["false-reply", "and believed it"],
+    ),
+    scripted(
+        "pbft/view-not-durable.jsonl",
+        "pbft/view-not-durable",
+        "pbft/view-change-survives-a-crash",
+        PropertyKind::Paper,
+        &["applies", "is lost", "enters view 1"],
+    ),
+    liveness(
+        "pbft/vc-s-vs-sprime.jsonl",
+        "pbft/vc-s-vs-sprime",
+        "pbft/checkpoints-out-of-step",
+        &["had healed", "every checkpoint is lost"],
+    ),
+    liveness(
+        "pbft/stable-without-quorum.jsonl",
+        "pbft/stable-without-quorum",
+        "pbft/laggard-takes-the-state-over",
+        &["had healed", "is stable", "waits for a state"],
     ),
     liveness("pbft/watermark-drop.jsonl", "pbft/watermark-drop", "pbft/chaos", &["had healed"]),
     liveness(

@@ -1,7 +1,7 @@
 //! A small world for tests: replicas whose disks are always done, and messages that go where a test says.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quarrel_pbft::certificate::{Checkpoint, Phase, Vote};
 use quarrel_pbft::sign::{Asked, Batch, Signed};
@@ -204,6 +204,9 @@ pub(crate) struct Cluster {
     pub(crate) story: Vec<String>,
     /// What each request was answered, and by whom.
     pub(crate) replies: BTreeMap<RequestId, Vec<(NodeId, Reply)>>,
+    /// Which of them their client believes to know the answer to.
+    answered: BTreeSet<RequestId>,
+    config: Config,
     pub(crate) traitors: NodeSet,
     /// Which lie each traitor tells.
     pub(crate) lies: BTreeMap<NodeId, usize>,
@@ -221,6 +224,8 @@ impl Cluster {
             outside: Report::new(PROPERTIES, &[]),
             story: Vec::new(),
             replies: BTreeMap::new(),
+            answered: BTreeSet::new(),
+            config: config.clone(),
             traitors: NodeSet::EMPTY,
             lies: BTreeMap::new(),
             monitor: <Invariants as Monitor<Pbft>>::new(config, count),
@@ -240,6 +245,17 @@ impl Cluster {
         self.take(node, done);
     }
 
+    /// A reply arrives at a client, which takes it for the answer as soon as enough replicas have said the same.
+    fn answer(&mut self, node: NodeId, (client, id): (ClientId, RequestId), reply: Reply) {
+        let said = self.replies.entry(id).or_default();
+        said.push((node, reply.clone()));
+        let who: NodeSet = said.iter().filter(|(_, said)| *said == reply).map(|&(node, _)| node).collect();
+        if who.len() == self.config.replies_needed() && self.answered.insert(id) {
+            self.story.push(format!("{client} accepts for {id}: {reply}"));
+            self.monitor.on_outcome(client, id, Some(&reply), &mut self.report);
+        }
+    }
+
     fn take(&mut self, node: NodeId, done: Done) {
         let is_traitor = self.traitors.contains(node);
         for event in &done.events {
@@ -252,10 +268,17 @@ impl Cluster {
             for output in &done.outputs {
                 Monitor::<Pbft>::on_output(&mut self.clients, node, output, &mut self.outside);
             }
-            for (client, id, reply) in done.replies {
-                Monitor::<Pbft>::on_reply(&mut self.clients, node, client, id, &reply, &mut self.outside);
-                self.replies.entry(id).or_default().push((node, reply));
+        }
+        for (client, id, reply) in done.replies {
+            let told = match self.lies.get(&node) {
+                Some(&lie) => self.nodes[node.index()].pbft.lie_in_reply(lie, client, id, &reply),
+                None => reply,
+            };
+            if !is_traitor {
+                Monitor::<Pbft>::on_reply(&mut self.clients, node, client, id, &told, &mut self.outside);
+                self.monitor.on_reply(node, client, id, &told, &mut self.report);
             }
+            self.answer(node, (client, id), told);
         }
         for (to, message) in done.sent {
             let sent = match self.lies.get(&node) {
@@ -279,6 +302,7 @@ impl Cluster {
     pub(crate) fn submit(&mut self, nodes: &[NodeId], command: Command) {
         let Command { session: Session { client, serial: id, oldest }, call: request } = command;
         Monitor::<Pbft>::on_request(&mut self.clients, client, id, &request, &mut self.outside);
+        self.monitor.on_request(client, id, &request, &mut self.report);
         for &node in nodes {
             self.run(node, Input::Request { client, id, oldest, request });
         }

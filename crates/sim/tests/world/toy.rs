@@ -357,7 +357,7 @@ impl<const V: u8> Toy<V> {
 
 impl<const V: u8> Protocol for Toy<V> {
     const NAME: &'static str = "toy";
-    const LIES: &'static [&'static str] = &["exaggerate", "stammer", "swallow-asks"];
+    const LIES: &'static [&'static str] = &["exaggerate", "stammer", "swallow-asks", "flatter"];
 
     type Config = (u8, Config);
     type Request = Script;
@@ -417,8 +417,15 @@ impl<const V: u8> Protocol for Toy<V> {
         match lie {
             0 => vec![Message { number: message.number + 100 * u64::from(to.0), ..message.clone() }],
             1 => vec![message.clone(); 2],
-            _ if message.kind == Kind::Ask => Vec::new(),
+            2 if message.kind == Kind::Ask => Vec::new(),
             _ => vec![message.clone()],
+        }
+    }
+
+    fn lie_in_reply(&self, lie: usize, client: ClientId, _: RequestId, reply: &Reply) -> Reply {
+        match *reply {
+            Reply::Done(number) if lie == 3 => Reply::Done(number + 100 + u64::from(client.0)),
+            _ => *reply,
         }
     }
 

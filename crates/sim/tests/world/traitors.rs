@@ -123,6 +123,29 @@ fn a_traitor_that_is_mute_to_all_answers_no_client() {
 }
 
 #[test]
+fn a_traitor_that_lies_to_all_lies_to_clients() {
+    // n1 answers c1 four times, and lies at 20 ms and 30 ms; at 30 ms it does so to n2 alone.
+    let mut lab = Lab::new(3)
+        .fault(15, Some(10), betray([1, 2], lie("flatter")))
+        .fault(25, Some(10), betray([1], lie("flatter")))
+        .fault(35, Some(10), betray([1, 2], lie("exaggerate")));
+    for at in [10, 20, 30, 40] {
+        lab = lab.tell(at, 0, vec![done(at)]);
+    }
+    lab.world.traitors = nodes([0]);
+    let run = lab.run();
+    let told = ["c1 has op0: done 10", "c1 has op1: done 120", "c1 has op2: done 30", "c1 has op3: done 40"];
+    let has = run.heard("c1").into_iter().filter(|line| line.contains("has")).collect::<Vec<_>>();
+    assert_eq!(has, told);
+    assert_eq!(run.struck(FaultClass::TraitorLie), 1);
+    let noted = run.events.iter().flat_map(|event| &event.effects).filter(|effect| effect.kind == "betray");
+    assert_eq!(
+        noted.map(|effect| effect.what.as_str()).collect::<Vec<_>>(),
+        ["flatter, in the place of op1: done 20"]
+    );
+}
+
+#[test]
 fn each_node_talks_with_the_copy_that_the_window_says() {
     // Whoever is told so sends on; n3 talks with the twin from 15 ms to 35 ms.
     let mut lab = Lab::new(3).fault(15, Some(20), betray([2], twin(Copies::First)));

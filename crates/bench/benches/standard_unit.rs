@@ -28,7 +28,9 @@ fn main() {
     // Once for nothing: pages are touched, the processor wakes up.
     let _warmed = Sample::of_campaign(&*trial, few);
     let others = [standard_unit_multi_paxos(5), standard_unit_pbft(5)];
-    others.iter().for_each(|other| drop(Sample::of_campaign(&**other, few)));
+    for other in &others {
+        let _warmed = Sample::of_campaign(&**other, few);
+    }
     let (mut plain, mut blind, mut recording) = (Vec::new(), Vec::new(), Vec::new());
     let mut theirs = [Vec::new(), Vec::new()];
     for _ in 0..repetitions {

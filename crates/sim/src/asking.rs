@@ -121,7 +121,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let answer = ClientReply::answer(&reply);
         let kind = if matches!(answer, Answer::Redirect(_)) { "redirect" } else { "answer" };
         self.open(Some(flight.to), flight.print, kind, words);
-        let next = self.clients.hear(position, from, answer, flight.print);
+        // A node and its twin are one to whoever hears them: together they are not believed more than either.
+        let next = self.clients.hear(position, self.identity(from), answer, flight.print);
         if let Next::AskAfter(wait) = next {
             let attempt = self.clients.attempts(position);
             self.await_answer(client, position, attempt, self.now.saturating_add(wait));

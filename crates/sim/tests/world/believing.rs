@@ -1,10 +1,12 @@
 //! Clients that believe no single node.
 
+use quarrel_protocol::NodeId;
+use quarrel_sim::fault::{Action, Copies, Deed};
 use quarrel_sim::time::MILLISECOND as MS;
 use quarrel_sim::world::ClientPolicy;
 
 use crate::clients::{asked, done};
-use crate::lab::{Lab, crash};
+use crate::lab::{Lab, crash, nodes};
 use crate::toy::{Op, Reply};
 
 /// Four nodes, of which two must say the same.
@@ -33,6 +35,23 @@ fn a_client_that_hears_nothing_asks_everyone_and_takes_what_two_say() {
 fn one_node_that_repeats_itself_is_not_believed() {
     let run = lab().ask(10, 0, vec![Op::On(0, vec![done(7), done(7)])]).run();
     assert_eq!((run.operations(), run.tally.asked.unknown), ((1, 0), 1));
+}
+
+#[test]
+fn a_node_and_its_twin_are_one() {
+    let both = Deed::Twin { shared: nodes([1, 2, 3]), clients: Copies::Both };
+    let deed = Action::Betray { node: NodeId(0), to: nodes([1, 2, 3]), deed: both };
+    for (is_other, answered) in [(false, 0), (true, 1)] {
+        let mut answers = vec![Op::On(0, vec![done(7)])];
+        answers.extend(is_other.then(|| Op::On(2, vec![done(7)])));
+        let mut lab = lab().fault(5, None, deed.clone()).ask(10, 0, answers);
+        lab.world.traitors = nodes([0]);
+        let run = lab.run();
+        let heard = run.events.iter().filter(|event| event.kind == "answer" && event.from.is_some());
+        let twins = heard.filter(|event| event.from.is_some_and(|from| from.to_string() == "n1'")).count();
+        assert!(twins > 0, "the twin answers as well");
+        assert_eq!(run.operations(), (1, answered));
+    }
 }
 
 #[test]

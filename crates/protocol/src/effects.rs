@@ -43,6 +43,8 @@ pub enum Effect<P: Protocol> {
     Persist(P::Record),
     /// Replace all records by these, atomically.
     Compact(Vec<P::Record>),
+    /// Let no later write reach the disk before those pushed before this.
+    Barrier,
     /// Send a message. To oneself it never touches the network and dies with the node; it so doubles as the
     /// completion of the writes before it.
     Send {
@@ -122,6 +124,14 @@ impl<P: Protocol> Effects<P> {
     /// Replaces the disk's records atomically.
     pub fn compact(&mut self, records: Vec<P::Record>) {
         self.add(|| Effect::Compact(records));
+    }
+
+    /// What is persisted from here on reaches the disk only when everything persisted so far is on it: a sync between two
+    /// writes. A disk that keeps the order of writes does so anyway; one that keeps none would write, say, a snapshot before
+    /// the entries that it covers. Nothing but the disk waits, and the node learns nothing: for that it sends itself a
+    /// message.
+    pub fn barrier(&mut self) {
+        self.add(|| Effect::Barrier);
     }
 
     /// Sends a message once everything persisted so far, in this step and in earlier ones, is durable.

@@ -56,6 +56,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                         break;
                     }
                 }
+                Effect::Barrier => self.put_barrier(id),
                 Effect::Send { to, message, unsynced } => {
                     if unsynced || self.nodes[id.index()].disk.is_clean() {
                         self.send(id, to, message);

@@ -195,12 +195,19 @@ impl<P: Protocol> Effects<P> {
         &self.list
     }
 
+    /// The effects pushed so far, in order, for whoever performs them where they lie. [`Effects::clear`] them then.
+    #[inline]
+    pub fn as_mut_slice(&mut self) -> &mut [Effect<P>] {
+        &mut self.list
+    }
+
     /// Takes the effects out in order and leaves the buffer empty, its memory kept.
     pub fn drain(&mut self) -> impl Iterator<Item = Effect<P>> + '_ {
         self.list.drain(..)
     }
 
-    /// Forgets all effects: for tests that step a node by hand.
+    /// Forgets all effects, and keeps the memory.
+    #[inline]
     pub fn clear(&mut self) {
         self.list.clear();
     }

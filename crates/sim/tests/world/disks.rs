@@ -122,7 +122,8 @@ fn nothing_behind_a_barrier_outlives_what_is_before_it() {
 #[test]
 fn a_barrier_does_not_know_of_lies() {
     let lab = Lab::new(1).sync(2).unordered().fault(10, Some(10), lying()).tell(11, 0, persist([1]));
-    let lab = lab.tell(14, 0, vec![Op::Persist(2), Op::Barrier, Op::Persist(3)]).fault(15, Some(5), crash([0]));
+    let lab =
+        lab.tell(14, 0, vec![Op::Persist(2), Op::Barrier, Op::Persist(3)]).fault(15, Some(5), crash([0]));
     assert_eq!(recovered(&lab), "[2, 3]");
     assert_eq!(recovered(&lab.clone().decide(remains("n1", 1, Remains::Nothing))), "[]");
 }

@@ -62,7 +62,7 @@ impl Lab {
                 }
                 Effect::Output(output) => self.outputs[id.index()].push(output),
                 Effect::Reply { id, reply, .. } => self.replies.push((id, reply)),
-                Effect::Compact(_) => panic!("the adapter only appends to its disk"),
+                Effect::Compact(_) | Effect::Barrier => panic!("the adapter only appends to its disk"),
                 Effect::Announce(_) | Effect::SetTimer { .. } | Effect::CancelTimer { .. } => {}
             }
         }

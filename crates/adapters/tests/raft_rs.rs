@@ -69,6 +69,7 @@ impl Cluster {
             match effect {
                 Effect::Persist(record) => self.disks[node.index()].push(record),
                 Effect::Compact(records) => self.disks[node.index()] = records,
+                Effect::Barrier => {}
                 Effect::Send { to, message, .. } => under_way.push((node, to, message)),
                 Effect::Reply { reply, .. } => self.replies.push(reply),
                 Effect::Output(output) => self.outputs[node.index()].push(output),

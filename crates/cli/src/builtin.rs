@@ -113,6 +113,7 @@ pub(crate) const ALL: &[Builtin] = table![
     "multi-paxos/snapshot-label",
     "multi-paxos/stale-read",
     "multi-paxos/deaf-leader",
+    "multi-paxos/unordered-writes",
     "pbft/calm",
     "pbft/chaos",
     "pbft/standard-unit",

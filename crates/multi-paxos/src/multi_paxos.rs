@@ -351,6 +351,8 @@ impl MultiPaxos {
     }
 
     pub(crate) fn write_snapshot(&mut self, snapshot: Snapshot, effects: &mut Effects<Self>) {
+        // Not before what it covers: it would hold what nobody was told of.
+        effects.barrier();
         effects.persist(Record::Snapshot(snapshot.clone()));
         self.durable.snapshot = Some(snapshot);
     }

@@ -43,6 +43,8 @@ pub enum Effect<P: Protocol> {
     Persist(P::Record),
     /// Replace all records by these, atomically.
     Compact(Vec<P::Record>),
+    /// Let no later write reach the disk before those pushed before this.
+    Barrier,
     /// Send a message. To oneself it never touches the network and dies with the node; it so doubles as the
     /// completion of the writes before it.
     Send {
@@ -124,6 +126,14 @@ impl<P: Protocol> Effects<P> {
         self.add(|| Effect::Compact(records));
     }
 
+    /// What is persisted from here on reaches the disk only when everything persisted so far is on it: a sync between two
+    /// writes. A disk that keeps the order of writes does so anyway; one that keeps none would write, say, a snapshot before
+    /// the entries that it covers. Nothing but the disk waits, and the node learns nothing: for that it sends itself a
+    /// message.
+    pub fn barrier(&mut self) {
+        self.add(|| Effect::Barrier);
+    }
+
     /// Sends a message once everything persisted so far, in this step and in earlier ones, is durable.
     ///
     /// A message to another node may be lost, doubled, held up or overtaken. One to oneself is none of that: it never
@@ -185,12 +195,19 @@ impl<P: Protocol> Effects<P> {
         &self.list
     }
 
+    /// The effects pushed so far, in order, for whoever performs them where they lie. [`Effects::clear`] them then.
+    #[inline]
+    pub fn as_mut_slice(&mut self) -> &mut [Effect<P>] {
+        &mut self.list
+    }
+
     /// Takes the effects out in order and leaves the buffer empty, its memory kept.
     pub fn drain(&mut self) -> impl Iterator<Item = Effect<P>> + '_ {
         self.list.drain(..)
     }
 
-    /// Forgets all effects: for tests that step a node by hand.
+    /// Forgets all effects, and keeps the memory.
+    #[inline]
     pub fn clear(&mut self) {
         self.list.clear();
     }

@@ -9,6 +9,9 @@
 //! So persistence is the order of a list: a vote that is pushed before its answer is on disk before its answer is on
 //! the wire, and a vote that is not pushed is a bug that a crash can find.
 //!
+//! Of the writes that are not durable yet a crash may leave any, unless the disk keeps their order (a scenario says whether it
+//! does) or a [barrier](Effects::barrier) stands between them.
+//!
 //! Read in this order: [`contract`], [`effects`], [`monitor`], then the small ones.
 
 pub mod clocked;

@@ -197,7 +197,7 @@ impl Log {
 
     /// The entry at `index`, if it is held.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, index: Index) -> Option<Entry> {
         let position = usize::try_from(index.0.checked_sub(self.base.0 + 1)?).ok()?;
         self.entries.get(position).copied()

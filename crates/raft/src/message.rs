@@ -143,6 +143,7 @@ impl Fingerprint for Entries {
 impl AppendEntries {
     /// Whether a node that follows the protocol, or one of its flaws, can have sent this: terms never fall along a
     /// log, none is above the leader's, the position before the first has term 0, and only nodes that there are decide.
+    #[inline(always)]
     pub(crate) fn is_well_formed(&self, nodes: u8) -> bool {
         (self.previous_index == Index::ZERO) == (self.previous_term == Term(0))
             && self
@@ -349,7 +350,7 @@ impl Fingerprint for Outcome {
 }
 
 impl Fingerprint for Message {
-    #[inline]
+    #[inline(always)]
     fn fingerprint(&self, into: &mut Fingerprinter) {
         into.mark(self.kind() as u64);
         match self {

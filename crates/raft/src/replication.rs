@@ -108,6 +108,8 @@ impl Raft {
 
 /// The follower's side.
 impl Raft {
+    // The handlers of the two kinds that most messages are of are always inlined: their message is not copied again.
+    #[inline(always)]
     pub(crate) fn on_append_entries(
         &mut self,
         from: NodeId,
@@ -156,6 +158,7 @@ impl Raft {
     }
 
     /// A message of a leader has come, whose term is not over. Whether the node follows it.
+    #[inline(always)]
     pub(crate) fn hear_leader(&mut self, from: NodeId, term: Term, effects: &mut Effects<Self>) -> bool {
         match &mut self.role {
             Role::Follower(follower) if term == self.durable.term => follower.leader = Some(from),
@@ -224,6 +227,7 @@ impl Raft {
         }
     }
 
+    #[inline]
     pub(crate) fn send_append_entries_response(
         &self,
         to: NodeId,
@@ -242,6 +246,7 @@ impl Raft {
 
 /// The leader's side.
 impl Raft {
+    #[inline(always)]
     pub(crate) fn on_append_entries_response(
         &mut self,
         from: NodeId,
@@ -321,7 +326,7 @@ impl Raft {
         if !self.is_quorum(leader.holders(self.commit.next())) {
             return;
         }
-        let index = leader.replicated(|nodes| self.is_quorum(nodes));
+        let index = leader.replicated(self.commit, |nodes| self.is_quorum(nodes));
         let Some(entry) = self.durable.log.get(index) else { return };
         // Figure 2, Leaders, rule 4; section 5.4.2: only an entry of the current term is committed by counting.
         let is_countable = self.config.has(RaftFlaw::CommitOldTerm) || entry.term == self.durable.term;

@@ -128,6 +128,8 @@ impl Raft {
     /// covers (thesis, section 5.1): a crash between the two leaves both, and recovery cuts the log.
     fn write_snapshot(&mut self, snapshot: Snapshot, suffix: Suffix, effects: &mut Effects<Self>) {
         let snapshot = Arc::new(snapshot);
+        // Not before the entries that it covers: it would hold what nobody was told of.
+        effects.barrier();
         effects.persist(Record::Snapshot(Arc::clone(&snapshot)));
         let log = &mut self.durable.log;
         match suffix {

@@ -110,6 +110,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if self.world.unordered {
             losses.remains = vec![Remains::Nothing; lied as usize];
             losses.remains.extend((0..unsynced).map(|_| self.chooser.remains(id)));
+            // A disk that lies about syncs lies about those at barriers too, but for what it has not yet been asked to sync.
+            self.nodes[id.index()].disk.hold_back(&mut losses.remains[lied as usize..]);
         } else {
             let drawn = if unsynced > 0 { self.chooser.lost(id, unsynced) } else { 0 };
             let lost = if lied > 0 { lied + unsynced } else { drawn };

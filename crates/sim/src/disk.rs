@@ -44,6 +44,8 @@ pub(crate) struct Disk<P: Protocol> {
     pending: VecDeque<Write<P>>,
     /// How many of them a sync has reported done.
     lied: u64,
+    /// How many writes had been made when each barrier was put up that un-synced writes stand before. Invariant: they rise.
+    barriers: Vec<u64>,
     /// Whether syncs report what is not so.
     pub(crate) lies: bool,
     /// How many writes were ever made, and how many of them were reported durable.
@@ -64,6 +66,7 @@ impl<P: Protocol> Default for Disk<P> {
             unreadable: Vec::new(),
             pending: VecDeque::new(),
             lied: 0,
+            barriers: Vec::new(),
             lies: false,
             written: 0,
             synced: 0,
@@ -127,6 +130,22 @@ impl<P: Protocol> Disk<P> {
         self.pending.push_back(write);
     }
 
+    /// What is written from now on reaches the disk only when all that was written before is on it.
+    pub(crate) fn put_barrier(&mut self) {
+        debug_assert!(!self.is_clean());
+        self.barriers.push(self.written);
+    }
+
+    /// Of the un-synced writes, from the oldest on, so much would remain if there were no barriers. Behind a barrier nothing
+    /// does, if something before it is gone.
+    pub(crate) fn hold_back(&self, remains: &mut [Remains]) {
+        let Some(first) = remains.iter().position(|&remains| remains != Remains::Whole) else { return };
+        let gone = self.synced + first as u64;
+        if let Some(&barrier) = self.barriers.iter().find(|&&before| before > gone) {
+            remains[(barrier - self.synced) as usize..].fill(Remains::Nothing);
+        }
+    }
+
     /// Starts a sync of everything written so far.
     pub(crate) fn start_sync(&mut self, slowed: bool, now: u64) {
         debug_assert!(self.syncing.is_none() && !self.is_clean());
@@ -138,6 +157,7 @@ impl<P: Protocol> Disk<P> {
         let covered = self.syncing.take().unwrap_or(self.synced);
         self.lied += covered - self.synced;
         self.synced = covered;
+        self.barriers.retain(|&before| before > covered);
         if !self.lies {
             self.come_clean();
         }
@@ -177,6 +197,7 @@ impl<P: Protocol> Disk<P> {
         }
         self.syncing = None;
         self.synced = self.written;
+        self.barriers.clear();
         self.lied = 0;
     }
 

@@ -38,67 +38,89 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let mut effects = std::mem::take(&mut self.effects);
         // Whether the sync that this step's first write asked for takes no time at all.
         let mut sync_ns = None;
-        for effect in effects.drain() {
+        for effect in effects.as_mut_slice() {
             match effect {
-                Effect::Persist(record) => {
-                    self.words.mark(tag::PERSIST);
-                    record.fingerprint(&mut self.words);
-                    self.note(|| plain("persist", record.to_string()));
-                    if !self.write(id, Write::Append(record), &mut sync_ns) {
-                        break;
-                    }
-                }
-                Effect::Compact(records) => {
-                    self.words.mark(tag::COMPACT);
-                    records.fingerprint(&mut self.words);
-                    self.note(|| plain("compact", format!("to {} records", records.len())));
-                    if !self.write(id, Write::Replace(records), &mut sync_ns) {
-                        break;
-                    }
-                }
-                Effect::Send { to, message, unsynced } => {
-                    if unsynced || self.nodes[id.index()].disk.is_clean() {
-                        self.send(id, to, message);
-                    } else {
-                        self.hold(id, Held::Send(to, message));
-                    }
-                }
-                Effect::Reply { client, id: request, reply } => {
-                    if self.nodes[id.index()].disk.is_clean() {
-                        self.send_reply(id, client, request, reply);
-                    } else {
-                        self.hold(id, Held::Reply(client, request, reply));
-                    }
-                }
+                // These are heard where they lie: see `Effects::add` for what a copy costs.
+                Effect::Announce(event) => self.tell(id, event),
                 Effect::Output(output) => {
                     if self.nodes[id.index()].disk.is_clean() {
-                        self.put_out(id, &output);
+                        self.put_out(id, output);
                     } else {
-                        self.hold(id, Held::Output(output));
+                        self.hold(id, Held::Output(output.clone()));
                     }
                 }
-                Effect::Announce(event) => {
-                    if id.0 < self.world.nodes {
-                        self.tell_nemesis(id, &event);
-                    }
-                    if self.nodes[id.index()].disk.is_clean() {
-                        self.announce(id, &event);
-                    } else {
-                        self.hold(id, Held::Announce(event));
-                    }
-                }
-                Effect::SetTimer { timer, after } => self.set_timer(id, timer, after),
+                Effect::SetTimer { timer, after } => self.set_timer(id, timer.clone(), *after),
                 Effect::CancelTimer { timer } => {
                     self.words.mark(tag::CANCEL_TIMER);
                     timer.fingerprint(&mut self.words);
                     self.note(|| plain("cancel-timer", timer.to_string()));
-                    self.nodes[id.index()].timers.cancel(&timer);
+                    self.nodes[id.index()].timers.cancel(timer);
+                }
+                Effect::Barrier => self.put_barrier(id),
+                Effect::Persist(_) | Effect::Compact(_) | Effect::Send { .. } | Effect::Reply { .. } => {
+                    let effect = std::mem::replace(effect, Effect::Barrier);
+                    if !self.perform(id, effect, &mut sync_ns) {
+                        break;
+                    }
                 }
             }
         }
+        effects.clear();
         self.effects = effects;
         if !self.nodes[id.index()].disk.is_clean() {
             self.start_sync(id, sync_ns);
+        }
+    }
+
+    /// What is written or sent; `false` if the node crashed just before.
+    #[inline(always)]
+    fn perform(&mut self, id: NodeId, effect: Effect<P>, sync_ns: &mut Option<u64>) -> bool {
+        match effect {
+            Effect::Persist(record) => {
+                self.words.mark(tag::PERSIST);
+                record.fingerprint(&mut self.words);
+                self.note(|| plain("persist", record.to_string()));
+                return self.write(id, Write::Append(record), sync_ns);
+            }
+            Effect::Compact(records) => {
+                self.words.mark(tag::COMPACT);
+                records.fingerprint(&mut self.words);
+                self.note(|| plain("compact", format!("to {} records", records.len())));
+                return self.write(id, Write::Replace(records), sync_ns);
+            }
+            Effect::Send { to, message, unsynced } => {
+                if unsynced || self.nodes[id.index()].disk.is_clean() {
+                    self.send(id, to, message);
+                } else {
+                    self.hold(id, Held::Send(to, message));
+                }
+            }
+            Effect::Reply { client, id: request, reply } => {
+                if self.nodes[id.index()].disk.is_clean() {
+                    self.send_reply(id, client, request, reply);
+                } else {
+                    self.hold(id, Held::Reply(client, request, reply));
+                }
+            }
+            Effect::Barrier
+            | Effect::Output(_)
+            | Effect::Announce(_)
+            | Effect::SetTimer { .. }
+            | Effect::CancelTimer { .. } => unreachable!("that is done where it lies"),
+        }
+        true
+    }
+
+    /// The nemesis hears an announcement at once, observers when it is released.
+    #[inline]
+    fn tell(&mut self, id: NodeId, event: &P::Event) {
+        if id.0 < self.world.nodes {
+            self.tell_nemesis(id, event);
+        }
+        if self.nodes[id.index()].disk.is_clean() {
+            self.announce(id, event);
+        } else {
+            self.hold(id, Held::Announce(event.clone()));
         }
     }
 
@@ -146,7 +168,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     // --- Sending ---
 
-    #[inline]
+    /// Out of line, and all the way of a message to the network in one piece: whoever handed it over would copy it, see
+    /// [`crate::flight::Slab::insert`].
+    #[inline(never)]
     fn send(&mut self, from: NodeId, to: NodeId, message: P::Message) {
         if self.treason.is_traitor(from) && to != self.identity(from) {
             return self.betray(from, to, message);
@@ -155,7 +179,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// A message leaves, so much later than now: what it says is settled, what becomes of it is not.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn post(&mut self, from: NodeId, to: NodeId, message: P::Message, late_ns: u64) {
         let mut print = Fingerprinter::default();
         message.fingerprint(&mut print);
@@ -175,7 +199,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// The network takes a message over: from a seat that passes for a node, to a seat that passes for another.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn carry(
         &mut self,
         (seat, from): (NodeId, NodeId),
@@ -312,7 +336,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// Puts a flight under way as its fate has it.
-    #[inline]
+    #[inline(always)]
     fn launch(
         &mut self,
         flight: Flight,

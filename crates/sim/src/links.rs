@@ -73,7 +73,7 @@ impl Links {
     }
 
     /// Notes an arrival; `true` if a later one of its kind has overtaken it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn arrive(&mut self, from: NodeId, to: NodeId, kind: usize, occurrence: u32) -> bool {
         let latest = &mut self.arrived[(from.index() * self.nodes + to.index()) * self.kinds + kind];
         let overtaken = occurrence < *latest;

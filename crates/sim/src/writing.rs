@@ -33,6 +33,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         true
     }
 
+    /// What is written from now on stays behind what was written before. On a disk that keeps the order it does anyway.
+    pub(crate) fn put_barrier(&mut self, id: NodeId) {
+        let disk = &mut self.nodes[id.index()].disk;
+        if self.world.unordered && !disk.is_clean() {
+            disk.put_barrier();
+            self.note(|| plain("barrier", "later writes wait for these".to_string()));
+        }
+    }
+
     /// Whether the node goes down instead: a crash before this write was planned, or there is no space for it.
     #[cold]
     fn fails_to_write(&mut self, id: NodeId) -> bool {

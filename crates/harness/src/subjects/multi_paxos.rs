@@ -82,9 +82,9 @@ impl Subject for MultiPaxos {
         Ok(options)
     }
 
-    /// A snapshot is written in the step that applies what it holds: out of order it may be on disk before that.
+    /// Any subset of the records is a state, and a snapshot stays behind what it covers.
     fn writes(_: &Config) -> Writes {
-        Writes::InOrder
+        Writes::Unordered
     }
 
     fn lasting(_: &Config) -> &'static [Lasting] {

@@ -109,11 +109,10 @@ impl Subject for Raft {
         Ok(options)
     }
 
-    /// An entry names the term of the one before it, and a vote is whole in one record. With snapshots it is otherwise, see
-    /// [`Subject::outside`].
-    /// A snapshot is written in the step that applies what it holds: out of order it may be on disk before that.
-    fn writes(config: &Config) -> Writes {
-        if config.snapshot_every > 0 { Writes::InOrder } else { Writes::Unordered }
+    /// An entry names the term of the one before it, a vote is whole in one record, and a snapshot stays behind what it
+    /// covers.
+    fn writes(_: &Config) -> Writes {
+        Writes::Unordered
     }
 
     fn lasting(config: &Config) -> &'static [Lasting] {

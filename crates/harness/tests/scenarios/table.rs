@@ -11,7 +11,7 @@ pub(crate) enum Nature {
 
 use Nature::{Drawn, Scripted};
 
-pub(crate) const SCENARIOS: [(&str, Nature); 137] = [
+pub(crate) const SCENARIOS: [(&str, Nature); 138] = [
     ("2pc/calm", Drawn(100)),
     ("2pc/chaos", Drawn(1000)),
     ("2pc/cooperative-termination", Scripted),
@@ -50,6 +50,7 @@ pub(crate) const SCENARIOS: [(&str, Nature); 137] = [
     ("multi-paxos/snapshot-label", Scripted),
     ("multi-paxos/stale-read", Scripted),
     ("multi-paxos/standard-unit", Drawn(20)),
+    ("multi-paxos/unordered-writes", Drawn(300)),
     ("paxos/acceptor-restarts", Scripted),
     ("paxos/back-off-ends-the-duel", Drawn(40)),
     ("paxos/bad-disks", Drawn(300)),

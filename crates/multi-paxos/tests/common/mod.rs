@@ -153,6 +153,7 @@ impl Done {
                 *disk = records;
                 "compact"
             }
+            Effect::Barrier => "barrier",
             Effect::Send { to, message, unsynced } => {
                 if unsynced || self.persisted.is_empty() {
                     self.early.push((to, message.clone()));

@@ -152,6 +152,7 @@ impl Cluster {
             match effect {
                 Effect::Persist(record) => self.disks[node.index()].push(record),
                 Effect::Compact(records) => self.disks[node.index()] = records,
+                Effect::Barrier => {}
                 Effect::Send { to, message, unsynced } => {
                     assert!(!unsynced, "everything Paxos says is on disk first");
                     self.wire.push(Envelope { from: node, to, message });

@@ -134,7 +134,8 @@ impl World {
                 }
                 Effect::CancelTimer { .. } => self.alarms[node.index()] += 1,
                 Effect::Output(_) => self.learned[node.index()] = Some(self.now),
-                Effect::Persist(_) | Effect::Compact(_) | Effect::Reply { .. } | Effect::Announce(_) => {}
+                Effect::Persist(_) | Effect::Compact(_) | Effect::Barrier => {}
+                Effect::Reply { .. } | Effect::Announce(_) => {}
             }
         }
     }

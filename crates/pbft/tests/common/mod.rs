@@ -161,6 +161,7 @@ impl Node {
                     self.disk = records;
                     "compact"
                 }
+                Effect::Barrier => "barrier",
                 Effect::Send { to, message, .. } => {
                     done.sent.push((to, message));
                     "send"

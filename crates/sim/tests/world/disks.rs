@@ -92,6 +92,42 @@ fn a_torn_record_in_the_middle_is_gone_alone() {
     assert_eq!(run.struck(FaultClass::BitRot), 1);
 }
 
+/// What is behind a barrier is on the disk only with all that is before it; what is on one side of it keeps no order.
+#[test]
+fn nothing_behind_a_barrier_outlives_what_is_before_it() {
+    let orders = || {
+        let mut orders = persist([1, 2]);
+        orders.push(Op::Barrier);
+        orders.extend(persist([3, 4]));
+        orders
+    };
+    let lab = || Lab::new(1).sync(10).tell(10, 0, orders()).fault(12, Some(5), crash([0]));
+    let without = |write, remained| lab().unordered().decide(remains("n1", write, remained));
+    assert_eq!(recovered(&lab().unordered()), "[1, 2, 3, 4]");
+    for (write, left) in [(1, "[2]"), (2, "[1]"), (3, "[1, 2, 4]"), (4, "[1, 2, 3]")] {
+        assert_eq!(recovered(&without(write, Remains::Nothing)), left, "without {write}");
+        assert_eq!(recovered(&without(write, Remains::Half)), left, "half of {write}");
+    }
+    // A barrier that all before it has passed holds nothing back.
+    let later = without(1, Remains::Nothing).tell(1, 0, vec![Op::Persist(9), Op::Barrier]);
+    assert_eq!(recovered(&later.clone()), "[9, 2]");
+    // Where disks keep the order it changes nothing at all.
+    let plain = Lab::new(1).sync(10).tell(10, 0, persist([1, 2, 3, 4])).fault(12, Some(5), crash([0]));
+    let lose = |lab: Lab| lab.decide(lost("n1", 1, 1)).run();
+    assert_eq!(lose(lab()).tally.digest, lose(plain).tally.digest);
+}
+
+/// A disk that lies about a sync lies about those at barriers too: it has forgotten what it has reported, and keeps the order
+/// of the rest.
+#[test]
+fn a_barrier_does_not_know_of_lies() {
+    let lab = Lab::new(1).sync(2).unordered().fault(10, Some(10), lying()).tell(11, 0, persist([1]));
+    let lab =
+        lab.tell(14, 0, vec![Op::Persist(2), Op::Barrier, Op::Persist(3)]).fault(15, Some(5), crash([0]));
+    assert_eq!(recovered(&lab), "[2, 3]");
+    assert_eq!(recovered(&lab.clone().decide(remains("n1", 1, Remains::Nothing))), "[]");
+}
+
 #[test]
 fn observers_hear_of_what_has_all_before_it() {
     let announce = |number| [Op::Persist(number), Op::Announce(Topic::Voted, number)];

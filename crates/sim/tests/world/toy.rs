@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Op {
     Persist(u64),
     Compact(Vec<u64>),
+    Barrier,
     /// To a node, by index; the receiver runs the script.
     Send(u8, Kind, u64, Vec<Op>),
     Unsynced(u8, Kind, u64),
@@ -312,6 +313,7 @@ impl<const V: u8> Toy<V> {
         match order {
             Op::Persist(record) => effects.persist(Number(*record)),
             Op::Compact(records) => effects.compact(records.iter().copied().map(Number).collect()),
+            Op::Barrier => effects.barrier(),
             Op::Send(to, kind, number, then) => {
                 effects.send(NodeId(*to), message(*kind, *number, then.clone()));
             }

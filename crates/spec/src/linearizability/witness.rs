@@ -113,7 +113,8 @@ fn in_order<M: Model>(
     }
     let is_read = |placed: &Placed| model.is_read(&history[placed.operation].call);
     let mut order = order.to_vec();
-    order.sort_by_key(|placed| {
+    // What is compared is looked up once for each, and not at every comparison.
+    order.sort_by_cached_key(|placed| {
         let called = if is_read(placed) { history[placed.operation].called } else { 0 };
         (part_of(placed.operation), placed.position, is_read(placed), called, placed.operation)
     });

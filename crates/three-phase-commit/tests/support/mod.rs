@@ -168,6 +168,7 @@ impl Cluster {
             match effect {
                 Effect::Persist(record) => self.disks[id.index()].push(record),
                 Effect::Compact(records) => self.disks[id.index()] = records,
+                Effect::Barrier => {}
                 Effect::Send { to, message, .. } => {
                     self.sent.push(message.kind_name());
                     self.wire.push(Envelope { from: id, to, message });

@@ -211,7 +211,8 @@ impl Cluster {
                 Effect::Output(output) => cut.output(output),
                 Effect::Announce(event) => cut.announce(event),
                 Effect::Reply { client, id, reply } => cut.reply(client, id, reply),
-                Effect::Compact(_) | Effect::SetTimer { .. } | Effect::CancelTimer { .. } => {}
+                Effect::Compact(_) | Effect::Barrier => {}
+                Effect::SetTimer { .. } | Effect::CancelTimer { .. } => {}
             }
         }
         self.perform(node, &mut cut);
@@ -235,7 +236,7 @@ impl Cluster {
                         self.writes[index].lazy += 1;
                     }
                 }
-                Effect::Compact(_) => unreachable!("disks are not compacted"),
+                Effect::Compact(_) | Effect::Barrier => unreachable!("disks are only appended to"),
                 Effect::Send { to, message, .. } => {
                     *self.sent.entry(message.kind_name()).or_default() += 1;
                     self.wire.push(Envelope { from: node, to, message });

@@ -16,7 +16,7 @@ use crate::certificate::{Checkpoint, Phase, ViewChange, Vote};
 use crate::lies;
 use crate::message::Message;
 use crate::requests::Requests;
-use crate::sign::{Asked, Key, Signed};
+use crate::sign::{Asked, Batch, Key, Signed};
 use crate::state::{Durable, Record, Slot, Stage};
 use crate::status::Said;
 use crate::{Config, Event, PbftFlaw, Sequence, View};
@@ -133,7 +133,9 @@ impl Protocol for Pbft {
             effects.output(Output::Restored(Restored::of(&node.replica, index)));
         }
         node.say_again();
+        node.note_again();
         node.arm_status(effects);
+        node.attend(effects);
         node
     }
 
@@ -288,6 +290,15 @@ impl Pbft {
     pub(crate) fn slot(&mut self, sequence: Sequence) -> &mut Slot {
         assert!(sequence > self.low(), "what is stable is dropped");
         self.durable.slots.entry(sequence).or_default()
+    }
+
+    /// After a restart: the requests of what was accepted here and not executed. Whoever has forgotten them would never give
+    /// up a primary that does not get on with them.
+    fn note_again(&mut self) {
+        let open = self.durable.slots.range(self.executed.next()..);
+        let accepted = open.filter_map(|(_, slot)| slot.batch(slot.proposal?.body().digest));
+        let requests: Vec<Asked> = accepted.flat_map(Batch::requests).copied().collect();
+        requests.iter().for_each(|request| self.note(request));
     }
 
     /// After a restart: the votes that the disk says were cast.

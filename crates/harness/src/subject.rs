@@ -101,6 +101,13 @@ pub trait Subject: Protocol {
         beyond::<Self>(config, struck)
     }
 
+    /// Why what struck is more than this one property assumes, though the protocol lives with it: as
+    /// [`Subject::outside`], and beside it.
+    fn outside_for(property: &str, config: &Self::Config, struck: &Struck) -> Vec<String> {
+        let _ = (property, config, struck);
+        Vec::new()
+    }
+
     /// How many nodes may be Byzantine at once: do what they like, or have forgotten what they had promised to keep.
     fn traitors_max(config: &Self::Config) -> u8 {
         let _ = config;

@@ -38,11 +38,20 @@ pub trait Subject: Protocol {
     /// The names of its options under `[config]`.
     const OPTIONS: &'static [&'static str] = &[];
 
+    /// Whether it runs the state machine that a scenario's workload names. Where it does not, naming one is refused.
+    const RUNS_MACHINE: bool = true;
+
     /// Reads its options. Unknown names have been refused already.
     ///
     /// # Errors
     /// When a value cannot be read.
     fn options(raw: &RawOptions) -> Result<Self::Options, Complaint>;
+
+    /// An option that no cluster of at most so many nodes has room for, and why.
+    fn misfit_option(options: &Self::Options, nodes_max: u8) -> Option<(&'static str, String)> {
+        let _ = (options, nodes_max);
+        None
+    }
 
     /// The configuration of one run.
     ///

@@ -35,6 +35,7 @@ impl Subject for ThreePhaseCommit {
     type Options = Options;
 
     const FLAWS: &'static [Flaw] = FLAWS;
+    const RUNS_MACHINE: bool = false;
     const OPTIONS: &'static [&'static str] = &["delta"];
 
     fn options(raw: &RawOptions) -> Result<Options, Complaint> {

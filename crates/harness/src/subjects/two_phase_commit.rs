@@ -32,6 +32,7 @@ impl Subject for TwoPhaseCommit {
     type Options = Options;
 
     const FLAWS: &'static [Flaw] = FLAWS;
+    const RUNS_MACHINE: bool = false;
     const OPTIONS: &'static [&'static str] = &[
         "presumption",
         "read-only",

@@ -116,3 +116,17 @@ fn places_that_take_no_file_are_named() {
     let entries = fs::read_dir(folder.path()).expect("it is there").count();
     assert_eq!(entries, 1, "nothing half-written is left behind");
 }
+
+#[test]
+fn what_would_be_ignored_is_refused_where_it_stands() {
+    let folder = folder();
+    let said =
+        complaint(folder.path(), &["run", "raft/calm", "--set", "config.voters=6", "--set", "nodes=4"]);
+    assert!(said.contains("--set config.voters") && said.contains('^'), "{said}");
+    assert!(said.contains("6 are more than a cluster of 4 nodes can have"), "{said}");
+    for protocol in ["2pc", "3pc"] {
+        let said =
+            complaint(folder.path(), &["run", &format!("{protocol}/calm"), "--set", "workload.machine=kv"]);
+        assert!(said.contains(&format!("{protocol} runs no state machine")) && said.contains('^'), "{said}");
+    }
+}

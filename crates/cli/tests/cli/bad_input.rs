@@ -122,11 +122,14 @@ fn what_would_be_ignored_is_refused_where_it_stands() {
     let folder = folder();
     let said =
         complaint(folder.path(), &["run", "raft/calm", "--set", "config.voters=6", "--set", "nodes=4"]);
-    assert!(said.contains("--set config.voters") && said.contains('^'), "{said}");
-    assert!(said.contains("6 are more than a cluster of 4 nodes can have"), "{said}");
+    assert!(said.contains("--set config.voters=6: 6 are more than a cluster of 4 nodes can have"), "{said}");
     for protocol in ["2pc", "3pc"] {
-        let said =
-            complaint(folder.path(), &["run", &format!("{protocol}/calm"), "--set", "workload.machine=kv"]);
-        assert!(said.contains(&format!("{protocol} runs no state machine")) && said.contains('^'), "{said}");
+        let calm = format!("{protocol}/calm");
+        let said = complaint(folder.path(), &["run", &calm, "--set", "workload.machine=kv"]);
+        let told = format!("--set workload.machine=kv: {protocol} runs no state machine");
+        assert!(said.contains(&told), "{said}");
     }
+    fs::write(folder.path().join("it.toml"), scenario("[config]\nvoters = 6")).expect("there is room");
+    let said = complaint(folder.path(), &["run", "it.toml"]);
+    assert!(said.starts_with("error: it.toml:6:10: 6 are more") && said.contains('^'), "{said}");
 }

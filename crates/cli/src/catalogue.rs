@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use quarrel_formats::Scenario;
+use quarrel_formats::scenario::Expected;
 use quarrel_harness::registry::Registry;
 
 use crate::builtin::{self, Builtin};
@@ -45,6 +46,16 @@ pub(crate) fn all(registry: &Registry) -> Vec<Named> {
         }
     }
     named
+}
+
+/// A scenario that comes with Quarrel, other than this one, that says what this flaw violates in it.
+pub(crate) fn shows(flaw: &str, but: &str) -> Option<&'static str> {
+    let expects = |builtin: &&Builtin| {
+        let read = Scenario::parse(builtin.name, builtin.file, builtin.text.as_bytes());
+        let expected = read.map(|scenario| scenario.expected(&[flaw.to_string()]));
+        builtin.name != but && matches!(expected, Ok(Expected::Violates(_)))
+    };
+    builtin::ALL.iter().find(expects).map(|builtin| builtin.name)
 }
 
 fn protocol_of(name: &str) -> &str {
@@ -122,6 +133,13 @@ mod tests {
         let names: Vec<String> = own(folder.path()).into_iter().map(|named| named.name).collect();
         assert_eq!(names, ["mine/a", "mine/b", "top"]);
         assert!(own(&folder.path().join("nothing")).is_empty());
+    }
+
+    #[test]
+    fn a_flaw_has_a_scenario_that_shows_it() {
+        assert_eq!(shows("3pc/late-precommit-obeyed", "3pc/calm"), Some("3pc/late-precommit"));
+        assert_eq!(shows("3pc/late-precommit-obeyed", "3pc/late-precommit"), None);
+        assert_eq!(shows("3pc/nothing-like-it", "3pc/calm"), None);
     }
 
     #[test]

@@ -104,6 +104,15 @@ fn suggestion(given: &str, named: &[Named], program: &str) -> String {
     // So does its beginning, to the end of a word.
     let begins = |name: &&str| name.strip_prefix(given).is_some_and(|rest| rest.starts_with('-'));
     let quoted = |name: &str| format!("`{name}`");
+    let of_protocol =
+        names().filter(|name| name.split_once('/').is_some_and(|(protocol, _)| protocol == given));
+    if let Some(first) = of_protocol.clone().next() {
+        let count = of_protocol.count();
+        return format!(
+            "\n  = help: {given} is a protocol, with {count} scenarios: `{first}` is one, and `{program} list scenarios` \
+             lists them"
+        );
+    }
     let mut meant: Vec<String> = names().filter(halves).map(quoted).collect();
     if meant.is_empty() {
         meant = names()
@@ -179,6 +188,8 @@ mod tests {
         assert!(chaos.contains("`paxos/chaos`"), "{chaos}");
         assert!(suggestion("3pc/partition").contains("did you mean `3pc/partition-splits`?"));
         assert!(suggestion("cooperative").contains("did you mean `2pc/cooperative-termination`?"));
+        let protocol = suggestion("2pc");
+        assert!(protocol.contains("2pc is a protocol, with 12 scenarios: `2pc/calm` is one"), "{protocol}");
         assert!(suggestion("raft/caos").contains("did you mean `raft/chaos`?"));
         assert!(suggestion("nothing like it").contains("quarrel list scenarios"));
     }

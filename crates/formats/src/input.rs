@@ -85,7 +85,7 @@ impl InputError {
 
     /// The same error with a line of help; an empty one changes nothing.
     #[must_use]
-    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.0.help = Some(help.into()).filter(|help| !help.is_empty());
         self
     }

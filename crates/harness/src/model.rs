@@ -31,6 +31,15 @@ pub fn beyond<P: Subject>(config: &P::Config, struck: &Struck) -> Vec<String> {
     disks.into_iter().chain(too_many_traitors(P::NAME, tolerated, struck)).collect()
 }
 
+/// Why a violation of this property is outside the model: what the protocol does not live with, and what the property
+/// assumes besides.
+#[must_use]
+pub fn reasons<P: Subject>(property: &str, config: &P::Config, struck: &Struck) -> Vec<String> {
+    let mut reasons = P::outside(config, struck);
+    reasons.extend(P::outside_for(property, config, struck));
+    reasons
+}
+
 /// Why there were more Byzantine nodes than that many.
 #[must_use]
 pub fn too_many_traitors(protocol: &str, tolerated: u8, struck: &Struck) -> Option<String> {
@@ -135,7 +144,7 @@ fn retry_without<P: Subject>(
 ) -> Retrial {
     let (mut schedule, mut struck) = (schedule, *struck);
     for _ in 0..ROUNDS_MAX {
-        schedule = without_culprits(schedule, &struck, spared);
+        schedule = without_culprits(schedule, &violation.property, &struck, spared);
         let outcome = replay(&schedule, judges);
         if !outcome.fails_like(violation) {
             return Retrial::Gone;
@@ -210,9 +219,15 @@ impl Measure {
 
 /// The schedule without every fault of a kind that a reason speaks of. Nobody says which ones those are: they are the
 /// measurements without which the reasons are others. Who is no traitor any more is heard like any other node.
-fn without_culprits<P: Subject>(schedule: Schedule<P>, struck: &Struck, spared: NodeSet) -> Schedule<P> {
-    let reasons = P::outside(&schedule.config, struck);
-    let is_culprit = |measure: &Measure| P::outside(&schedule.config, &measure.taken_from(struck)) != reasons;
+fn without_culprits<P: Subject>(
+    schedule: Schedule<P>,
+    property: &str,
+    struck: &Struck,
+    spared: NodeSet,
+) -> Schedule<P> {
+    let reasons_of = |struck: &Struck| reasons::<P>(property, &schedule.config, struck);
+    let reasons = reasons_of(struck);
+    let is_culprit = |measure: &Measure| reasons_of(&measure.taken_from(struck)) != reasons;
     let culprits: Vec<Measure> = Measure::all().filter(is_culprit).collect();
     let mut schedule = schedule;
     let world = &mut schedule.world;

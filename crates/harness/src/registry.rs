@@ -245,6 +245,13 @@ impl<P: Subject> Entry for Registered<P> {
         judges: Judges,
     ) -> Result<Box<dyn Trial>, InputError> {
         let options = P::options(&scenario.config).map_err(|complaint| scenario.explain(complaint))?;
+        let misfit = P::misfit_option(&options, scenario.nodes.most());
+        let misfit = misfit.and_then(|(name, why)| Some(scenario.config.get(name)?.complain(why)));
+        misfit.map_or(Ok(()), |complaint| Err(scenario.explain(complaint)))?;
+        if let Some(place) = scenario.workload.machine_place.filter(|_| !P::RUNS_MACHINE) {
+            let why = format!("{} runs no state machine: its clients ask what its problem is about", P::NAME);
+            return Err(scenario.explain(Complaint::new(place, why)));
+        }
         for asked in &scenario.operations {
             let parsed = asked.words.as_deref().map(P::parse_request).transpose();
             let complain = |why| scenario.explain(Complaint::new(asked.place, why));

@@ -10,6 +10,7 @@ use quarrel_sim::world::{Operation, Order, Rule, World};
 use quarrel_sim::{Chooser, Cluster, Observer, Plan, Tally};
 
 use crate::aftermath::Aftermath;
+use crate::model;
 use crate::oracle::{Findings, Judges, Oracle};
 use crate::profile;
 use crate::subject::Subject;
@@ -290,11 +291,14 @@ impl<P: Subject> Trial<P> {
         let aftermath = self.aftermath(&tally, suspended.as_deref().unwrap_or_default());
         let Self { cluster, seed, on, healed_ns, .. } = self;
         let (never_asked, struck_late) = (cluster.never_asked(), cluster.struck_late());
-        let strayed = P::outside(cluster.config(), &tally.struck);
+        let config = cluster.config().clone();
+        let strayed = P::outside(&config, &tally.struck);
         let oracle = cluster.into_observer();
         let Findings { violations, evaluated, cells, judged } =
             oracle.judge(tally.halted.take(), tally.settled_ns.is_some(), healed_ns);
-        let outside = if violations.is_empty() { Vec::new() } else { strayed.clone() };
+        let broken = violations.first();
+        let outside = broken
+            .map_or_else(Vec::new, |broken| model::reasons::<P>(&broken.property, &config, &tally.struck));
         let outcome = Outcome {
             seed,
             tally,

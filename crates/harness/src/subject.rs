@@ -38,11 +38,20 @@ pub trait Subject: Protocol {
     /// The names of its options under `[config]`.
     const OPTIONS: &'static [&'static str] = &[];
 
+    /// Whether it runs the state machine that a scenario's workload names. Where it does not, naming one is refused.
+    const RUNS_MACHINE: bool = true;
+
     /// Reads its options. Unknown names have been refused already.
     ///
     /// # Errors
     /// When a value cannot be read.
     fn options(raw: &RawOptions) -> Result<Self::Options, Complaint>;
+
+    /// An option that no cluster of at most so many nodes has room for, and why.
+    fn misfit_option(options: &Self::Options, nodes_max: u8) -> Option<(&'static str, String)> {
+        let _ = (options, nodes_max);
+        None
+    }
 
     /// The configuration of one run.
     ///
@@ -99,6 +108,13 @@ pub trait Subject: Protocol {
     /// the model; without reasons it is a mistake. To measure less must never give more reasons.
     fn outside(config: &Self::Config, struck: &Struck) -> Vec<String> {
         beyond::<Self>(config, struck)
+    }
+
+    /// Why what struck is more than this one property assumes, though the protocol lives with it: as
+    /// [`Subject::outside`], and beside it.
+    fn outside_for(property: &str, config: &Self::Config, struck: &Struck) -> Vec<String> {
+        let _ = (property, config, struck);
+        Vec::new()
     }
 
     /// How many nodes may be Byzantine at once: do what they like, or have forgotten what they had promised to keep.

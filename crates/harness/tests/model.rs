@@ -8,6 +8,9 @@ use quarrel_harness::model::Retrial;
 use quarrel_harness::oracle::Judges;
 use quarrel_harness::registry::{Registry, Trial};
 use quarrel_harness::story;
+use quarrel_harness::subject::Subject;
+use quarrel_sim::Struck;
+use quarrel_two_phase_commit::TwoPhaseCommit;
 
 fn ringing(more: &str, flaws: &[&str]) -> Box<dyn Trial> {
     ringing_for("1s", more, flaws)
@@ -155,4 +158,44 @@ fn what_fails_inside_is_not_shrunk_to_something_outside() {
     assert!(label_of(&shrunk.trace).is_empty());
     let case: Box<dyn Case> = crate::common::open(&shrunk.trace);
     assert!(label_of(&case.replay(Flaws::Kept).trace).is_empty());
+}
+
+/// Two-phase commit on a calm day, but each message takes this long.
+fn slow(latency: &str, flaws: &[&str]) -> Box<dyn Trial> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/2pc/calm.toml");
+    #[allow(clippy::disallowed_methods, reason = "tests read the scenarios")]
+    let text = std::fs::read_to_string(path).unwrap();
+    trial_of(parse("test/slow", &text.replace("[\"100us\", \"10ms\"]", latency)), flaws)
+}
+
+/// AC4 is about executions without failures, and a vote that is later than the timeout is one. No fault has struck.
+#[test]
+fn a_timeout_that_is_shorter_than_the_network_breaks_ac4_outside_the_model() {
+    let trial = slow("'60ms'", &[]);
+    let outcome = trial.run(0);
+    assert_eq!(outcome.verdict().map(|broken| broken.property.as_str()), Some("ac4"));
+    let told = "a vote may have come 120ms after it was asked for, and the coordinator waits for 100ms";
+    assert_eq!(outcome.outside, [told]);
+    assert!(outcome.strayed.is_empty(), "nothing but AC4 rests on it");
+    assert_eq!(trial.retry_inside(0), Some(Retrial::Undecided), "no link is faster");
+    // As slow as the timeout allows.
+    let fits = slow("'49ms'", &[]);
+    for seed in 0..20 {
+        let outcome = fits.run(seed);
+        assert_eq!((outcome.verdict(), outcome.evaluated[ac4()] > 0), (None, true), "seed {seed}");
+    }
+}
+
+fn ac4() -> usize {
+    let trial = slow("'1ms'", &[]);
+    trial.properties().iter().position(|property| property.name == "ac4").expect("there it is")
+}
+
+/// That the network is slow excuses no other property.
+#[test]
+fn a_slow_network_excuses_only_ac4() {
+    let config = quarrel_two_phase_commit::Config::new(2);
+    let struck = Struck { message_ns: 60_000_000, ..Struck::default() };
+    let excused = |property| TwoPhaseCommit::outside_for(property, &config, &struck).len();
+    assert_eq!(["ac1", "ac3", "ac4", "linearizability"].map(excused), [0, 0, 1, 0]);
 }

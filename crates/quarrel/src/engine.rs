@@ -132,6 +132,8 @@ pub struct Findings {
     pub end: End,
     /// One for each signature, the most important first.
     pub failures: Vec<Failure>,
+    /// Whether somebody interrupted it while failures were made small: some may be larger than they need be.
+    pub shrinking_stopped: bool,
     /// How long the runs took on the wall clock.
     pub wall: Duration,
 }
@@ -154,7 +156,12 @@ pub fn run(trial: &dyn Trial, orders: &Orders, progress: Hear<'_>, interrupted: 
     let (tallies, seeds, end) = shared.collect(trial);
     let wall = started.elapsed();
     let failures = failures(trial, orders, &tallies, progress, interrupted);
-    Findings { tallies, seeds, end, failures, wall }
+    // A signal that comes when there is nothing left to do has stopped nothing.
+    let is_left = |failure: &Failure| !failure.shrunk.is_some_and(|report| report.one_minimal);
+    let shrinking_stopped = orders.shrinking == Shrinking::Each
+        && interrupted.load(Ordering::Relaxed)
+        && failures.iter().any(is_left);
+    Findings { tallies, seeds, end, failures, shrinking_stopped, wall }
 }
 
 /// What the threads share.

@@ -12,6 +12,9 @@ use quarrel_sim::draw::mix;
 /// The largest trace: about a million events.
 const TRACE_BYTES_MAX: u64 = 1 << 28;
 
+/// The least that an event takes in a trace, on average: the protocols here come to 180 to 340 bytes.
+const EVENT_BYTES_MIN: u64 = 160;
+
 /// How much of a trace is read to see whether it is one.
 const GLANCE_BYTES: usize = 4096;
 
@@ -100,12 +103,51 @@ pub fn create_folder(path: &Path) -> Result<(), InputError> {
         .map_err(|error| about(path, format!("this folder cannot be created: {error}")))
 }
 
-/// Writes a trace whole: see [`write()`].
+/// Whether a run of so many events can be recorded in a trace that is read again, before it is.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_events(path: &Path, events: u64) -> Result<(), InputError> {
+    if events <= TRACE_BYTES_MAX / EVENT_BYTES_MIN {
+        return Ok(());
+    }
+    let events = crate::numbers::grouped(events);
+    Err(about(path, format!("not written: with {events} events it would be larger than {}", most())))
+}
+
+/// What a trace may have, in words.
+fn most() -> String {
+    format!("{} MiB, and nobody could read it again", TRACE_BYTES_MAX >> 20)
+}
+
+/// Writes a trace whole, unless it is larger than what is read: see [`write()`].
 ///
 /// # Errors
 /// As [`write()`].
 pub fn write_trace(path: &Path, trace: &Trace) -> Result<(), InputError> {
-    write(path, |buffer| trace.write(buffer))
+    check_events(path, trace.events.len() as u64)?;
+    write(path, |buffer| trace.write(Bounded { inner: buffer, left: TRACE_BYTES_MAX }))
+}
+
+/// Takes so many bytes and not one more.
+struct Bounded<W> {
+    inner: W,
+    left: u64,
+}
+
+impl<W: Write> Write for Bounded<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.len() as u64 > self.left {
+            return Err(std::io::Error::other(format!("it is larger than {}", most())));
+        }
+        let written = self.inner.write(bytes)?;
+        self.left -= written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
 }
 
 /// Writes a file whole to a temporary name beside its own, then renames it: no reader ever sees half of one. A
@@ -140,7 +182,7 @@ pub fn check_output<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path>)
     let same =
         |input: &Path| place.as_ref().is_ok_and(|place| input.canonicalize().is_ok_and(|it| it == *place));
     match inputs.into_iter().any(same) {
-        true => Err(about(path, "this is what is read; name another file to write to")),
+        true => Err(about(path, "this file is an input of the same command; name another one to write to")),
         false => Ok(()),
     }
 }
@@ -159,7 +201,10 @@ fn place_of(path: &Path) -> Result<PathBuf, InputError> {
         };
         // `/dev/stdout` when that goes to a file: ours to write to, not to replace.
         if folder.canonicalize().is_ok_and(|folder| folder.starts_with("/proc")) {
-            return Err(about(path, "this is an open stream, not the name of a file; name a file"));
+            return Err(about(
+                path,
+                "this leads into /proc, to an open stream: name a regular file to write to",
+            ));
         }
         match std::fs::read_link(&place) {
             Ok(target) => place = folder.join(target),
@@ -249,6 +294,21 @@ pub fn shell_word(word: impl Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_could_read_again_is_not_written() {
+        let mut taken = Vec::new();
+        let mut bounded = Bounded { inner: &mut taken, left: 5 };
+        bounded.write_all(b"abc").expect("there is room");
+        bounded.write_all(b"de").expect("for five bytes");
+        let refused = bounded.write_all(b"f").expect_err("not for six").to_string();
+        assert!(refused.contains("larger than 256 MiB"), "{refused}");
+        assert_eq!(taken, b"abcde");
+        let path = Path::new("long.jsonl");
+        assert!(check_events(path, 1_000_000).is_ok());
+        let refused = check_events(path, 20_000_000).expect_err("too many").to_string();
+        assert!(refused.contains("long.jsonl: not written: with 20,000,000 events"), "{refused}");
+    }
 
     #[test]
     fn names_of_files_are_tame() {

@@ -1,6 +1,8 @@
 //! What is fixed for a whole run: above all Δ, the number that the protocol stakes its agreement on.
 
 use quarrel_protocol::{After, NodeId, NodeSet};
+use quarrel_spec::atomic_commit::Measured;
+use quarrel_spec::atomic_commit::timing::milliseconds;
 use serde::{Deserialize, Serialize};
 
 use crate::{FlawSet, State};
@@ -128,39 +130,18 @@ impl Config {
     }
 }
 
-/// The longest of everything that Δ is made of, as measured in a run or promised by a scenario; in nanoseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Measured {
-    /// A message on a link.
-    pub link_ns: u64,
-    /// A disk sync.
-    pub sync_ns: u64,
-    /// A pause.
-    pub pause_ns: u64,
-    /// How wrong a clock runs, in parts per million.
-    pub clock_ppm: u32,
-}
-
 /// Why a run is outside of the model, if what was measured does not fit into Δ. (Nor may anything be lost but what a crash
 /// takes. Crashes, of any number of nodes and at any point, are inside.)
 #[must_use]
 pub fn outside(config: &Config, measured: &Measured) -> Option<String> {
-    let parts = [measured.sync_ns, measured.sync_ns, measured.pause_ns, measured.pause_ns, measured.link_ns];
-    let hop_ns = parts.iter().fold(0u64, |sum, &part| sum.saturating_add(part));
-    let error = |ns: u64| (u128::from(ns) * u128::from(measured.clock_ppm) / 1_000_000) as u64;
-    let hop_ns = hop_ns.saturating_add(error(hop_ns));
-    let late_ns = measured.pause_ns.saturating_add(error(config.delta_ns).saturating_mul(9));
+    let hop_ns = measured.hop_ns();
+    let hop_ns = hop_ns.saturating_add(measured.error_ns(hop_ns));
+    let late_ns = measured.pause_ns.saturating_add(measured.error_ns(config.delta_ns).saturating_mul(9));
     let longest_ns = hop_ns.max(late_ns);
     (longest_ns >= config.delta_ns).then(|| {
         let (longest, delta) = (milliseconds(longest_ns), milliseconds(config.delta_ns));
         format!("a message may have taken {longest} from handler to handler, and Δ is {delta}")
     })
-}
-
-/// `497.957ms`, `100ms`.
-fn milliseconds(ns: u64) -> String {
-    let text = format!("{}.{:03}", ns / 1_000_000, ns / 1_000 % 1_000);
-    format!("{}ms", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ pub mod event;
 pub mod flaw;
 pub mod invariants;
 
-pub use config::{COORDINATOR, Config, Measured, Patience, outside};
+pub use config::{COORDINATOR, Config, Patience, outside};
 pub use event::{Event, Rule, What};
 pub use flaw::{FLAWS, FlawSet, ThreePhaseFlaw};
 pub use invariants::Invariants;

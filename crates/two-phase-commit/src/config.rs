@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 
 use quarrel_protocol::{After, FlawSet, NodeId, NodeSet};
+use quarrel_spec::atomic_commit::timing::{Measured, milliseconds};
 use quarrel_spec::atomic_commit::{Decision, Transaction};
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +142,24 @@ impl Config {
         timeouts.iter().fold(0, |sum, after| sum.saturating_add(after.max_ns))
     }
 
+    /// Why AC4 asks nothing of a run, if what was measured does not fit into the timeout for votes.
+    ///
+    /// BHG 7.3 speaks of executions without failures, and a timeout that fires although nobody failed is one: "no
+    /// failures" is in the eye of a coordinator that can only wait. Its timer is set as VOTE-REQ leaves its handler,
+    /// and a vote is there two hops later. Nothing else rests on time: a late vote is as good as a lost one.
+    #[must_use]
+    pub fn late_votes(&self, measured: &Measured) -> Option<String> {
+        let least_ns = self.vote_timeout.min_ns;
+        let votes_ns = measured.hop_ns().saturating_mul(2);
+        let is_late = votes_ns.saturating_add(measured.error_ns(least_ns)) >= least_ns;
+        is_late.then(|| {
+            let (votes, least) = (milliseconds(votes_ns), milliseconds(least_ns));
+            format!(
+                "a vote may have come {votes} after it was asked for, and the coordinator waits for {least}"
+            )
+        })
+    }
+
     pub(crate) fn has(&self, flaw: CommitFlaw) -> bool {
         self.flaws.contains(flaw)
     }
@@ -157,6 +176,22 @@ mod tests {
         assert!(text.contains(r#""flaws":["missing-vote"]"#), "{text}");
         assert!(text.contains(r#""presumption":"abort""#), "{text}");
         assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn a_vote_takes_two_hops_and_must_be_there_before_the_timeout() {
+        let config = Config::new(3);
+        let quick = Measured { link_ns: 39 * MILLISECOND, sync_ns: 5 * MILLISECOND, ..Measured::default() };
+        assert_eq!(config.late_votes(&quick), None, "98 ms of 100");
+        let drifting = Measured { clock_ppm: 20_000, ..quick };
+        let late = Measured { link_ns: 60 * MILLISECOND, ..quick };
+        assert_eq!(
+            config.late_votes(&late).as_deref(),
+            Some("a vote may have come 140ms after it was asked for, and the coordinator waits for 100ms")
+        );
+        assert!(config.late_votes(&drifting).is_some(), "a fast clock waits for 98 ms of 100");
+        let wild = Measured { link_ns: u64::MAX, pause_ns: u64::MAX, clock_ppm: u32::MAX, ..quick };
+        assert!(config.late_votes(&wild).is_some());
     }
 
     #[test]

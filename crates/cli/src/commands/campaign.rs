@@ -14,7 +14,7 @@ use quick_junit::TestSuite;
 
 use crate::Session;
 use crate::args::{CampaignArguments, Format};
-use crate::exit::{Failure, USAGE, worst};
+use crate::exit::{Failure, INTERRUPTED, USAGE, worst};
 use crate::interrupt;
 use crate::output::complain;
 use crate::progress::Teller;
@@ -46,6 +46,7 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &CampaignArguments) -> R
         let (findings, told) = one(prepared, arguments, seeds.clone(), time_limit, interrupted);
         let judgement = judge(prepared.trial.as_ref(), &findings);
         codes.push(judgement.exit_code());
+        codes.extend(findings.shrinking_stopped.then_some(INTERRUPTED));
         codes.extend(told.iter().any(|told| told.file.is_none()).then_some(USAGE));
         let report = CampaignReport {
             prepared,

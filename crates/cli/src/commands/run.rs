@@ -7,10 +7,10 @@ use quarrel::environment::SeedWish;
 use quarrel::files;
 use quarrel::judgement::{absent, is_expected, is_on_side};
 use quarrel::panics::in_run;
-use quarrel_formats::Scenario;
 use quarrel_formats::history::Line;
 use quarrel_formats::scenario::Expected;
 use quarrel_formats::trace::{Oracle, Trace};
+use quarrel_formats::{InputError, Scenario};
 use quarrel_harness::registry::{CONFIG_KEY, Followed};
 use quarrel_harness::run::Outcome;
 use quarrel_harness::truth::Judged;
@@ -48,8 +48,14 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         }
     };
     if let Some(path) = &arguments.trace {
+        let advise = |error: InputError| error.with_help(shorter(&outcome));
+        // A run keeps no events unless it is recorded: it is known by now how many there are.
+        files::check_events(path, outcome.tally.events).map_err(advise)?;
         let trace = trace.unwrap_or_else(|| in_run(|| trial.record(seed)));
-        files::write_trace(path, &trace)?;
+        files::write_trace(path, &trace).map_err(|error| match outcome.tally.events {
+            ..EVENTS_MANY => error,
+            _ => advise(error),
+        })?;
     }
     let mut history = None;
     if let Some(path) = &arguments.history {
@@ -101,6 +107,17 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         (true, _) => MET,
         (false, _) => NOT_MET,
     })
+}
+
+/// So many events may make a trace too large; fewer do not.
+const EVENTS_MANY: u64 = 500_000;
+
+/// What to type for a run of about that many events.
+fn shorter(outcome: &Outcome) -> String {
+    let seconds = u128::from(outcome.tally.ended_ns) * u128::from(EVENTS_MANY)
+        / u128::from(outcome.tally.events.max(1))
+        / 1_000_000_000;
+    format!("a shorter run fits: `--set duration={}s`", seconds.max(1))
 }
 
 /// A plan of the scenario's own protocol has a world of its own: what else is pinned would be ignored.

@@ -38,9 +38,12 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &ShrinkArguments) -> Res
         });
     }
     files::write_trace(&output, &shrunk.trace)?;
-    let told = ShrinkTold { path, output: &output, violation, shrunk: &shrunk, program: &session.program };
+    // A signal that comes when there is nothing left to do has stopped nothing.
+    let stopped = stop() && !shrunk.report.one_minimal;
+    let told =
+        ShrinkTold { path, output: &output, violation, shrunk: &shrunk, stopped, program: &session.program };
     session.output.answer(&told.json(), || told.human())?;
-    Ok(if stop() { INTERRUPTED } else { MET })
+    Ok(if stopped { INTERRUPTED } else { MET })
 }
 
 /// `a.jsonl` becomes `a.shrunk.jsonl`.

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use super::json::{operations, pins};
 use super::numbers::{digest_text, milli, ratio_milli, seconds};
 use super::run::survives;
+use crate::exit::INTERRUPTED;
 use crate::scenarios::Prepared;
 
 /// What came of a campaign.
@@ -57,7 +58,8 @@ impl CampaignReport<'_> {
             "set": pins(self.pins),
             "verdict": self.judgement.word(),
             "reasons": self.reasons(),
-            "exit": self.judgement.exit_code(),
+            "exit": if self.findings.shrinking_stopped { INTERRUPTED } else { self.judgement.exit_code() },
+            "shrinking_stopped": self.findings.shrinking_stopped,
             "too_few_runs": self.runs_missing().is_some(),
             "end": end_word(*end),
             "runs": tallies.runs,

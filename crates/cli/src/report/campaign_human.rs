@@ -13,6 +13,7 @@ use super::campaign::{CampaignReport, Told};
 use super::numbers::{counted, digest_text, grouped, milli_text, ratio_milli, seconds_text};
 use super::run::{label, options};
 use super::text::{columns, wrapped};
+use crate::catalogue;
 
 /// How many ways of failing are told at length; a reader of the others has their traces.
 const STORIES_MAX: usize = 3;
@@ -95,6 +96,11 @@ impl CampaignReport<'_> {
                 flaw.name, flaw.breaks, flaw.needs, flaw.nodes_min
             );
             text.push_str(&wrapped("  ", "  ", &told));
+            let full = format!("{protocol}/{}", flaw.name);
+            if let Some(scenario) = catalogue::shows(&full, &self.prepared.given) {
+                let program = self.program;
+                text.push_str(&format!("  {scenario} shows it: {program} run {scenario} --flaw {full}\n"));
+            }
         }
         if let Judgement::Vacuous(empty) = self.judgement
             && runs > 0
@@ -178,6 +184,11 @@ impl CampaignReport<'_> {
         text
     }
 
+    /// That somebody stopped the shrinking, behind what it had come to.
+    fn stopped(&self) -> &'static str {
+        if self.findings.shrinking_stopped { "; shrinking was stopped, `quarrel shrink` goes on" } else { "" }
+    }
+
     /// One way of failing, on less than a screen. A story says itself which two facts collide.
     pub(super) fn at_length(&self, failure: &Failure, told: &Told) -> String {
         let mut text = self.heading(failure);
@@ -185,11 +196,13 @@ impl CampaignReport<'_> {
             Some(report) => {
                 let minimal = if report.one_minimal { ", and each one is needed" } else { "" };
                 let (before, after) = (grouped(report.before as u64), grouped(report.after as u64));
-                let size = format!("; {before} items shrunk to {after}{minimal}");
+                let stopped = if report.one_minimal { "" } else { self.stopped() };
+                let size = format!("; {before} items shrunk to {after}{minimal}{stopped}");
                 text = format!("{}\n{}\n\n", wrapped("", "  ", &(text + &size)), told.story.trim_end());
             }
             None => {
-                let size = format!("; {}, not shrunk", counted(items(&failure.trace) as u64, "item"));
+                let items = counted(items(&failure.trace) as u64, "item");
+                let size = format!("; {items}, not shrunk{}", self.stopped());
                 text = wrapped("", "  ", &(text + &size));
                 text.push_str(&wrapped("  ", "  ", failure.detail()));
             }

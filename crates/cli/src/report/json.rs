@@ -93,6 +93,7 @@ With --format json, one object; of several scenarios, one object with the list `
   reasons                         why it is not met, or what it has shown nothing about: sentences
   too_few_runs                    whether it is met with too few runs to say whether it is vacuous
   end                             complete, enough-failures, time-up or interrupted
+  shrinking_stopped               whether somebody interrupted it while failures were made small
   runs, failed                    how many; how many of them broke something that counts
   blocked                         how many blocked: see `run --help`
   oracle                          whose judgement counts: all or clients
@@ -157,8 +158,8 @@ Exit codes:
    3  an internal error
   75  interrupted; the smallest run so far was written
 
-With --format json, one object: trace, written, items_before, one_minimal, replays, summary, story,
-and what `replay --help` lists of a run.";
+With --format json, one object: trace, written, items_before, one_minimal, stopped (whether somebody
+interrupted it), replays, summary, story, and what `replay --help` lists of a run.";
 
 /// Below the help of `view`.
 pub(crate) const VIEW_HELP: &str = "\

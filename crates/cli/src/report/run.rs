@@ -102,7 +102,7 @@ pub(crate) fn label(reasons: &[String], retried: Option<Retrial>) -> Option<Stri
     let without = match retried {
         None => "",
         Some(Retrial::Gone) => " (without that it does not come about)",
-        Some(Retrial::Undecided) => " (without that it comes about outside the model in another way)",
+        Some(Retrial::Undecided) => " (whether it needs that is open: what is left still lies outside)",
         Some(Retrial::Survives) => " (it survives without that: INSIDE the model)",
     };
     (!reasons.is_empty()).then(|| format!("outside the model: {}{without}", reasons.join("; ")))

@@ -18,6 +18,8 @@ pub(crate) struct ShrinkTold<'a> {
     pub(crate) output: &'a Path,
     pub(crate) violation: &'a Violation,
     pub(crate) shrunk: &'a Shrunk,
+    /// Whether somebody stopped it.
+    pub(crate) stopped: bool,
     pub(crate) program: &'a str,
 }
 
@@ -29,6 +31,7 @@ impl ShrinkTold<'_> {
             "written": self.output.display().to_string(),
             "items_before": report.before,
             "one_minimal": report.one_minimal,
+            "stopped": self.stopped,
             "replays": report.replays,
             "summary": story::summary(trace),
             "story": story::short(trace),
@@ -42,7 +45,13 @@ impl ShrinkTold<'_> {
 
     pub(crate) fn human(&self) -> String {
         let Shrunk { trace, report } = self.shrunk;
-        let minimal = if report.one_minimal { "; each one is needed" } else { "" };
+        let minimal = match (report.one_minimal, self.stopped) {
+            (true, _) => "; each one is needed",
+            (false, true) => {
+                "; stopped before it was done: this is the smallest so far, and may be shrunk further"
+            }
+            (false, false) => "",
+        };
         let (before, after) = (grouped(report.before as u64), grouped(items(trace) as u64));
         let replays = grouped(report.replays);
         let subject = format!("{}: {} violated", self.path.display(), self.violation.property);

@@ -116,3 +116,20 @@ fn places_that_take_no_file_are_named() {
     let entries = fs::read_dir(folder.path()).expect("it is there").count();
     assert_eq!(entries, 1, "nothing half-written is left behind");
 }
+
+#[test]
+fn what_would_be_ignored_is_refused_where_it_stands() {
+    let folder = folder();
+    let said =
+        complaint(folder.path(), &["run", "raft/calm", "--set", "config.voters=6", "--set", "nodes=4"]);
+    assert!(said.contains("--set config.voters=6: 6 are more than a cluster of 4 nodes can have"), "{said}");
+    for protocol in ["2pc", "3pc"] {
+        let calm = format!("{protocol}/calm");
+        let said = complaint(folder.path(), &["run", &calm, "--set", "workload.machine=kv"]);
+        let told = format!("--set workload.machine=kv: {protocol} runs no state machine");
+        assert!(said.contains(&told), "{said}");
+    }
+    fs::write(folder.path().join("it.toml"), scenario("[config]\nvoters = 6")).expect("there is room");
+    let said = complaint(folder.path(), &["run", "it.toml"]);
+    assert!(said.starts_with("error: it.toml:6:10: 6 are more") && said.contains('^'), "{said}");
+}

@@ -155,7 +155,7 @@ fn nothing_runs_when_the_file_cannot_be_written() {
     )
     .expect("there is room");
     let told = complaint(folder.path(), &["campaign", "calm.toml", "--junit", "calm.toml"]);
-    assert!(told.contains("this is what is read; name another file to write to"), "{told}");
+    assert!(told.contains("this file is an input of the same command"), "{told}");
     let told = complaint(folder.path(), &["campaign", "calm.toml", "--junit", "."]);
     assert!(told.contains("something other than a regular file is there"), "{told}");
     let told = complaint(folder.path(), &["campaign", "calm.toml", "--junit", "calm.toml/junit.xml"]);

@@ -195,7 +195,10 @@ fn what_is_read_is_not_written_over() {
         &["shrink", "own.jsonl", "-o", "./own.jsonl"],
     ];
     for command in commands {
-        assert!(complaint(folder.path(), command).contains("this is what is read"), "{command:?}");
+        assert!(
+            complaint(folder.path(), command).contains("this file is an input of the same command"),
+            "{command:?}"
+        );
     }
     assert_eq!(bytes(), before);
 }
@@ -232,4 +235,37 @@ fn a_damaged_trace_names_the_line() {
     let (report, code) = json(folder.path(), &format!("replay damaged.jsonl {path}"));
     assert_eq!((code, &report["replays"][0]["outcome"]), (2, &value!("unreadable")));
     assert_eq!(report["replays"][1]["outcome"], "reproduced");
+}
+
+#[test]
+fn a_header_that_says_something_else_than_its_configuration_is_refused() {
+    let folder = folder();
+    text(folder.path(), "run 2pc/transfer-commits --trace it.jsonl", 0);
+    let whole = std::fs::read_to_string(folder.path().join("it.jsonl")).expect("it was written");
+    let edited = |from: &str, to: &str| {
+        let text = whole.replacen(from, to, 1);
+        assert_ne!(text, whole, "{from} stands there");
+        std::fs::write(folder.path().join("edited.jsonl"), text).expect("there is room");
+        let said = complaint(folder.path(), &["replay", "edited.jsonl"]);
+        assert!(said.contains("edited.jsonl:") && said.contains('^'), "{said}");
+        said
+    };
+    let said = edited("\"flaws\":[]", "\"flaws\":[\"2pc/missing-vote\"]");
+    assert!(said.contains("(2pc/missing-vote) are not those of its configuration (none)"), "{said}");
+    let said = edited("\"flaws\":[]", "\"flaws\":[\"raft/own-value\"]");
+    assert!(said.contains("`raft/own-value` is no flaw of 2pc"), "{said}");
+    let said = edited("\"simulated_ns\":", "\"simulated_ns\":1");
+    assert!(said.contains("the header says that the run ended after"), "{said}");
+}
+
+#[test]
+fn a_run_too_long_for_a_trace_is_refused_before_it_is_recorded() {
+    let folder = folder();
+    std::fs::write(folder.path().join("it.jsonl"), "mine").expect("there is room");
+    let sets = "--set duration=1200s";
+    let command = format!("run raft/standard-unit {sets} --trace it.jsonl");
+    let said = complaint(folder.path(), &command.split(' ').collect::<Vec<_>>());
+    assert!(said.contains("it would be larger than 256 MiB") && said.contains("--set duration="), "{said}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("it.jsonl")).expect("it is there"), "mine");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "no half file");
 }

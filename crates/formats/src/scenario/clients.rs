@@ -61,6 +61,7 @@ pub(super) fn read_workload(raw: &Raw) -> Result<Workload, Complaint> {
 /// What clients ask, and whether they wait.
 fn read_asked(table: &Table<'_>, workload: &mut Workload) -> Result<(), Complaint> {
     table.read("machine", &mut workload.machines, read_machines)?;
+    workload.machine_place = table.get("machine").map(|raw| raw.place);
     table
         .read("keys", &mut workload.keys, |raw| raw.draw(Off::Impossible, |raw| raw.integer(bounds::KEYS)))?;
     table.read("reads", &mut workload.reads_ppm, rate)?;

@@ -249,6 +249,8 @@ pub struct Workload {
     /// The state machines that a run draws from, for a protocol that runs one; never empty. Default a register. How many
     /// accounts or seats there are is for `keys` to say.
     pub machines: Vec<Kind>,
+    /// Where the file says which, if it does.
+    pub machine_place: Option<Place>,
     /// How many keys, accounts, seats, locks or members there are: 1 to 10,000. Default 5.
     pub keys: Draw<u16>,
     /// Probability that an operation only reads. Default 0.
@@ -380,6 +382,7 @@ impl Default for Workload {
             every_ns: Draw::Fixed(10_000_000),
             burst: Draw::Fixed(1),
             machines: vec![Kind::default()],
+            machine_place: None,
             keys: Draw::Fixed(5),
             reads_ppm: Draw::Fixed(0),
             skew_ppm: Draw::Fixed(0),

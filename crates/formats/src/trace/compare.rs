@@ -66,9 +66,10 @@ pub fn compare(recorded: &Trace, replayed: &Trace) -> Outcome {
         measure.digests == Digests::Ignored || recorded.verdict.digest == replayed.verdict.digest;
     let (before, now) = (&recorded.verdict.judgement, &replayed.verdict.judgement);
     let same_verdict = now.is_like(before);
+    let same_end = recorded.verdict.at_ns == replayed.verdict.at_ns;
     match (before, now) {
         (Judgement::Violated(_), Judgement::Held) => Outcome::Gone,
-        _ if same_verdict && same_digest && difference.is_none() => Outcome::Reproduced,
+        _ if same_verdict && same_digest && same_end && difference.is_none() => Outcome::Reproduced,
         (Judgement::Violated(_), _)
             if same_verdict && (!same_digest || measure.digests == Digests::Ignored) =>
         {

@@ -40,6 +40,7 @@ fn within(number: u64, bounds: std::ops::RangeInclusive<u64>, path: &str) -> Che
 
 pub(super) fn check_header(header: &Header) -> Check {
     let world = &header.world;
+    check_flaws(header)?;
     check_world(world)?;
     let mut names = BTreeSet::new();
     // A client's later request has the higher number: what servers remember of it depends on that.
@@ -276,12 +277,43 @@ pub(super) fn check_event(header: &Header, before: Option<&TraceEvent>, event: &
     })
 }
 
+/// What a header says of flaws is what its configuration has on, under `flaws`, without the protocol's name.
+fn check_flaws(header: &Header) -> Check {
+    let mut seen = BTreeSet::new();
+    for (position, flaw) in header.flaws.iter().enumerate() {
+        let path = format!("flaws.{position}");
+        let is_ours = flaw.split_once('/').is_some_and(|(protocol, _)| protocol == header.protocol);
+        demand(is_ours, &path, || format!("`{flaw}` is no flaw of {}", header.protocol))?;
+        demand(seen.insert(flaw.as_str()), &path, || format!("`{flaw}` is listed twice"))?;
+    }
+    // A protocol of somebody else's may keep them elsewhere.
+    let Some(on) = header.config.get("flaws").and_then(serde_json::Value::as_array) else { return Ok(()) };
+    let Some(on) = on.iter().map(serde_json::Value::as_str).collect::<Option<Vec<_>>>() else {
+        return Ok(());
+    };
+    let on: BTreeSet<String> = on.iter().map(|flaw| format!("{}/{flaw}", header.protocol)).collect();
+    let is_said = on.len() == seen.len() && on.iter().all(|flaw| seen.contains(flaw.as_str()));
+    demand(is_said, "flaws", || {
+        let told = |flaws: Vec<&str>| match flaws.as_slice() {
+            [] => "none".to_string(),
+            flaws => flaws.join(", "),
+        };
+        let (said, on) =
+            (told(seen.iter().copied().collect()), told(on.iter().map(String::as_str).collect()));
+        format!("the flaws of the header ({said}) are not those of its configuration ({on})")
+    })
+}
+
 pub(super) fn check_verdict(header: &Header, events: usize, verdict: &Verdict) -> Check {
     demand(verdict.events == events as u64, "events", || {
         format!("the verdict counts {} events, the trace has {events}", verdict.events)
     })?;
     demand(verdict.events == header.events, "events", || {
         format!("the verdict counts {} events, the header {}", verdict.events, header.events)
+    })?;
+    demand(verdict.at_ns == header.simulated_ns, "at_ns", || {
+        let (ended, said) = (Span(verdict.at_ns), Span(header.simulated_ns));
+        format!("the verdict was known after {ended}, and the header says that the run ended after {said}")
     })?;
     demand(verdict.digest == header.digest, "digest", || {
         format!("the verdict's digest is {:016x}, the header's {:016x}", verdict.digest, header.digest)

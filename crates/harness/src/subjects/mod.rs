@@ -12,7 +12,9 @@ use std::ops::RangeInclusive;
 
 use quarrel_formats::scenario::{Complaint, Draw, Off, Raw};
 use quarrel_protocol::After;
+use quarrel_sim::Struck;
 use quarrel_sim::time::{MICROSECOND, SECOND, Span};
+use quarrel_spec::atomic_commit::Measured;
 
 use crate::dice::Dice;
 use crate::subject::RawOptions;
@@ -54,6 +56,16 @@ fn one_of<T: Copy>(draw: &Draw<T>, dice: &mut Dice) -> T {
 
 fn read_duration(raw: &Raw) -> Result<u64, Complaint> {
     raw.duration(TIMEOUTS_NS)
+}
+
+/// What holds messages up, as measured in a run.
+fn measured(struck: &Struck) -> Measured {
+    Measured {
+        link_ns: struck.message_ns,
+        sync_ns: struck.sync_ns,
+        pause_ns: struck.pause_ns,
+        clock_ppm: struck.clock_ppm,
+    }
 }
 
 /// A file's configuration must be for as many nodes as its world has.

@@ -29,6 +29,7 @@ impl Subject for Paxos {
     type Options = Options;
 
     const FLAWS: &'static [Flaw] = FLAWS;
+    const RUNS_MACHINE: bool = false;
     const OPTIONS: &'static [&'static str] =
         &["attempt-timeout", "back-off", "back-off-doublings", "inquiry-timeout", "flexible-quorums"];
 

@@ -119,6 +119,19 @@ impl Subject for Raft {
         config.lives_with()
     }
 
+    fn misfit_option(options: &Options, nodes_max: u8) -> Option<(&'static str, String)> {
+        let counts = [
+            ("voters", options.voters.least(), nodes_max),
+            ("learners", options.learners.least(), nodes_max.saturating_sub(1)),
+            ("voters-min", options.voters_min.least(), nodes_max),
+        ];
+        let (name, count, most) = counts.into_iter().find(|(_, count, most)| count > most)?;
+        Some((
+            name,
+            format!("{count} are more than a cluster of {nodes_max} nodes can have, which is {most}"),
+        ))
+    }
+
     fn configure(options: &Options, setting: Setting<'_>, dice: &mut Dice) -> Config {
         let Setting { nodes, flaws, machine } = setting;
         let names: Vec<String> = flaws.iter().map(ToString::to_string).collect();

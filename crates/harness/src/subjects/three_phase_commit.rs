@@ -11,7 +11,7 @@ use quarrel_sim::time::Span;
 use quarrel_spec::atomic_commit::{self, Properties, Transaction, Transactions};
 use quarrel_spec::workload::Workload;
 use quarrel_three_phase_commit::{
-    self as three_phase_commit, Config, FLAWS, FlawSet, Invariants, Measured, ThreePhaseCommit,
+    self as three_phase_commit, Config, FLAWS, FlawSet, Invariants, ThreePhaseCommit,
 };
 
 use super::{TIMEOUTS_NS, read_duration};
@@ -35,6 +35,7 @@ impl Subject for ThreePhaseCommit {
     type Options = Options;
 
     const FLAWS: &'static [Flaw] = FLAWS;
+    const RUNS_MACHINE: bool = false;
     const OPTIONS: &'static [&'static str] = &["delta"];
 
     fn options(raw: &RawOptions) -> Result<Options, Complaint> {
@@ -73,12 +74,7 @@ impl Subject for ThreePhaseCommit {
             (FaultClass::Expire, "a timer ran out early"),
             (FaultClass::ClockJump, "a clock jumped, none may"),
         ];
-        let measured = Measured {
-            link_ns: struck.message_ns,
-            sync_ns: struck.sync_ns,
-            pause_ns: struck.pause_ns,
-            clock_ppm: struck.clock_ppm,
-        };
+        let measured = super::measured(struck);
         let never = never.into_iter().filter(|(class, _)| struck.of(*class) > 0);
         beyond::<Self>(config, struck)
             .into_iter()

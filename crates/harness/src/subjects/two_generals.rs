@@ -24,6 +24,7 @@ impl Subject for TwoGenerals {
     type Options = Options;
 
     const NODES: Option<u8> = Some(coordinated_attack::GENERALS as u8);
+    const RUNS_MACHINE: bool = false;
     const OPTIONS: &'static [&'static str] = &["length", "first-waits-for", "second-waits-for"];
 
     fn options(raw: &RawOptions) -> Result<Options, Complaint> {

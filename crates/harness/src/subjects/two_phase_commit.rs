@@ -2,6 +2,7 @@
 
 use quarrel_formats::scenario::{Complaint, Draw, Raw};
 use quarrel_protocol::{After, Flaw, FlawSet, NodeId, NodeSet};
+use quarrel_sim::Struck;
 use quarrel_spec::atomic_commit::{self, Properties, Transaction, Transactions};
 use quarrel_spec::machine::Kind;
 use quarrel_spec::workload::Workload;
@@ -31,6 +32,7 @@ impl Subject for TwoPhaseCommit {
     type Options = Options;
 
     const FLAWS: &'static [Flaw] = FLAWS;
+    const RUNS_MACHINE: bool = false;
     const OPTIONS: &'static [&'static str] = &[
         "presumption",
         "read-only",
@@ -98,6 +100,14 @@ impl Subject for TwoPhaseCommit {
         [config.vote_timeout, config.retry, config.inquiry, config.orphan]
             .into_iter()
             .try_for_each(super::fits_timeout)
+    }
+
+    /// AC4 alone rests on time: a vote that comes after the timeout is a failure.
+    fn outside_for(property: &str, config: &Config, struck: &Struck) -> Vec<String> {
+        match property {
+            "ac4" => config.late_votes(&super::measured(struck)).into_iter().collect(),
+            _ => Vec::new(),
+        }
     }
 
     fn round_ns(config: &Config) -> u64 {

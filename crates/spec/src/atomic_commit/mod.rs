@@ -5,13 +5,14 @@
 //! which keeps its share of the items ([`Item::home`]) behind a [`resource::Manager`] with locks of its own.
 //!
 //! Read in this order: this page, [`transaction`], [`database`], [`locks`], [`resource`], then what is judged:
-//! [`properties`], [`service`]; and [`workload`].
+//! [`properties`], [`service`]; how late a message may be ([`timing`]); and [`workload`].
 
 pub mod database;
 pub mod locks;
 pub mod properties;
 pub mod resource;
 pub mod service;
+pub mod timing;
 pub mod transaction;
 pub mod workload;
 
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use properties::Properties;
 pub use service::Transactions;
+pub use timing::Measured;
 pub use transaction::{Item, Seen, Step, Transaction, TransactionId};
 pub use workload::{ask, may_repeat, misfit, parse, scan};
 

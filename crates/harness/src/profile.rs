@@ -248,6 +248,7 @@ fn draw_nemesis(scenario: &Scenario, seed: u64, rules: &mut Vec<Rule>, on: &mut 
             lasts_as: lasts_as.clone(),
             then: match action {
                 Reflex::Isolate => Reaction::IsolateIt,
+                Reflex::IsolateFormer => Reaction::IsolateFormer,
                 Reflex::Crash => Reaction::CrashIt,
                 Reflex::Pause => Reaction::PauseIt,
             },

@@ -54,7 +54,11 @@ pub fn fault_classes(scenario: &Scenario) -> Vec<FaultClass> {
     scenario.rules.iter().filter_map(Rule::class).for_each(|class| reach(true, class));
     let scripted = scenario.rules.iter().filter_map(|rule| match &rule.then {
         Reaction::Do(action) => Some(action),
-        Reaction::IsolateIt | Reaction::CrashIt | Reaction::PauseIt | Reaction::OutrunIt(..) => None,
+        Reaction::IsolateIt
+        | Reaction::IsolateFormer
+        | Reaction::CrashIt
+        | Reaction::PauseIt
+        | Reaction::OutrunIt(..) => None,
     });
     for action in scenario.timeline.iter().map(|fault| &fault.action).chain(scripted) {
         scripted_classes(action).iter().for_each(|&class| reach(true, class));
@@ -107,7 +111,7 @@ pub(crate) const OUTRUN: [FaultClass; 3] = [FaultClass::ClockDrift, FaultClass::
 /// What a reaction of the nemesis counts as.
 pub(crate) const fn reflex_classes(reflex: Reflex, lasts_as_timer: bool) -> &'static [FaultClass] {
     match reflex {
-        Reflex::Isolate => &[FaultClass::Partition, FaultClass::Hunt],
+        Reflex::Isolate | Reflex::IsolateFormer => &[FaultClass::Partition, FaultClass::Hunt],
         Reflex::Crash => &[FaultClass::Crash, FaultClass::Hunt],
         Reflex::Pause if lasts_as_timer => &[FaultClass::Pause, FaultClass::PauseAcrossTimer],
         Reflex::Pause => &[FaultClass::Pause, FaultClass::Hunt],

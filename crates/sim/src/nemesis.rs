@@ -15,6 +15,8 @@ struct Watch {
     /// The kind of timer that the answer lasts as long as.
     lasts_as: Option<usize>,
     matches: u32,
+    /// Who announced it last.
+    last: Option<NodeId>,
 }
 
 /// What a node announces.
@@ -81,7 +83,7 @@ impl Nemesis {
             let lasts_as = rule.lasts_as.as_ref().map(timer).transpose()?;
             let kinds = [Some(on.kind), before.as_ref().map(|step| step.kind)];
             kinds.into_iter().flatten().for_each(|kind| nemesis.watched |= 1 << kind);
-            nemesis.watches.push(Watch { rule, on, before, lasts_as, matches: 0 });
+            nemesis.watches.push(Watch { rule, on, before, lasts_as, matches: 0, last: None });
         }
         Ok(nemesis)
     }
@@ -106,6 +108,7 @@ impl Nemesis {
                 continue;
             }
             watch.matches += 1;
+            let former = watch.last.replace(node).filter(|&former| former != node);
             let word =
                 mix(mix(self.seed ^ (index as u64) << 32 ^ u64::from(watch.matches)) ^ u64::from(node.0));
             let now_is_due = watch.rule.when.nth.is_none_or(|nth| nth == watch.matches);
@@ -117,7 +120,12 @@ impl Nemesis {
                 Some(Some((least, most))) => Some(between(mix(word ^ 3), least, most)),
                 None => watch.rule.lasting_ns.map(|(least, most)| log_between(mix(word ^ 2), least, most)),
             };
-            let fault = watch.rule.answer(node, now, word, self.nodes, lasting);
+            let struck = match watch.rule.then {
+                Reaction::IsolateFormer => former,
+                _ => Some(node),
+            };
+            let Some(struck) = struck else { continue };
+            let fault = watch.rule.answer(struck, now, word, self.nodes, lasting);
             let before = watch.before.is_some().then_some(index);
             if let Reaction::OutrunIt(least, most) = watch.rule.then {
                 let drift = between(mix(word ^ 4), u64::from(least), u64::from(most)) as i32;
@@ -192,7 +200,9 @@ impl Rule {
     fn answer(&self, node: NodeId, now: u64, word: u64, nodes: usize, lasting_ns: Option<u64>) -> Fault {
         let it = NodeSet::only(node);
         let action = match &self.then {
-            Reaction::IsolateIt | Reaction::OutrunIt(..) => Action::isolate(node, nodes),
+            Reaction::IsolateIt | Reaction::IsolateFormer | Reaction::OutrunIt(..) => {
+                Action::isolate(node, nodes)
+            }
             Reaction::CrashIt => Action::Crash { nodes: it },
             Reaction::PauseIt => Action::Pause { nodes: it },
             Reaction::Do(action) => action.clone(),
@@ -214,9 +224,11 @@ impl Rule {
             Reaction::Do(_) => None,
             Reaction::CrashIt if self.before.is_some() => Some(FaultClass::CrashBetween),
             Reaction::PauseIt if self.lasts_as.is_some() => Some(FaultClass::PauseAcrossTimer),
-            Reaction::IsolateIt | Reaction::CrashIt | Reaction::PauseIt | Reaction::OutrunIt(..) => {
-                Some(FaultClass::Hunt)
-            }
+            Reaction::IsolateIt
+            | Reaction::IsolateFormer
+            | Reaction::CrashIt
+            | Reaction::PauseIt
+            | Reaction::OutrunIt(..) => Some(FaultClass::Hunt),
         }
     }
 }

@@ -325,6 +325,9 @@ pub struct When {
 pub enum Reaction {
     /// Isolates the node that announced.
     IsolateIt,
+    /// Isolates whoever announced the same before, if that was another node: when a leader is elected, the one that led
+    /// until then, and may not know.
+    IsolateFormer,
     /// Crashes the node that announced.
     CrashIt,
     /// Stalls the node that announced.

@@ -209,11 +209,13 @@ pub struct Between {
     pub lasting_ns: (u64, u64),
 }
 
-/// What can be done to the node that announced something.
+/// What can be done when a node has announced something: to it, or to the one that announced it before.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Reflex {
     /// It is isolated.
     Isolate,
+    /// Whoever announced the same before is isolated, if that was another node.
+    IsolateFormer,
     /// It crashes.
     Crash,
     /// It stalls.

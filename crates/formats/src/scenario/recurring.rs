@@ -60,8 +60,15 @@ const SHAPES: [(&str, Shape); 5] = [
     ("ring", Shape::Ring),
 ];
 
-const REFLEXES: [(&str, Reflex); 3] =
-    [("isolate", Reflex::Isolate), ("crash", Reflex::Crash), ("pause", Reflex::Pause)];
+const REFLEXES: [(&str, Reflex); 4] = [
+    ("isolate", Reflex::Isolate),
+    ("crash", Reflex::Crash),
+    ("pause", Reflex::Pause),
+    ("isolate-former", Reflex::IsolateFormer),
+];
+
+/// Those of them that a nemesis has if nothing is said.
+const USUAL_REFLEXES: [Reflex; 3] = [Reflex::Isolate, Reflex::Crash, Reflex::Pause];
 
 /// `[faults]`: what it says, class by class.
 #[derive(Default)]
@@ -225,7 +232,7 @@ fn read_leader(raw: &Raw, nodes: u8, mentions: &mut Vec<Mention>) -> Result<Reac
         probability_ppm: read_chance(table.get("probability"))?,
         after_ns: (0, 0),
         lasting: read_lasts(table.require("lasting")?, mentions)?,
-        actions: REFLEXES.map(|(_, action)| action).to_vec(),
+        actions: USUAL_REFLEXES.to_vec(),
     };
     table.read("after", &mut leader.after_ns, |raw| raw.range(|raw| raw.duration(bounds::ANY_TIME)))?;
     table.read("actions", &mut leader.actions, |raw| raw.list(|item| item.word(&REFLEXES)))?;

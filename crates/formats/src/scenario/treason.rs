@@ -239,7 +239,11 @@ impl super::model::Scenario {
     pub fn scripted_traitors(&self) -> NodeSet {
         let reactions = self.rules.iter().filter_map(|rule| match &rule.then {
             Reaction::Do(action) => Some(action),
-            Reaction::IsolateIt | Reaction::CrashIt | Reaction::PauseIt | Reaction::OutrunIt(..) => None,
+            Reaction::IsolateIt
+            | Reaction::IsolateFormer
+            | Reaction::CrashIt
+            | Reaction::PauseIt
+            | Reaction::OutrunIt(..) => None,
         });
         let traitor = |action: &Action| match action {
             Action::Betray { node, .. } => Some(*node),

@@ -60,6 +60,19 @@ fn a_rule_says_how_it_answers() {
 }
 
 #[test]
+fn the_one_that_announced_it_before_can_be_struck() {
+    // n2, n3 and n3 again, n1: the second is the first to have a predecessor, and nobody is its own.
+    let lab = announcing([(10, 1, 1), (20, 2, 2), (30, 2, 3), (40, 0, 4)]);
+    let faults = lab.rule(on("voted", Reaction::IsolateFormer)).run().faults;
+    let of = |at: u64, node| Fault {
+        at_ns: at * MS,
+        lasting_ns: Some(5 * MS),
+        action: Action::isolate(NodeId(node), 3),
+    };
+    assert_eq!(faults, [of(20, 1), of(40, 2)]);
+}
+
+#[test]
 fn who_is_outrun_has_the_slowest_clock_until_it_is_back() {
     let rule = Rule { after_ns: (2 * MS, 2 * MS), ..on("voted", Reaction::OutrunIt(100_000, 300_000)) };
     let faults = six().rule(when(rule, |when| when.nth = Some(2))).run().faults;

@@ -172,9 +172,10 @@ impl Plot {
             _ if scene.is_fact => (0, Class::Milestone),
             Class::Restart if scene.is_named => (1, Class::Restart),
             Class::Fault | Class::Crash | Class::Order if scene.is_named => (1, Class::Fault),
-            // What little is left of the schedule is what it takes, whomever the violation names: a crash takes the
-            // record that somebody else misses.
-            Class::Fault | Class::Crash | Class::Order if self.is_small => (1, Class::Fault),
+            // A client's complaint names no node, and what little is left of the schedule is what it takes.
+            Class::Fault | Class::Crash | Class::Order if self.is_clients && self.is_small => {
+                (1, Class::Fault)
+            }
             Class::Fault | Class::Crash | Class::Order => (3, Class::Fault),
             Class::Fate if self.is_small => (1, Class::Fate),
             Class::Answer | Class::Heal if self.is_clients => (1, Class::Answer),

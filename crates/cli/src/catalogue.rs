@@ -48,12 +48,15 @@ pub(crate) fn all(registry: &Registry) -> Vec<Named> {
     named
 }
 
-/// A scenario that comes with Quarrel, other than this one, that says what this flaw violates in it.
+/// A scenario that comes with Quarrel, other than this one, that says what this flaw violates in it, and violates nothing
+/// without it.
 pub(crate) fn shows(flaw: &str, but: &str) -> Option<&'static str> {
     let expects = |builtin: &&Builtin| {
         let read = Scenario::parse(builtin.name, builtin.file, builtin.text.as_bytes());
-        let expected = read.map(|scenario| scenario.expected(&[flaw.to_string()]));
-        builtin.name != but && matches!(expected, Ok(Expected::Violates(_)))
+        let violates = |flaws: &[String]| {
+            read.as_ref().is_ok_and(|read| matches!(read.expected(flaws), Expected::Violates(_)))
+        };
+        builtin.name != but && violates(&[flaw.to_string()]) && !violates(&[])
     };
     builtin::ALL.iter().find(expects).map(|builtin| builtin.name)
 }

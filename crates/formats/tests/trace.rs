@@ -53,7 +53,7 @@ fn the_lines_are_what_tools_rely_on() {
         r#""orders":[{"at_ns":3,"node":1,"admin":{"transfer":0}}],"#,
         r#""decisions":[[{"kind":"fate","source":"n1","target":"n2","of":"prepare","nth":1},"lost"]],"#,
         r#""expect":{"verdict":"violated","property":"agreement","kind":"paper","signature":"agreement","#,
-        r#""detail":"n1 decided \"a\", n2 decided \"b\""},"digest":"000000000000feed","events":3,"simulated_ns":10}"#,
+        r#""detail":"n1 decided \"a\", n2 decided \"b\""},"digest":"000000000000feed","events":3,"simulated_ns":5}"#,
     );
     assert!(lines[0].ends_with(end), "{}", lines[0]);
     let world = concat!(

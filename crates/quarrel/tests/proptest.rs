@@ -119,7 +119,13 @@ fn what_failed_once_is_tried_first_from_then_on() {
     let path: &'static str = Box::leak(path.to_str().expect("names are text").to_string().into_boxed_str());
     let kept = |cases| {
         let persistence = Some(Box::new(FileFailurePersistence::Direct(path)) as _);
-        let config = Config { cases, failure_persistence: persistence, ..Config::default() };
+        // As long as it takes: how long one may shrink follows from the number of cases otherwise.
+        let config = Config {
+            cases,
+            failure_persistence: persistence,
+            max_shrink_iters: 100_000,
+            ..Config::default()
+        };
         TestRunner::new(Config { source_file: Some(file!()), ..config })
     };
     let (_, first) = failing(&mut kept(500), &wrong(), |schedule| check(&schedule));

@@ -57,7 +57,7 @@ fn header(expect: Judgement) -> Header {
         expect,
         digest: 0xfeed,
         events: 3,
-        simulated_ns: 10,
+        simulated_ns: 5,
     }
 }
 

@@ -293,7 +293,8 @@ pub fn debts(trial: &dyn Trial, tallies: &Tallies) -> Vec<Debt> {
     if !trial.flaws().is_empty() {
         return debts;
     }
-    for cell in owed_cells(scenario, trial.cells()) {
+    let owed = owed_cells(scenario, trial.cells());
+    for cell in &owed {
         let never = tallies.cells.get(cell.name).is_none_or(|&runs| runs == 0);
         let missing = never.then(|| format!("`{}` never happened", cell.name));
         owe(Owed::Cell(cell.name), cell.due_runs, missing);
@@ -302,8 +303,12 @@ pub fn debts(trial: &dyn Trial, tallies: &Tallies) -> Vec<Debt> {
     // end, where every run ends before at the violation that is to come out. A script pays with that violation.
     let is_cut = matches!(expected, Expected::Violates(_)) && runs > 0 && tallies.failed.len() as u64 == runs;
     if expected != Expected::Blocks && !is_cut && trial.jury() == Oracle::All {
+        let is_asked = |name: &str| {
+            let occasion = trial.occasion(name);
+            occasion.is_none_or(|occasion| owed.iter().any(|cell| cell.name == occasion))
+        };
         let paper = trial.properties().iter().filter(|property| property.kind == PropertyKind::Paper);
-        for name in paper.map(|property| property.name) {
+        for name in paper.map(|property| property.name).filter(|name| is_asked(name)) {
             let never = tallies.evaluated.get(name).is_none_or(|&count| count == 0);
             owe(
                 Owed::Property(name),

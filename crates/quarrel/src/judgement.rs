@@ -10,7 +10,7 @@ use quarrel_harness::truth::{DURABILITY, LINEARIZABILITY};
 use quarrel_protocol::{PropertyKind, Violation};
 use quarrel_sim::fault::FaultClass;
 
-use crate::engine::{End, Findings};
+use crate::engine::{End, Failure, Findings};
 use crate::numbers::{counted, grouped};
 
 /// What findings mean.
@@ -134,8 +134,11 @@ fn misplacement(side: Side, expected: &Expected, jury: Oracle, findings: &Findin
     let groups = findings.tallies.groups.values();
     match side {
         Side::Inside => {
-            let mut found = groups.filter(|group| is_expected(&group.violation, property, jury));
-            let is_met = found.any(|group| !group.is_outside());
+            let is_asked = |group: &Group| is_expected(&group.violation, property, jury);
+            let mut found = groups.filter(|group| is_asked(group));
+            // What needs nothing from outside the model is a mistake inside it, whatever else struck in its run.
+            let mut failures = findings.failures.iter().filter(|failure| is_asked(&failure.group));
+            let is_met = found.any(|group| !group.is_outside()) || failures.any(Failure::survives);
             (!is_met).then(|| format!("{property} was violated, but only outside the model"))
         }
         Side::Outside => {
@@ -185,7 +188,7 @@ fn enumerate(absent: &[&str]) -> Option<String> {
 pub fn is_on_side(side: Option<Side>, reasons: &[String], retried: Option<Retrial>) -> bool {
     match side {
         None => true,
-        Some(Side::Inside) => reasons.is_empty(),
+        Some(Side::Inside) => reasons.is_empty() || retried == Some(Retrial::Survives),
         Some(Side::Outside) => !reasons.is_empty() && retried != Some(Retrial::Survives),
     }
 }

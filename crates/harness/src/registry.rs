@@ -81,6 +81,8 @@ pub trait Trial: Send + Sync {
     fn cells(&self) -> Vec<Cell>;
     /// The properties that runs are judged by.
     fn properties(&self) -> &[Property];
+    /// The cell without which this property cannot be asked, if there is one.
+    fn occasion(&self, property: &str) -> Option<&'static str>;
     /// Whether nodes have timers: without one, it does not matter how clocks run.
     fn has_timers(&self) -> bool;
     /// Whether its traitors know lies.
@@ -374,6 +376,10 @@ impl<P: Subject> Trial for Prepared<P> {
 
     fn properties(&self) -> &[Property] {
         &self.names.properties
+    }
+
+    fn occasion(&self, property: &str) -> Option<&'static str> {
+        P::occasion(property)
     }
 
     fn has_timers(&self) -> bool {

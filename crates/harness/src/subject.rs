@@ -79,6 +79,13 @@ pub trait Subject: Protocol {
         true
     }
 
+    /// The cell without which this property of the paper cannot be asked, if there is one. Only a campaign that owes
+    /// the cell owes the property: a script that tells of something else need not get there.
+    fn occasion(property: &str) -> Option<&'static str> {
+        let _ = property;
+        None
+    }
+
     /// How many nodes a core needs to get on without the others. All of them, unless the protocol knows better.
     fn core_min(config: &Self::Config, nodes: u8) -> u8 {
         let _ = config;

@@ -111,6 +111,12 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Whether it fails so without what lies outside the model as well.
+    #[must_use]
+    pub fn survives(&self) -> bool {
+        matches!(self.retried, Some((Retrial::Survives, _)))
+    }
+
     /// The two facts that collide, as the trace at hand tells them.
     #[must_use]
     pub fn detail(&self) -> &str {
@@ -307,6 +313,13 @@ fn smallest(
     smallest
 }
 
+/// Where every run failed outside the model, but the one at hand, made small, does not: it is the proof that nothing from
+/// outside is needed.
+fn proven_inside(group: &Group, seed: u64, trace: &Trace) -> Option<(Retrial, u64)> {
+    let fails = matches!(trace.verdict.judgement, Judgement::Violated(_));
+    (group.is_outside() && fails && trace.verdict.outside.is_empty()).then_some((Retrial::Survives, seed))
+}
+
 /// Runs what fails only outside the model again without what lies outside. The smallest run would not do: in it each
 /// fault is needed, though others could have stood in for it.
 fn retry(trial: &dyn Trial, group: &Group, interrupted: &AtomicBool) -> Option<(Retrial, u64)> {
@@ -361,7 +374,7 @@ fn failures(
             Some((seed, shrunk)) => (seed, shrunk.trace, Some(shrunk.report)),
             None => (first, in_run(|| trial.record(first)), None),
         };
-        let retried = retry(trial, group, interrupted);
+        let retried = proven_inside(group, seed, &trace).or_else(|| retry(trial, group, interrupted));
         failures.push(Failure { group: group.clone(), seed, trace, shrunk, retried });
     }
     failures

@@ -10,7 +10,7 @@ use quarrel_harness::truth::{DURABILITY, LINEARIZABILITY};
 use quarrel_protocol::{PropertyKind, Violation};
 use quarrel_sim::fault::FaultClass;
 
-use crate::engine::{End, Findings};
+use crate::engine::{End, Failure, Findings};
 use crate::numbers::{counted, grouped};
 
 /// What findings mean.
@@ -134,8 +134,11 @@ fn misplacement(side: Side, expected: &Expected, jury: Oracle, findings: &Findin
     let groups = findings.tallies.groups.values();
     match side {
         Side::Inside => {
-            let mut found = groups.filter(|group| is_expected(&group.violation, property, jury));
-            let is_met = found.any(|group| !group.is_outside());
+            let is_asked = |group: &Group| is_expected(&group.violation, property, jury);
+            let mut found = groups.filter(|group| is_asked(group));
+            // What needs nothing from outside the model is a mistake inside it, whatever else struck in its run.
+            let mut failures = findings.failures.iter().filter(|failure| is_asked(&failure.group));
+            let is_met = found.any(|group| !group.is_outside()) || failures.any(Failure::survives);
             (!is_met).then(|| format!("{property} was violated, but only outside the model"))
         }
         Side::Outside => {
@@ -185,7 +188,7 @@ fn enumerate(absent: &[&str]) -> Option<String> {
 pub fn is_on_side(side: Option<Side>, reasons: &[String], retried: Option<Retrial>) -> bool {
     match side {
         None => true,
-        Some(Side::Inside) => reasons.is_empty(),
+        Some(Side::Inside) => reasons.is_empty() || retried == Some(Retrial::Survives),
         Some(Side::Outside) => !reasons.is_empty() && retried != Some(Retrial::Survives),
     }
 }
@@ -293,7 +296,8 @@ pub fn debts(trial: &dyn Trial, tallies: &Tallies) -> Vec<Debt> {
     if !trial.flaws().is_empty() {
         return debts;
     }
-    for cell in owed_cells(scenario, trial.cells()) {
+    let owed = owed_cells(scenario, trial.cells());
+    for cell in &owed {
         let never = tallies.cells.get(cell.name).is_none_or(|&runs| runs == 0);
         let missing = never.then(|| format!("`{}` never happened", cell.name));
         owe(Owed::Cell(cell.name), cell.due_runs, missing);
@@ -302,8 +306,12 @@ pub fn debts(trial: &dyn Trial, tallies: &Tallies) -> Vec<Debt> {
     // end, where every run ends before at the violation that is to come out. A script pays with that violation.
     let is_cut = matches!(expected, Expected::Violates(_)) && runs > 0 && tallies.failed.len() as u64 == runs;
     if expected != Expected::Blocks && !is_cut && trial.jury() == Oracle::All {
+        let is_asked = |name: &str| {
+            let occasion = trial.occasion(name);
+            occasion.is_none_or(|occasion| owed.iter().any(|cell| cell.name == occasion))
+        };
         let paper = trial.properties().iter().filter(|property| property.kind == PropertyKind::Paper);
-        for name in paper.map(|property| property.name) {
+        for name in paper.map(|property| property.name).filter(|name| is_asked(name)) {
             let never = tallies.evaluated.get(name).is_none_or(|&count| count == 0);
             owe(
                 Owed::Property(name),

@@ -146,6 +146,21 @@ fn a_property_that_was_never_evaluated_makes_a_campaign_vacuous() {
     text(folder.path(), "campaign brief.toml --seeds 0..99", 0);
 }
 
+/// PBFT compares checkpoints only where there are some: that is owed by who owes one.
+#[test]
+fn a_property_without_its_occasion_is_owed_by_who_owes_the_occasion() {
+    let folder = folder();
+    let script = "pbft/equivocating-primary";
+    let (report, _) = json(folder.path(), &format!("campaign {script} --seeds 0..100"));
+    assert_eq!(report["properties"]["checkpoint-agreement"]["evaluated"], 0, "{report}");
+    assert_eq!((&report["verdict"], &report["reasons"]), (&value!("met"), &value!([])));
+    let more = text(folder.path(), &format!("show {script}"), 0)
+        .replace("owes = [", "owes = [\"checkpoint-stable\", ");
+    fs::write(folder.path().join("more.toml"), more).expect("there is room");
+    let told = text(folder.path(), "campaign more.toml --seeds 0..100", 4);
+    assert!(told.contains("  - checkpoint-agreement was never evaluated\n"), "{told}");
+}
+
 #[test]
 fn other_pins_are_other_files() {
     let folder = folder();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quarrel_formats::trace::{Judgement, Trace};
-use quarrel_protocol::{PropertyKind, Violation};
+use quarrel_protocol::{NodeSet, PropertyKind, Violation};
 use quarrel_sim::decision::{DecisionKind, Fate, Remains};
 
 use super::beat::{Class, requests};
@@ -128,15 +128,17 @@ fn share_lines(lines: impl Iterator<Item = Line>) -> Vec<Line> {
 pub(super) fn opening(trace: &Trace) -> Vec<String> {
     let header = &trace.header;
     let nodes = header.world.nodes;
+    let comma = if header.world.traitors.is_empty() { "" } else { "," };
     let flaws = match header.flaws.as_slice() {
         [] => String::new(),
-        [flaw] => format!(" with the flaw {flaw}"),
-        flaws => format!(" with the flaws {}", flaws.join(", ")),
+        [flaw] => format!("{comma} with the flaw {flaw}"),
+        flaws => format!("{comma} with the flaws {}", flaws.join(", ")),
     };
     let text = format!(
-        "{} on {nodes} node{}{flaws}: {}, seed {}, {} of simulated time",
+        "{} on {nodes} node{}{}{flaws}: {}, seed {}, {} of simulated time",
         header.protocol,
         if nodes == 1 { "" } else { "s" },
+        traitors(header.world.traitors),
         header.scenario,
         header.seed,
         time(trace.verdict.at_ns),
@@ -144,6 +146,16 @@ pub(super) fn opening(trace: &Trace) -> Vec<String> {
     let mut lines = wrap(&tidy(&text), COLUMNS);
     lines.truncate(3);
     lines
+}
+
+/// Who does what it likes, whether that breaks the model or not: `, n2 a traitor`.
+fn traitors(traitors: NodeSet) -> String {
+    let who: Vec<String> = traitors.iter().map(|node| node.to_string()).collect();
+    match who.as_slice() {
+        [] => String::new(),
+        [one] => format!(", {one} a traitor"),
+        [most @ .., last] => format!(", {} and {last} traitors", most.join(", ")),
+    }
 }
 
 /// What collides, and which property says so.

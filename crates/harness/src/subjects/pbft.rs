@@ -45,6 +45,11 @@ impl Subject for Pbft {
         "status",
     ];
 
+    // Replicas compare checkpoints where they make some: every so many sequence numbers, and few scripts get so far.
+    fn occasion(property: &str) -> Option<&'static str> {
+        (property == "checkpoint-agreement").then_some("checkpoint-stable")
+    }
+
     fn options(raw: &RawOptions) -> Result<Options, Complaint> {
         let plain = Config::new(4);
         let mut options = Options {

@@ -20,8 +20,8 @@ const DECISIVE: [(&str, &str); 7] = [
     ("2pc/coordinator-crash-blocks", "crash-at-write"),
 ];
 
-/// The scripts of atomic commit. Each fault and each decision in them decides.
-const SCRIPTS: [&str; 18] = [
+/// The scripts of atomic commit and of PBFT. Each fault and each decision in them decides.
+const SCRIPTS: [&str; 36] = [
     "2pc/cooperative-termination",
     "2pc/coordinator-crash-blocks",
     "2pc/coordinator-returns",
@@ -40,11 +40,40 @@ const SCRIPTS: [&str; 18] = [
     "3pc/total-failure",
     "3pc/two-crash-in-turn",
     "3pc/vote-forgotten",
+    "pbft/checkpoints-out-of-step",
+    "pbft/equivocating-primary",
+    "pbft/false-certificates",
+    "pbft/false-stable-checkpoint",
+    "pbft/false-state",
+    "pbft/laggard-takes-the-state-over",
+    "pbft/late-checkpoint",
+    "pbft/lying-new-primary",
+    "pbft/new-view-takes-the-latest",
+    "pbft/one-reply-is-not-enough",
+    "pbft/primary-joins-others",
+    "pbft/restart-keeps-what-prepared",
+    "pbft/silent-primary",
+    "pbft/six-in-halves",
+    "pbft/two-votes-of-one",
+    "pbft/usurper",
+    "pbft/view-change-keeps-prepared",
+    "pbft/view-change-survives-a-crash",
 ];
 
 /// What makes a difference only with a flaw on: a few words of it, and the flaw.
-const FOR_A_FLAW: [(&str, &str, &str); 1] =
-    [("3pc/two-crash-in-turn", "from = \"n2\"", "3pc/new-coordinator-ignores-committable")];
+const FOR_A_FLAW: [(&str, &str, &str); 10] = [
+    ("3pc/two-crash-in-turn", "from = \"n2\"", "3pc/new-coordinator-ignores-committable"),
+    // n1 is down after the healing in any case.
+    ("pbft/checkpoints-out-of-step", "crash = \"n1\"", "pbft/vc-s-vs-sprime"),
+    ("pbft/false-certificates", "kind = \"new-view\"", "pbft/vc-cert-not-validated"),
+    ("pbft/new-view-takes-the-latest", "kind = \"commit\"", "pbft/vc-lowest-view-cert"),
+    ("pbft/new-view-takes-the-latest", "isolate = \"n1\"", "pbft/vc-lowest-view-cert"),
+    ("pbft/new-view-takes-the-latest", "isolate = \"n2\"", "pbft/commits-of-any-view"),
+    ("pbft/view-change-survives-a-crash", "kind = \"status\"", "pbft/view-not-durable"),
+    ("pbft/view-change-survives-a-crash", "kind = \"view-change\"", "pbft/view-not-durable"),
+    ("pbft/view-change-survives-a-crash", "crash = \"n3\"", "pbft/view-not-durable"),
+    ("pbft/view-change-survives-a-crash", "crash = \"n4\"", "pbft/view-not-durable"),
+];
 
 /// Seeds of a scenario whose runs are drawn: not each need come out as expected.
 const DRAWN: [&str; 1] = ["two-generals/no-certainty"];
@@ -94,6 +123,11 @@ fn no_fault_of_a_script_is_there_for_nothing() {
         let is_item = |block: &str| block.starts_with("[[fault]]") || block.starts_with("[[decision]]");
         let items: Vec<usize> = (0..blocks.len()).filter(|&position| is_item(&blocks[position])).collect();
         assert!(!items.is_empty(), "{name} has no fault");
+        fs::write(folder.path().join("copy.toml"), blocks.concat()).expect("there is room");
+        text(folder.path(), "run copy.toml", 0);
+        for (_, _, flaw) in FOR_A_FLAW.iter().filter(|entry| entry.0 == name) {
+            text(folder.path(), &format!("run copy.toml --flaw {flaw}"), 0);
+        }
         for item in items {
             let mut rest = blocks.clone();
             let taken = rest.remove(item);

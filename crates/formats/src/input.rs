@@ -24,9 +24,31 @@ struct Report {
     message: String,
     excerpt: Option<Excerpt>,
     help: Option<String>,
+    /// Where it stands in a trace's first line, as a path of keys, for whoever has the bytes.
+    path: Option<String>,
 }
 
 impl InputError {
+    /// An error about a value in the first line of a trace, whose bytes are not at hand: see [`InputError::in_trace`].
+    #[must_use]
+    pub fn in_header(file: &str, path: &str, message: impl Into<String>) -> Self {
+        let mut error = Self::whole(&format!("{file}:1"), message);
+        error.0.path = Some(path.to_string());
+        error
+    }
+
+    /// The same error, with the place where it stands in the bytes of that trace.
+    #[must_use]
+    pub fn in_trace(self, bytes: &[u8]) -> Self {
+        let (Some(path), Some(file)) = (&self.0.path, self.0.file.strip_suffix(":1")) else { return self };
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let keys: Vec<&str> = path.split('.').collect();
+        let mut error = Self::in_line(file, 1, line, crate::trace::locate(line, &keys), self.message());
+        error.0.help.clone_from(&self.0.help);
+        error
+    }
+
     /// An error about an input as a whole.
     #[must_use]
     pub fn whole(file: &str, message: impl Into<String>) -> Self {
@@ -37,6 +59,7 @@ impl InputError {
             message: message.into(),
             excerpt: None,
             help: None,
+            path: None,
         }))
     }
 
@@ -128,7 +151,7 @@ impl InputError {
     }
 
     fn render(&self) -> String {
-        let Report { prefix, file, position, message, excerpt, help } = &*self.0;
+        let Report { prefix, file, position, message, excerpt, help, path: _ } = &*self.0;
         let mut text = String::new();
         let mut push = |part: &str| {
             if !part.is_empty() {

@@ -125,7 +125,7 @@ fn every_damage_is_named_with_its_place() {
             "200000000000001 is out of bounds",
         ),
         (r#""clock":4"#, r#""clock":-4"#, "the event is damaged: invalid value: integer `-4`"),
-        (r#""crash":{"nodes":2}"#, r#""crash":{"nodes":4}"#, "n3 are not all among the 2 nodes of the world"),
+        (r#""crash":{"nodes":2}"#, r#""crash":{"nodes":4}"#, "n3 is not among the 2 nodes of the world"),
         (r#""crash":{"nodes":2}"#, r#""crash":{"nodes":0}"#, "this strikes nobody"),
         (r#""client":0"#, r#""client":7"#, "there is no client c8: the world has 1"),
         (r#""node":1,"admin""#, r#""node":2,"admin""#, "there is no n3: the world has 2 nodes and 1 clients"),

@@ -114,5 +114,10 @@ fn a_trace_knows_who_may_have_a_twin() {
     let core = error_of(|trace| trace.header.world.traitors = NodeSet::all(2));
     assert!(core.contains("a traitor heals never: n1"), "{core}");
     let strange = error_of(|trace| trace.header.world.traitors = NodeSet::only(NodeId(5)));
-    assert!(strange.contains("n6 are not all among the 2 nodes"), "{strange}");
+    assert!(strange.contains("n6 is not among the 2 nodes"), "{strange}");
+    let many = error_of(|trace| trace.header.world.traitors = NodeSet(u64::MAX - 1));
+    assert!(many.contains("n3, n4, n5, 59 more are not among the 2 nodes"), "{many}");
+    // Who does what traitors do is one.
+    let loyal = error_of(|trace| trace.header.world.traitors = NodeSet::EMPTY);
+    assert!(loyal.contains("n2 is no traitor"), "{loyal}");
 }

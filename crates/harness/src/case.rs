@@ -4,6 +4,7 @@ use quarrel_formats::InputError;
 use quarrel_formats::trace::{FORMAT, Header, Judgement, Oracle, Trace, TraceMark, Verdict};
 use quarrel_protocol::Violation;
 use quarrel_sim::digest::ALGORITHM;
+use quarrel_sim::fault::{Action, Deed};
 use quarrel_sim::world::{Operation, Order};
 
 use crate::oracle::Judges;
@@ -85,6 +86,19 @@ fn check_flaws<P: Subject>(config: &P::Config, flaws: &[String]) -> Result<(), S
     Ok(())
 }
 
+/// What traitors tell must be lies that the protocol knows: one that it does not know changes nothing, silently.
+pub(crate) fn check_lies(file: &str, header: &Header, known: &[&str]) -> Result<(), InputError> {
+    for (position, fault) in header.world.faults.iter().enumerate() {
+        let Action::Betray { deed: Deed::Lie { lie }, .. } = &fault.action else { continue };
+        if !known.contains(&lie.as_str()) {
+            let message = format!("{} knows no lie `{lie}`", header.protocol);
+            let path = format!("world.faults.{position}.action.betray.deed.lie.lie");
+            return Err(InputError::in_header(file, &path, message));
+        }
+    }
+    Ok(())
+}
+
 /// A schedule with its origin.
 pub(crate) struct Filed<P: Subject> {
     pub(crate) schedule: Schedule<P>,
@@ -100,15 +114,17 @@ impl<P: Subject> Filed<P> {
     pub(crate) fn open(file: &str, trace: &Trace) -> Result<Self, InputError> {
         let header = &trace.header;
         let damaged = |what: &str, why: &dyn std::fmt::Display| {
+            let verb = if what.ends_with('s') { "do" } else { "does" };
             InputError::whole(
                 &format!("{file}:1"),
-                format!("this trace's {what} does not fit {}: {why}", P::NAME),
+                format!("this trace's {what} {verb} not fit {}: {why}", P::NAME),
             )
         };
         let config: P::Config =
             serde_json::from_value(header.config.clone()).map_err(|e| damaged("config", &e))?;
         P::fits(&config, header.world.nodes).map_err(|why| damaged("config", &why))?;
         check_flaws::<P>(&config, &header.flaws).map_err(|why| damaged("flaws", &why))?;
+        check_lies(file, header, P::LIES)?;
         let operations = header.operations.iter().map(|operation| {
             let request = P::upgrade(header.format, operation.request.clone());
             let request = serde_json::from_value(request);

@@ -19,7 +19,9 @@ use quarrel_sim::record::TraceEvent;
 use quarrel_two_generals::TwoGenerals;
 
 use crate::carry::{self, Carried};
-use crate::case::{Case, Filed, Origin, Shrunk, reconfigured, run_and_file, run_schedule, shrink_and_file};
+use crate::case::{
+    Case, Filed, Origin, Shrunk, check_lies, reconfigured, run_and_file, run_schedule, shrink_and_file,
+};
 use crate::dice::Dice;
 use crate::history;
 use crate::model::{self, Retrial};
@@ -201,6 +203,15 @@ impl Registry {
             return Err(InputError::whole(&format!("{file}:1"), message));
         };
         entry.open(file, trace)
+    }
+
+    /// Whether what traitors tell in a trace are lies that its protocol knows; a protocol that is not known here may have any.
+    ///
+    /// # Errors
+    /// When one is unknown.
+    pub fn check_lies(&self, file: &str, trace: &Trace) -> Result<(), InputError> {
+        let known = self.find(&trace.header.protocol).map(|entry| entry.words().lies);
+        known.map_or(Ok(()), |known| check_lies(file, &trace.header, known))
     }
 }
 

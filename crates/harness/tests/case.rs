@@ -6,6 +6,7 @@ use std::path::Path;
 use quarrel_formats::Trace;
 use quarrel_harness::case::Flaws;
 use quarrel_harness::registry::Registry;
+use quarrel_sim::fault::{Action, Deed};
 use serde_json::{Value, json};
 
 fn trace(name: &str) -> Trace {
@@ -62,4 +63,22 @@ fn a_file_cannot_ask_for_more_events_than_memory_holds() {
     let replayed = case.replay(Flaws::Removed).trace;
     assert_eq!(replayed.verdict.judgement.signature(), Some("events-limit"));
     assert!(replayed.verdict.events < 1_100_000, "{} events", replayed.verdict.events);
+}
+
+#[test]
+fn a_lie_that_the_protocol_does_not_know_is_refused_where_it_stands() {
+    let mut trace = trace("pbft/client-believes-one.jsonl");
+    let lies = trace.header.world.faults.iter_mut().filter_map(|fault| match &mut fault.action {
+        Action::Betray { deed: Deed::Lie { lie }, .. } => Some(lie),
+        _ => None,
+    });
+    lies.for_each(|lie| *lie = "nonsense".to_string());
+    let registry = Registry::standard();
+    let refused = registry.open("edited.jsonl", &trace).err().expect("it is refused");
+    assert_eq!(registry.check_lies("edited.jsonl", &trace).as_ref(), Err(&refused));
+    let bytes = trace.to_bytes();
+    let placed = refused.in_trace(&bytes);
+    assert_eq!((placed.line(), placed.message()), (Some(1), "pbft knows no lie `nonsense`"));
+    let column = placed.column().expect("it has a place");
+    assert!(bytes[column - 1..].starts_with(b"\"nonsense\""), "{placed}");
 }

@@ -168,7 +168,7 @@ fn a_trace_whose_orders_are_none_of_the_protocol_is_refused() {
     let mut trace = trial(OPERATOR).record(1);
     trace.header.orders[0].admin = serde_json::json!({"stamp": {"form": 1}});
     let error = registry().open("edited.jsonl", &trace).err().expect("it is refused").to_string();
-    assert!(error.contains("this trace's orders does not fit desk: missing field `by`"), "{error}");
+    assert!(error.contains("this trace's orders do not fit desk: missing field `by`"), "{error}");
 }
 
 /// Orders while the network is cut, and only then.

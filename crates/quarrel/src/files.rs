@@ -94,6 +94,15 @@ pub fn read_trace(path: &Path) -> Result<Trace, InputError> {
     Trace::parse(&file, &bytes)
 }
 
+/// What is wrong with a trace that was read from there, with its place in the file if that can be told.
+#[must_use]
+pub fn in_trace(path: &Path, error: InputError) -> InputError {
+    match read_if(path, TRACE_BYTES_MAX, |_| Ok(())) {
+        Ok(bytes) => error.in_trace(&bytes),
+        Err(_) => error,
+    }
+}
+
 /// Creates a folder and those above it.
 ///
 /// # Errors

@@ -67,7 +67,10 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &ReplayArguments) -> Res
 
 fn replay(session: &Session<'_>, path: &Path, flaws: Flaws) -> Result<(Trace, Replayed), Failure> {
     let recorded = files::read_trace(path)?;
-    let case = session.registry.open(&path.display().to_string(), &recorded)?;
+    let case = session
+        .registry
+        .open(&path.display().to_string(), &recorded)
+        .map_err(|error| files::in_trace(path, error))?;
     let replayed = in_run(|| case.replay(flaws));
     Ok((recorded, replayed))
 }

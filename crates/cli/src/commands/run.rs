@@ -41,6 +41,10 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &RunArguments) -> Result
         None => (in_run(|| trial.run(seed)), None, None),
         Some(path) => {
             let plan = files::read_trace(path)?;
+            session
+                .registry
+                .check_lies(&path.display().to_string(), &plan)
+                .map_err(|e| files::in_trace(path, e))?;
             check_pins(&arguments.on_trial.sets, trial.scenario(), path, &plan)?;
             let Followed { outcome, trace, carried } =
                 in_run(|| trial.follow(seed, &path.display().to_string(), &plan))?;

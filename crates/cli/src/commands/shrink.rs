@@ -18,7 +18,10 @@ pub(super) fn run(session: &mut Session<'_>, arguments: &ShrinkArguments) -> Res
     let recorded = files::read_trace(path)?;
     let output = arguments.output.clone().unwrap_or_else(|| beside(path));
     files::check_output(&output, [path.as_path()])?;
-    let case = session.registry.open(&path.display().to_string(), &recorded)?;
+    let case = session
+        .registry
+        .open(&path.display().to_string(), &recorded)
+        .map_err(|error| files::in_trace(path, error))?;
     let Judgement::Violated(violation) = &recorded.verdict.judgement else {
         return Err(Failure::input(format!("{}: nothing fails in this trace", path.display())));
     };

@@ -20,7 +20,9 @@ struct View {
 }
 
 pub(super) fn run(session: &mut Session<'_>, arguments: &ViewArguments) -> Result<u8, Failure> {
-    let trace = files::read_trace(&arguments.trace)?;
+    let path = &arguments.trace;
+    let trace = files::read_trace(path)?;
+    session.registry.check_lies(&path.display().to_string(), &trace).map_err(|e| files::in_trace(path, e))?;
     let mut story = match arguments {
         ViewArguments { full: true, .. } => story::full(&trace),
         ViewArguments { diagram: true, .. } => story::diagram(&trace),

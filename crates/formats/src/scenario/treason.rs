@@ -1,5 +1,7 @@
 //! Traitors in a scenario: how many there may be, and what they do. `[faults.traitor]`, and their deeds in `[[fault]]`.
 
+use std::collections::BTreeSet;
+
 use quarrel_protocol::NodeSet;
 use quarrel_sim::fault::{Action, Copies, Deed, Place};
 use quarrel_sim::time::{MILLISECOND, Span};
@@ -117,15 +119,18 @@ pub(super) fn read_treason(
         );
     }
     if let Some(deeds) = table.get("deeds") {
+        let mut seen = BTreeSet::new();
         treason.deeds = deeds.list(|item| {
             let deed = item.word(&Treachery::ALL)?;
+            if !seen.insert(deed) {
+                return Err(item.complain("this is listed twice"));
+            }
             if deed == Treachery::Lie {
                 mentions.push(Mention::new(What::Liar, "lie", item.place));
             }
             Ok(deed)
         })?;
         treason.deeds.sort_unstable();
-        treason.deeds.dedup();
     }
     table.read("lies", &mut treason.lies, |raw| raw.list(|item| mention(item, What::Lie, mentions)))?;
     table.read("by", &mut treason.by_ns, |raw| {
@@ -147,7 +152,7 @@ pub(super) fn read_treason(
 fn read_traitors(raw: &Raw, nodes: u8) -> Result<Traitors, Complaint> {
     let text = match &raw.value {
         RawValue::Integer(_) => {
-            let bound = raw.integer(0..=nodes).map(Bound::Number)?;
+            let bound = raw.integer(0..=nodes.saturating_sub(1)).map(Bound::Number)?;
             return Ok(Traitors::Between(bound, bound));
         }
         RawValue::Text(text) if !text.starts_with('n') => text,
@@ -164,7 +169,8 @@ fn read_traitors(raw: &Raw, nodes: u8) -> Result<Traitors, Complaint> {
     };
     let (Some(least), Some(most)) = (bound(least), bound(most)) else {
         return Err(raw.complain(format!("{} is no number of nodes", quoted(text))).with_help(
-            "write \"0..f\", \"f\", \"f+1\" or a number, where f is what the protocol tolerates",
+            "write a number, \"f\", \"f+1\", a range such as \"0..f\" or \"f..f+1\", a node, or a list of nodes; \
+             f is how many the protocol tolerates",
         ));
     };
     let is_reversed = match (least, most) {
@@ -174,7 +180,18 @@ fn read_traitors(raw: &Raw, nodes: u8) -> Result<Traitors, Complaint> {
         (Bound::Number(_), Bound::Tolerated(_)) => false,
         (Bound::Tolerated(_), Bound::Number(_)) => true,
     };
-    if is_reversed { Err(raw.complain("the range is reversed")) } else { Ok(Traitors::Between(least, most)) }
+    if is_reversed {
+        return Err(raw.complain("the range is reversed"));
+    }
+    // Whatever f is, it is not below 0.
+    if [least, most].iter().any(|bound| bound.of(0) >= nodes) {
+        let why = format!(
+            "of {nodes} nodes at most {} are traitors: one is to be betrayed",
+            nodes.saturating_sub(1)
+        );
+        return Err(raw.complain(why));
+    }
+    Ok(Traitors::Between(least, most))
 }
 
 /// The keys of `[[fault]]` that are a traitor's deeds.

@@ -15,3 +15,4 @@ mod writer;
 pub use compare::{Outcome, compare};
 pub use judgement::Judgement;
 pub use model::{FORMAT, Header, Oracle, Trace, TraceMark, Verdict};
+pub(crate) use reader::locate;

@@ -147,15 +147,20 @@ impl Line<'_> {
 
     /// Where the value at a path of keys stands in the line; the whole line if it is not there.
     fn locate(&self, path: &[&str]) -> Range<usize> {
-        let mut range = 0..self.bytes.len();
-        for key in path {
-            match find_value(&self.bytes[range.clone()], key) {
-                Some(found) => range = range.start + found.start..range.start + found.end,
-                None => return range,
-            }
-        }
-        range
+        locate(self.bytes, path)
     }
+}
+
+/// Where the value at a path of keys stands in a line; the nearest around it if it is not there.
+pub(crate) fn locate(line: &[u8], path: &[&str]) -> Range<usize> {
+    let mut range = 0..line.len();
+    for key in path {
+        match find_value(&line[range.clone()], key) {
+            Some(found) => range = range.start + found.start..range.start + found.end,
+            None => return range,
+        }
+    }
+    range
 }
 
 /// Where the value of a key stands in a JSON object, or the item of that number in a JSON list.

@@ -106,12 +106,27 @@ fn check_world(world: &World) -> Check {
     }
     check_offsets(world)?;
     check_numbers(world)?;
-    let all = NodeSet::all(nodes);
-    demand(world.traitors.union(all) == all, "world.traitors", || {
-        format!("{} are not all among the {nodes} nodes of the world", world.traitors)
-    })?;
+    known(world.traitors, world.nodes, "world.traitors")?;
     world.faults.iter().enumerate().try_for_each(|(position, fault)| {
-        check_fault(fault, world.nodes, &format!("world.faults.{position}"))
+        let path = format!("world.faults.{position}");
+        check_fault(fault, world.nodes, &path)?;
+        let Action::Betray { node, .. } = &fault.action else { return Ok(()) };
+        demand(world.traitors.contains(*node), &format!("{path}.action"), || format!("{node} is no traitor"))
+    })
+}
+
+/// All of them must be nodes of the world. A number of 64 bits may name many that are not.
+fn known(set: NodeSet, nodes: u8, path: &str) -> Check {
+    let all = NodeSet::all(usize::from(nodes));
+    let strangers: Vec<NodeId> = set.iter().filter(|&node| !all.contains(node)).collect();
+    demand(strangers.is_empty(), path, || {
+        let (first, more) = strangers.split_at(strangers.len().min(3));
+        let mut told: Vec<String> = first.iter().map(NodeId::to_string).collect();
+        if !more.is_empty() {
+            told.push(format!("{} more", more.len()));
+        }
+        let verb = if strangers.len() == 1 { "is" } else { "are" };
+        format!("{} {verb} not among the {nodes} nodes of the world", told.join(", "))
     })
 }
 
@@ -184,12 +199,7 @@ fn check_fault(fault: &Fault, nodes: u8, path: &str) -> Check {
         within(lasting, 1..=LONGEST_NS, &format!("{path}.lasting_ns"))?;
     }
     let path = &format!("{path}.action");
-    let all = NodeSet::all(nodes as usize);
-    let known = |set: NodeSet| {
-        demand(set.union(all) == all, path, || {
-            format!("{set} are not all among the {nodes} nodes of the world")
-        })
-    };
+    let known = |set: NodeSet| known(set, nodes, path);
     let one = |node: NodeId| {
         demand(node.0 < nodes, path, || format!("{node} is not among the {nodes} nodes of the world"))
     };

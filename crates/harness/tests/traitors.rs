@@ -140,6 +140,9 @@ fn a_run_with_traitors_is_recorded_replayed_filed_and_shrunk() {
         assert_eq!(again.verdict.digest, small.trace.verdict.digest);
         let told = story::short(&small.trace);
         assert!(told.contains("with a twin of n"), "{told}");
+        let traitor = header.world.traitors.iter().next().expect("somebody has a twin");
+        let opening = told.lines().next().unwrap_or_default();
+        assert!(opening.contains(&format!(" nodes, {traitor} a traitor: {name}, ")), "{told}");
     }
 }
 

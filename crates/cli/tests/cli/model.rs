@@ -75,3 +75,22 @@ fn what_survives_without_what_lies_outside_is_a_mistake() {
     let reason = report["reasons"][0].as_str().expect("a sentence");
     assert!(reason.contains("fails so without what lies outside as well"), "{reason}");
 }
+
+/// More traitors struck than PBFT tolerates, but it takes only one of them: the verdict says what the label says, and
+/// the story names the one.
+#[test]
+fn what_survives_inside_is_inside_for_the_verdict_as_well() {
+    let folder = folder();
+    let campaign = "campaign pbft/twins --set faults.traitor.nodes=f+1 --flaw pbft/dup-votes --seeds 8..9";
+    let told = text(folder.path(), campaign, 0);
+    let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("certificate-soundness was violated inside the model, as expected"), "{told}");
+    assert!(words.contains("(it survives without that: INSIDE the model)"), "{told}");
+    assert!(words.contains("pbft on 4 nodes, n1 a traitor, with the flaw pbft/dup-votes: "), "{told}");
+    assert!(words.contains(" talks with a twin of n1, "), "each deed of a small schedule is told: {told}");
+    let (report, _) = json(folder.path(), campaign);
+    assert_eq!(
+        (&report["verdict"], &report["violations"][0]["survives_inside"]),
+        (&value!("met"), &value!(true))
+    );
+}

@@ -107,6 +107,11 @@ impl Subject for RaftRs {
         "keep-entries",
     ];
 
+    /// Only a read that goes round the log is confirmed.
+    fn occasion(property: &str) -> Option<&'static str> {
+        (property == "read-confirmed").then_some("read-by-leader")
+    }
+
     fn options(raw: &RawOptions) -> Result<Options, Complaint> {
         let mut options = Options::default();
         if let Some(voters) = raw.get("voters") {

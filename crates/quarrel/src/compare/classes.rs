@@ -100,7 +100,10 @@ pub(super) fn measure(desk: &Desk<'_>, class: &Class) -> Result<Part, InputError
     script.clock = format!("timer-spread = 1.0\n{}", class.clock);
     let every = if once { "[\"2ms\", \"30ms\"]" } else { "\"50ms\"" };
     script.workload = format!("operations = 24\nclients = 4\nevery = {every}\ntimeout = \"300ms\"\n");
-    script.add(class.tail);
+    // The only node has nobody to betray.
+    if class.strikes != "twin" || desk.nodes() > 1 {
+        script.add(class.tail);
+    }
     if class.reacts {
         script.add(&reaction(desk));
     }

@@ -3,7 +3,6 @@
 //! The simulator knows in which order commands were committed. If that order explains the history, then the history
 //! is linearizable and nothing has to be searched. If it does not, nothing is proven.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
 use super::timeline::return_of;
@@ -68,19 +67,10 @@ pub fn explains<M: Model>(
     let has_parts = history.iter().all(|span| model.part(&span.call).is_some());
     let part_of = |operation: usize| if has_parts { model.part(&history[operation].call) } else { None };
     let order = in_order(model, history, order, part_of)?;
-    let mut parts: BTreeMap<Option<u64>, Replay<M::State>> = BTreeMap::new();
-    for Placed { operation, .. } in order {
-        let Span { call, called, returned, .. } = &history[operation];
-        let part = if has_parts { model.part(call) } else { None };
-        let replay = parts.entry(part).or_insert_with(|| Replay { state: model.initial(), latest_call: 0 });
-        if return_of(&history[operation]).is_some_and(|returned| returned < replay.latest_call) {
-            return Err(Doubt::TooLate(operation));
-        }
-        replay.latest_call = replay.latest_call.max(*called);
-        let given = model.apply(&mut replay.state, call);
-        if returned.as_ref().is_some_and(|(_, seen)| !model.agrees(&given, seen)) {
-            return Err(Doubt::OtherAnswer(operation));
-        }
+    // Each part is one run of places, because what is sorted is sorted by part first.
+    for part in order.chunk_by(|one, other| one.part == other.part) {
+        let mut replay = Replay { state: model.initial(), latest_call: 0 };
+        part.iter().try_for_each(|place| replay.go_on(model, &history[place.operation], place.operation))?;
     }
     Ok(())
 }
@@ -92,13 +82,45 @@ struct Replay<S> {
     latest_call: u64,
 }
 
+impl<S> Replay<S> {
+    /// What stands next takes effect.
+    fn go_on<M: Model<State = S>>(
+        &mut self,
+        model: &M,
+        span: &Span<M::Call, M::Answer>,
+        operation: usize,
+    ) -> Result<(), Doubt> {
+        if return_of(span).is_some_and(|returned| returned < self.latest_call) {
+            return Err(Doubt::TooLate(operation));
+        }
+        self.latest_call = self.latest_call.max(span.called);
+        let given = model.apply(&mut self.state, &span.call);
+        if span.returned.as_ref().is_some_and(|(_, seen)| !model.agrees(&given, seen)) {
+            return Err(Doubt::OtherAnswer(operation));
+        }
+        Ok(())
+    }
+}
+
+/// Where an operation stands, with all that the order is sorted by.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// The part of the object that it is about, where only the order within each counts.
+    part: Option<u64>,
+    position: u64,
+    is_read: bool,
+    /// When it was called, of a read; 0 otherwise.
+    called: u64,
+    operation: usize,
+}
+
 /// The order as a sequence, part by part, if it is one and holds every operation that returned.
 fn in_order<M: Model>(
     model: &M,
     history: &[Span<M::Call, M::Answer>],
     order: &[Placed],
     part_of: impl Fn(usize) -> Option<u64>,
-) -> Result<Vec<Placed>, Doubt> {
+) -> Result<Vec<Place>, Doubt> {
     let mut listed = vec![false; history.len()];
     for &Placed { operation, .. } in order {
         match listed.get_mut(operation) {
@@ -111,15 +133,16 @@ fn in_order<M: Model>(
     if let Some(missing) = (0..history.len()).find(is_missing) {
         return Err(Doubt::Missing(missing));
     }
-    let is_read = |placed: &Placed| model.is_read(&history[placed.operation].call);
-    let mut order = order.to_vec();
-    // What is compared is looked up once for each, and not at every comparison.
-    order.sort_by_cached_key(|placed| {
-        let called = if is_read(placed) { history[placed.operation].called } else { 0 };
-        (part_of(placed.operation), placed.position, is_read(placed), called, placed.operation)
-    });
-    let place = |placed: &Placed| (part_of(placed.operation), placed.position);
-    let clash = order.windows(2).find(|two| place(&two[0]) == place(&two[1]) && !is_read(&two[1]));
+    let place = |&Placed { operation, position }: &Placed| {
+        let Span { call, called, .. } = &history[operation];
+        let is_read = model.is_read(call);
+        let called = if is_read { *called } else { 0 };
+        Place { part: part_of(operation), position, is_read, called, operation }
+    };
+    let mut order: Vec<Place> = order.iter().map(place).collect();
+    order.sort_unstable();
+    let is_same = |one: &Place, other: &Place| (one.part, one.position) == (other.part, other.position);
+    let clash = order.windows(2).find(|two| is_same(&two[0], &two[1]) && !two[1].is_read);
     clash.map_or(Ok(()), |two| Err(Doubt::SamePosition(two[1].operation)))?;
     Ok(order)
 }

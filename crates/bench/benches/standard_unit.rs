@@ -79,7 +79,7 @@ fn main() {
         println!("{name:<38}{}", fresh_peak(&arguments[0], seconds));
     }
     println!(
-        "\nMemory grows with simulated time: Raft does not compact its log yet (no snapshots), and each"
+        "\nMemory grows with simulated time: the standard unit takes no snapshots, so its log keeps all, and each"
     );
     println!("restart applies all of it again, so long runs are slower too. What clients will ask is drawn");
     println!("before a run begins.");

@@ -76,7 +76,7 @@ pub fn draw_ahead<P: Subject>(
             ..draw_policy(scenario, seed)
         },
         rates,
-        limits: scenario.limits.scaled_to(duration_ns),
+        limits: scenario.limits.scaled_to(duration_ns, nodes),
         traitors: traitors::draw::<P>(scenario, &config, nodes, &mut Dice::new(seed, "faults.traitor")),
         faults: scenario.timeline.clone(),
     };

@@ -202,16 +202,21 @@ pub struct Limits {
 impl Limits {
     /// A run of at most this length may have the events of [`Limits::default`]; a longer one has more by default.
     const SPAN_NS: u64 = 100 * SECOND;
+    /// So may a cluster with at most this many links, which is one of 16 nodes: where everybody talks to everybody, a
+    /// larger one has more to say.
+    const LINKS: u64 = 16 * 16;
 
-    /// The limits of a run of this length: the number of events grows with it, unless another one was asked for.
+    /// The limits of a run of this length with so many nodes: the number of events grows with both, unless another one was
+    /// asked for.
     #[must_use]
-    pub fn scaled_to(self, duration_ns: u64) -> Self {
+    pub fn scaled_to(self, duration_ns: u64, nodes: u8) -> Self {
         let default = Self::default();
         if self.events_max != default.events_max {
             return self;
         }
         let spans = duration_ns.div_ceil(Self::SPAN_NS).max(1);
-        Self { events_max: default.events_max.saturating_mul(spans), ..self }
+        let crowds = u64::from(nodes).pow(2).div_ceil(Self::LINKS).max(1);
+        Self { events_max: default.events_max.saturating_mul(spans).saturating_mul(crowds), ..self }
     }
 }
 
@@ -337,4 +342,21 @@ pub enum Reaction {
     OutrunIt(u32, u32),
     /// A fault written by hand.
     Do(Action),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_grow_with_time_and_with_the_number_of_links_unless_somebody_chose() {
+        let events = |duration_ns, nodes| Limits::default().scaled_to(duration_ns, nodes).events_max;
+        assert_eq!([events(SECOND, 1), events(100 * SECOND, 16)], [1_000_000; 2]);
+        assert_eq!(
+            [events(101 * SECOND, 3), events(SECOND, 17), events(1000 * SECOND, 64)],
+            [2_000_000, 2_000_000, 160_000_000]
+        );
+        let chosen = Limits { events_max: 7, ..Limits::default() };
+        assert_eq!(chosen.scaled_to(u64::MAX, 64), chosen);
+    }
 }

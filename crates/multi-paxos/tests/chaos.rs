@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use quarrel_multi_paxos::{Config, FlawSet, Invariants, MultiPaxos, MultiPaxosFlaw, Timer};
 use quarrel_protocol::{ClientId, Input, Monitor, NodeId, RequestId};
 use quarrel_spec::machine::{Call, RegisterCall};
-use quarrel_spec::session::Session;
+use quarrel_spec::session::{Command, Session};
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -58,7 +58,7 @@ fn config() -> impl Strategy<Value = Config> {
 }
 
 fn run(config: &Config, acts: &[Act]) -> Cluster {
-    let mut cluster = Cluster::new(config);
+    let mut cluster = cluster_of(config);
     let mut asked = Vec::new();
     let member = |node: NodeId| NodeId(node.0 % config.nodes);
     for (value, act) in acts.iter().enumerate() {
@@ -91,13 +91,13 @@ fn run(config: &Config, acts: &[Act]) -> Cluster {
 
 /// Two clients, who wait for all that they have asked. What is asked follows from the number.
 fn ask(cluster: &mut Cluster, node: NodeId, id: u32) {
-    let request = match id % 3 {
+    let call = match id % 3 {
         0 => read(),
         1 => Call::Register(RegisterCall::Cas { from: None, to: quarrel_spec::Value(u64::from(id)) }),
         _ => write(u64::from(id)),
     };
     let session = Session { client: ClientId((id % 2) as u8), serial: RequestId(id), oldest: RequestId(0) };
-    cluster.submit(node, session, request);
+    cluster.submit(&[node], Command { session, call });
 }
 
 /// Everyone is heard again: a leader emerges, and all come to know the same. Returns who was asked last.
@@ -110,8 +110,8 @@ fn heal(cluster: &mut Cluster) {
         }
     };
     let leader = |cluster: &Cluster| {
-        let leads = |node: &&NodeId| cluster.nodes[node.index()].paxos.is_leader();
-        all.iter().filter(leads).max_by_key(|node| cluster.nodes[node.index()].paxos.promised()).copied()
+        let leads = |node: &&NodeId| cluster.nodes[node.index()].machine.is_leader();
+        all.iter().filter(leads).max_by_key(|node| cluster.nodes[node.index()].machine.promised()).copied()
     };
     cluster.deliver_among(&all);
     // Of several leaders one is left; without any, the first node tries again and again.
@@ -142,16 +142,16 @@ proptest! {
         prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.story.join("\n"));
         heal(&mut cluster);
         prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.story.join("\n"));
-        let chosen = cluster.nodes[0].paxos.log().chosen();
+        let chosen = cluster.nodes[0].machine.log().chosen();
         let told = cluster.replies.iter().any(|(_, id, reply)| {
             *id == RequestId(1_000_000) && !matches!(reply, quarrel_spec::replicated_log::Reply::NotLeader { .. })
         });
         prop_assert!(told, "the last request was answered\n{}", cluster.story.join("\n"));
         for node in &cluster.nodes {
-            prop_assert_eq!(node.paxos.log().chosen(), chosen, "{}", cluster.story.join("\n"));
+            prop_assert_eq!(node.machine.log().chosen(), chosen, "{}", cluster.story.join("\n"));
             if config.snapshot_every > 0 {
                 let most = u64::from(config.snapshot_every + config.slots_kept + config.window) + 1;
-                prop_assert!(node.paxos.log().len() as u64 <= most, "the log is short: {}", node.paxos.log().len());
+                prop_assert!(node.machine.log().len() as u64 <= most, "the log is short: {}", node.machine.log().len());
             }
         }
     }

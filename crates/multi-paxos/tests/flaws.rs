@@ -20,14 +20,8 @@ fn check_that(
 ) {
     let known = FLAWS[flaw as usize];
     assert!(config.nodes >= known.nodes_min);
-    let mut sound = Cluster::new(config);
-    tell(&mut sound);
-    assert_eq!(sound.violated(), [""; 0], "without a flaw:\n{}", sound.story.join("\n"));
-    assert!(!harm(&sound), "without a flaw:\n{}\n{:?}", sound.story.join("\n"), sound.told());
-    let mut flawed = Cluster::new(&Config { flaws: FlawSet::only(flaw), ..config.clone() });
-    tell(&mut flawed);
-    let (story, violated) = (flawed.story.join("\n"), flawed.violated());
-    assert!(harm(&flawed), "{} broke {violated:?}:\n{story}\n{:?}", known.name, flawed.told());
+    let flawed = Config { flaws: FlawSet::only(flaw), ..config.clone() };
+    Cluster::tell_both(known.name, [cluster_of(config), cluster_of(&flawed)], tell, harm);
 }
 
 /// One slot in a message, no snapshots.
@@ -330,10 +324,10 @@ fn deaf_leader_stays() {
             cluster.network.clear();
         }
     };
-    let stays = |cluster: &Cluster| cluster.nodes[0].paxos.is_leader();
+    let stays = |cluster: &Cluster| cluster.nodes[0].machine.is_leader();
     check_that(MultiPaxosFlaw::DeafLeaderStays, &single(3), tell, stays);
     let mut flawed =
-        Cluster::new(&Config { flaws: FlawSet::only(MultiPaxosFlaw::DeafLeaderStays), ..single(3) });
+        cluster_of(&Config { flaws: FlawSet::only(MultiPaxosFlaw::DeafLeaderStays), ..single(3) });
     tell(&mut flawed);
     // And nobody may replace it.
     flawed.fire(N3, Timer::Campaign);

@@ -2,7 +2,7 @@
 
 use quarrel_multi_paxos::{Config, Event, FlawSet, LIVES_WITH, MultiPaxos, MultiPaxosFlaw};
 use quarrel_protocol::Lasting;
-use quarrel_testing::{Eyes, SECOND, World, minority};
+use quarrel_testing::world::{Eyes, SECOND, World, minority};
 
 fn five(config: &Config, seed: u64) -> World<MultiPaxos> {
     let gives_up = |event: &Event| matches!(event, Event::SteppedDown { .. });

@@ -62,7 +62,7 @@ fn phase_2_an_acceptor_refuses_what_is_below_its_promise() {
     node.receive(N3, prepare(ballot(2, N3), 1));
     let done = node.receive(N2, accept(ballot(1, N2), 1, &[7], 0));
     assert_eq!(done.lines(), ["n2: Reject 1.n2, obeys 2.n3, chosen up to 0"]);
-    assert!(node.paxos.log().is_empty());
+    assert!(node.machine.log().is_empty());
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn phase_2_accepting_is_on_disk_before_it_is_confirmed_and_promises_the_ballot()
     assert!(position(&done.order, "persist") < position(&done.order, "send"), "{:?}", done.order);
     assert!(done.early.is_empty());
     assert_eq!(done.lines(), ["n2: Accepted 3.n2, slot 1"]);
-    assert_eq!(node.paxos.promised(), Some(ballot(3, N2)));
+    assert_eq!(node.machine.promised(), Some(ballot(3, N2)));
     let again = node.receive(N2, accept(ballot(3, N2), 1, &[7], 0));
     assert_eq!((again.persisted.len(), again.lines()), (0, vec!["n2: Accepted 3.n2, slot 1".to_string()]));
 }
@@ -81,11 +81,11 @@ fn phase_2_accepting_is_on_disk_before_it_is_confirmed_and_promises_the_ballot()
 fn p2c_a_new_leader_proposes_the_value_of_the_highest_ballot_for_each_slot() {
     let mut node = Node::new(&plain(5), N1);
     node.fire(Timer::Campaign);
-    let mine = node.paxos.promised().unwrap();
+    let mine = node.machine.promised().unwrap();
     let (low, high) = (ballot(1, N4), ballot(1, N5));
     node.receive(N2, promise(mine, 1, 0, &[(1, low, 10), (2, high, 20)]));
     let done = node.receive(N3, promise(mine, 1, 0, &[(1, high, 11), (2, low, 21)]));
-    assert!(node.paxos.is_leader());
+    assert!(node.machine.is_leader());
     assert_eq!(
         proposals(&done),
         [
@@ -99,12 +99,12 @@ fn p2c_a_new_leader_proposes_the_value_of_the_highest_ballot_for_each_slot() {
 fn a_duplicate_promise_counts_once_and_one_of_another_ballot_not_at_all() {
     let mut node = Node::new(&plain(5), N1);
     node.fire(Timer::Campaign);
-    let mine = node.paxos.promised().unwrap();
+    let mine = node.machine.promised().unwrap();
     (0..3).for_each(|_| drop(node.receive(N2, promise(mine, 1, 0, &[]))));
     node.receive(N3, promise(ballot(mine.round + 1, N1), 1, 0, &[]));
-    assert!(!node.paxos.is_leader());
+    assert!(!node.machine.is_leader());
     node.receive(N3, promise(mine, 1, 0, &[]));
-    assert!(node.paxos.is_leader());
+    assert!(node.machine.is_leader());
 }
 
 // PMS 3: the log.
@@ -113,7 +113,7 @@ fn a_duplicate_promise_counts_once_and_one_of_another_ballot_not_at_all() {
 fn section_3_gaps_are_filled_with_no_ops_where_phase_1_found_nothing_and_nowhere_else() {
     let mut node = Node::new(&plain(3), N1);
     node.fire(Timer::Campaign);
-    let mine = node.paxos.promised().unwrap();
+    let mine = node.machine.promised().unwrap();
     let old = ballot(1, N3);
     let done = node.receive(N2, promise(mine, 1, 0, &[(2, old, 20), (5, old, 50)]));
     let expected: Vec<(u64, String, Why)> = vec![
@@ -132,7 +132,7 @@ fn section_3_gaps_are_filled_with_no_ops_where_phase_1_found_nothing_and_nowhere
 fn section_3_a_stable_leader_needs_only_phase_2() {
     let mut node = Node::new(&plain(3), N1);
     node.lead(&[N2]);
-    let mine = node.paxos.promised().unwrap();
+    let mine = node.machine.promised().unwrap();
     let done = node.ask(7);
     assert_eq!(
         done.lines(),
@@ -153,7 +153,7 @@ fn section_3_no_more_slots_are_open_than_the_window_allows() {
     let config = Config { window: 2, slots_per_message: 8, ..plain(3) };
     let mut node = Node::new(&config, N1);
     node.lead(&[N2]);
-    let mine = node.paxos.promised().unwrap();
+    let mine = node.machine.promised().unwrap();
     let asked: Vec<usize> = (1..=5).map(|value| proposals(&node.ask(value)).len()).collect();
     assert_eq!(asked, [1, 1, 0, 0, 0]);
     // Slot 2 has its quorum first: nothing is learned before slot 1 is.
@@ -172,7 +172,7 @@ fn section_3_no_more_slots_are_open_than_the_window_allows() {
 fn a_leader_counts_its_own_acceptance_only_when_it_is_on_disk() {
     let mut node = Node::new(&plain(3), N1);
     node.lead(&[N2]);
-    let mine = node.paxos.promised().unwrap();
+    let mine = node.machine.promised().unwrap();
     let done = node.step(request(7));
     assert_eq!(done.early.len(), 2, "others need not wait for this disk");
     assert_eq!(learned(&node.receive(N2, accepted(mine, 1, 1))), [], "its own is not there yet");
@@ -184,7 +184,7 @@ fn a_leader_counts_only_acceptances_of_its_own_ballot() {
     let mut node = Node::new(&plain(3), N1);
     node.lead(&[N2]);
     node.ask(7);
-    let old = ballot(node.paxos.promised().unwrap().round - 1, N1);
+    let old = ballot(node.machine.promised().unwrap().round - 1, N1);
     assert_eq!(learned(&node.receive(N2, accepted(old, 1, 1))), []);
 }
 
@@ -244,10 +244,10 @@ fn catching_up_goes_in_bounded_parts_and_asks_another_if_nobody_answers() {
 fn no_ballot_is_used_twice_whatever_is_lost_but_the_disk() {
     let mut node = Node::new(&plain(3), N1);
     node.fire(Timer::Campaign);
-    let before = node.paxos.promised().unwrap();
+    let before = node.machine.promised().unwrap();
     node.restart();
     let done = node.step(Input::Timer(Timer::Campaign));
-    assert!(node.paxos.promised().unwrap() > before);
+    assert!(node.machine.promised().unwrap() > before);
     assert!(done.early.is_empty(), "nobody hears of a ballot that is not on disk: {:?}", done.order);
 }
 
@@ -255,16 +255,16 @@ fn no_ballot_is_used_twice_whatever_is_lost_but_the_disk() {
 fn an_outbid_leader_stops_and_sends_its_clients_away() {
     let mut node = Node::new(&Config { window: 1, ..plain(3) }, N1);
     node.lead(&[N2]);
-    let mine = node.paxos.promised().unwrap();
+    let mine = node.machine.promised().unwrap();
     node.ask(1);
     node.ask(2);
     let done = node.receive(N3, reject(mine, Some(ballot(9, N3)), 0));
-    assert!(!node.paxos.is_leader());
+    assert!(!node.machine.is_leader());
     let away = Reply::NotLeader { hint: None };
     let told: Vec<_> = done.replies.iter().map(|(_, id, reply)| (id.0, reply.clone())).collect();
     assert_eq!(told, [(1, away.clone()), (2, away)], "the one that waited for a slot as well");
     node.fire(Timer::Campaign);
-    assert_eq!(node.paxos.promised(), Some(ballot(10, N1)), "above what it was told");
+    assert_eq!(node.machine.promised(), Some(ballot(10, N1)), "above what it was told");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn pauses_grow_as_attempts_fail() {
     let rounds: Vec<u64> = (0..3)
         .map(|_| {
             node.fire(Timer::Campaign);
-            node.paxos.promised().unwrap().round
+            node.machine.promised().unwrap().round
         })
         .collect();
     assert_eq!(rounds, [1, 2, 3]);
@@ -290,7 +290,7 @@ fn whoever_hears_a_leader_ignores_other_candidates_but_not_that_one() {
     let done = node.receive(N3, prepare(ballot(7, N3), 1));
     assert_eq!(done.events, [Event::Ignored { ballot: ballot(7, N3) }]);
     assert_eq!(done.lines(), ["n3: Reject 7.n3, obeys 1.n2, chosen up to 0"]);
-    assert_eq!(node.paxos.promised(), None);
+    assert_eq!(node.machine.promised(), None);
     let own = node.receive(N2, prepare(ballot(8, N2), 1));
     assert_eq!(own.lines(), ["n2: Promise 8.n2, from slot 1 on [], chosen up to 0"]);
     node.fire(Timer::Silence);
@@ -304,15 +304,15 @@ fn whoever_hears_a_leader_ignores_other_candidates_but_not_that_one() {
 fn a_leader_that_hears_no_quorum_gives_up_as_soon_as_others_would() {
     let mut node = Node::new(&plain(5), N1);
     node.lead(&[N2, N3]);
-    let mine = node.paxos.promised().unwrap();
+    let mine = node.machine.promised().unwrap();
     for _ in 0..10 {
         node.receive(N2, heartbeat_reply(mine));
         node.receive(N3, heartbeat_reply(mine));
         node.fire(Timer::Heartbeat);
-        assert!(node.paxos.is_leader(), "it is heard by three of five");
+        assert!(node.machine.is_leader(), "it is heard by three of five");
     }
     let mut beats = 0;
-    while node.paxos.is_leader() {
+    while node.machine.is_leader() {
         node.receive(N2, heartbeat_reply(mine));
         node.fire(Timer::Heartbeat);
         beats += 1;
@@ -324,7 +324,7 @@ fn a_leader_that_hears_no_quorum_gives_up_as_soon_as_others_would() {
 fn what_was_not_accepted_in_a_beats_time_is_sent_again_to_whom_it_concerns() {
     let mut node = Node::new(&Config { slots_per_message: 8, ..plain(3) }, N1);
     node.lead(&[N2]);
-    let mine = node.paxos.promised().unwrap();
+    let mine = node.machine.promised().unwrap();
     (1..=3).for_each(|value| drop(node.ask(value)));
     node.receive(N2, accepted(mine, 2, 3));
     let first = node.fire(Timer::Heartbeat).lines();
@@ -344,13 +344,13 @@ fn what_was_not_accepted_in_a_beats_time_is_sent_again_to_whom_it_concerns() {
 fn a_promise_that_says_nothing_of_open_slots_counts_when_they_are_learned() {
     let mut node = Node::new(&plain(3), N1);
     node.fire(Timer::Campaign);
-    let mine = node.paxos.promised().unwrap();
+    let mine = node.machine.promised().unwrap();
     let done = node.receive(N2, promise(mine, 3, 2, &[(3, ballot(1, N2), 30)]));
-    assert!(!node.paxos.is_leader());
+    assert!(!node.machine.is_leader());
     assert_eq!(done.events, [Event::SetAside { ballot: mine, from: N2, covers: Slot(3) }]);
     assert_eq!(done.lines(), ["n2: CatchUp from slot 1 on"], "it asks at once");
     let done = node.receive(N2, chosen(1, &[10, 20], 2));
-    assert!(node.paxos.is_leader());
+    assert!(node.machine.is_leader());
     assert_eq!(proposals(&done), [(3, "c1's op30: write v30".to_string(), Why::Reported)]);
     assert_eq!(done.applied(), [1, 2]);
 }

@@ -15,7 +15,7 @@ fn a_snapshot_is_on_disk_before_what_it_covers_goes() {
     node.receive(N2, accept(ballot(1, N2), 1, &[1, 2, 3, 4], 0));
     let done = node.step(Input::Message { from: N2, message: heartbeat(ballot(1, N2), 3) });
     let [Record::Snapshot(snapshot)] = &done.persisted[..] else { panic!("{:?}", done.persisted) };
-    assert_eq!(snapshot.prefix, node.paxos.log().chosen());
+    assert_eq!(snapshot.prefix, node.machine.log().chosen());
     assert!(!done.order.contains(&"compact"), "both are there");
     assert!(node.disk.len() > 4);
     let kept = Message::SnapshotKept { last: Slot(3) };
@@ -23,9 +23,9 @@ fn a_snapshot_is_on_disk_before_what_it_covers_goes() {
     let done = node.step(Input::Message { from: N1, message: kept });
     assert_eq!(done.events, [Event::Trimmed { last: Slot(3) }]);
     assert_eq!(node.disk.len(), 3, "the snapshot, the promise, slot 4");
-    let state = (node.paxos.applied(), node.held());
+    let state = (node.machine.applied(), node.held());
     node.restart();
-    assert_eq!((node.paxos.applied(), node.held()), state);
+    assert_eq!((node.machine.applied(), node.held()), state);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_crash_between_a_snapshot_and_the_trim_leaves_both_and_loses_nothing() {
     let done = node.restart();
     assert_eq!(done.applied(), [3], "it starts from the snapshot");
     assert_eq!((node.chosen(), node.held().len()), (3, 1));
-    assert_eq!(node.paxos.promised(), Some(ballot(1, N2)));
+    assert_eq!(node.machine.promised(), Some(ballot(1, N2)));
 }
 
 /// Plays what two nodes send each other.
@@ -63,10 +63,10 @@ fn whoever_needs_slots_that_are_gone_is_sent_the_snapshot_in_parts() {
     let asked = late.fire(Timer::CatchUp);
     let parts = converse(&mut ahead, &mut late, asked);
     assert!(parts > 2, "{parts} parts of three bytes");
-    assert_eq!((late.paxos.applied(), late.chosen()), (Slot(4), 4));
-    assert_eq!(late.paxos.log().chosen(), ahead.paxos.log().chosen());
+    assert_eq!((late.machine.applied(), late.chosen()), (Slot(4), 4));
+    assert_eq!(late.machine.log().chosen(), ahead.machine.log().chosen());
     assert_eq!(late.held().len(), 1, "what it had accepted at slot 2 was never chosen, and is gone");
-    assert_eq!(late.paxos.promised(), Some(ballot(1, N3)), "but not its promise");
+    assert_eq!(late.machine.promised(), Some(ballot(1, N3)), "but not its promise");
     let done = late.restart();
     assert_eq!(done.outputs.len(), 1, "it starts from the snapshot; slot 4 it may have to learn again");
 }

@@ -5,7 +5,7 @@ use quarrel_multi_paxos::{Config, Timer};
 use quarrel_protocol::{Input, Protocol};
 
 fn waits(node: &Node) -> Vec<String> {
-    node.paxos.waits().iter().map(ToString::to_string).collect()
+    node.machine.waits().iter().map(ToString::to_string).collect()
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn liars() -> impl Strategy<Value = Vec<(NodeId, usize)>> {
 }
 
 fn run(config: &Config, liars: &[(NodeId, usize)], acts: &[Act]) -> Cluster {
-    let mut cluster = Cluster::new(config);
+    let mut cluster = cluster_of(config);
     let member = |node: NodeId| NodeId(node.0 % config.nodes);
     for &(node, lie) in liars.iter().take(config.faulty_max()) {
         cluster.turn(member(node), Some(Pbft::LIES[lie]));
@@ -91,7 +91,7 @@ fn run(config: &Config, liars: &[(NodeId, usize)], acts: &[Act]) -> Cluster {
                 cluster.network.remove(which);
             }
             Act::Fire(node, timer) => {
-                if cluster.nodes[member(node).index()].timers.contains(&timer) {
+                if cluster.nodes[member(node).index()].has_set(&timer) {
                     cluster.fire(member(node), timer);
                 }
             }
@@ -137,7 +137,7 @@ fn let_time_go_by(cluster: &mut Cluster) {
             Timer::Relay
         };
         for node in cluster.all() {
-            if cluster.nodes[node.index()].timers.contains(&timer) {
+            if cluster.nodes[node.index()].has_set(&timer) {
                 cluster.fire(node, timer);
             }
         }
@@ -157,7 +157,7 @@ fn fill_the_log(cluster: &mut Cluster, window: u32) {
 /// Who has executed what, among the correct.
 fn executed(cluster: &Cluster) -> Vec<u64> {
     let correct = cluster.all().into_iter().filter(|&node| !cluster.traitors.contains(node));
-    correct.map(|node| cluster.nodes[node.index()].pbft.executed().0).collect()
+    correct.map(|node| cluster.nodes[node.index()].machine.executed().0).collect()
 }
 
 fn all_equal(executed: &[u64]) -> bool {
@@ -175,21 +175,21 @@ proptest! {
         acts in proptest::collection::vec(act(), 1..1500),
     ) {
         let mut cluster = run(&config, &liars, &acts);
-        prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.told());
+        prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.tale());
         heal(&mut cluster);
-        prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.told());
-        let told = cluster.replies.get(&RequestId(HEALED)).map_or(0, Vec::len);
+        prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.tale());
+        let told = cluster.replies_to(RequestId(HEALED)).count();
         prop_assert!(told > config.faulty_max(), "the last request was answered\n{}", cluster.story.join("\n"));
         // Who lacks a batch that nobody can prove any more waits for the log to fill: see the test below.
         let has_restarted = acts.iter().any(|act| matches!(act, Act::Restart(_)));
         if !all_equal(&executed(&cluster)) && has_restarted && !cluster.traitors.is_empty() {
             fill_the_log(&mut cluster, config.window);
-            prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.told());
+            prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.tale());
         }
         let executed = executed(&cluster);
         prop_assert!(all_equal(&executed), "{:?}\n{}", executed, cluster.story.join("\n"));
         for node in &cluster.nodes {
-            prop_assert!(node.pbft.open() as u64 <= u64::from(config.window), "the log is short");
+            prop_assert!(node.machine.open() as u64 <= u64::from(config.window), "the log is short");
         }
     }
 
@@ -212,7 +212,7 @@ proptest! {
 #[test]
 fn who_lacks_what_nobody_can_prove_any_more_catches_up_when_the_log_is_full() {
     let config = Config { checkpoint_every: 3, window: 9, ..Config::new(4) };
-    let mut cluster = Cluster::new(&config);
+    let mut cluster = cluster_of(&config);
     cluster.turn(N3, Some("false-checkpoint"));
     for id in 1..=2 {
         ask(&mut cluster, id, None);
@@ -228,12 +228,12 @@ fn who_lacks_what_nobody_can_prove_any_more_catches_up_when_the_log_is_full() {
     assert_eq!(executed(&cluster), [3, 2, 3], "\n{}", cluster.story.join("\n"));
 
     heal(&mut cluster);
-    let told = cluster.replies.get(&RequestId(HEALED)).map_or(0, Vec::len);
+    let told = cluster.replies_to(RequestId(HEALED)).count();
     assert!(told > config.faulty_max(), "the service goes on\n{}", cluster.story.join("\n"));
     assert_eq!(executed(&cluster), [4, 2, 4], "\n{}", cluster.story.join("\n"));
 
     fill_the_log(&mut cluster, config.window);
-    assert_eq!(cluster.violated(), [""; 0], "{}", cluster.told());
+    assert_eq!(cluster.violated(), [""; 0], "{}", cluster.tale());
     let executed = executed(&cluster);
     assert!(all_equal(&executed) && executed[0] > 9, "{executed:?}\n{}", cluster.story.join("\n"));
 }

@@ -23,21 +23,15 @@ fn check(flaw: PbftFlaw, config: &Config, tell: impl Fn(&mut Cluster)) {
 fn check_that(flaw: PbftFlaw, config: &Config, tell: impl Fn(&mut Cluster), harm: impl Fn(&Cluster) -> bool) {
     let known = FLAWS[flaw as usize];
     assert!(config.nodes >= known.nodes_min);
-    let mut sound = Cluster::new(config);
-    tell(&mut sound);
-    assert_eq!(sound.violated(), [""; 0], "without a flaw:\n{}", sound.story.join("\n"));
-    assert!(!harm(&sound), "without a flaw:\n{}", sound.story.join("\n"));
-    let mut flawed = Cluster::new(&Config { flaws: FlawSet::only(flaw), ..config.clone() });
-    tell(&mut flawed);
-    let (story, violated) = (flawed.story.join("\n"), flawed.violated());
-    assert!(harm(&flawed), "{} broke {violated:?}:\n{story}", known.name);
+    let flawed = Config { flaws: FlawSet::only(flaw), ..config.clone() };
+    Cluster::tell_both(known.name, [cluster_of(config), cluster_of(&flawed)], tell, harm);
 }
 
 /// n1, the first primary, is a traitor: it proposes v1 to these and v2 to those, and commits both.
 fn equivocate(cluster: &mut Cluster, these: &[NodeId], those: &[NodeId]) {
     cluster.turn(N1, None);
     for (value, nodes) in [(1, these), (2, those)] {
-        cluster.ask(&[], value);
+        cluster.ask_all(&[], value);
         for &to in nodes {
             cluster.send(N1, to, pre_prepare(N1, 0, 1, &[value]));
             cluster.send(N1, to, commit(N1, 0, 1, &[value]));
@@ -48,8 +42,8 @@ fn equivocate(cluster: &mut Cluster, these: &[NodeId], those: &[NodeId]) {
 /// v1 is proposed by n1, prepares everywhere, and commits at n1 alone, of whom nothing is heard any more. The others have
 /// known of v2 for longer.
 fn commit_at_n1_alone(cluster: &mut Cluster) {
-    cluster.ask(&[N2, N3, N4], 2);
-    cluster.ask(&[N1, N2, N3, N4], 1);
+    cluster.ask_all(&[N2, N3, N4], 2);
+    cluster.ask_all(&[N1, N2, N3, N4], 1);
     cluster.deliver_if(|_, to, message| message.kind_name() != "commit" || to == N1);
     assert_eq!(cluster.executed(), [1, 0, 0, 0], "{}", cluster.story.join("\n"));
 }
@@ -98,7 +92,7 @@ fn dup_votes() {
     check(PbftFlaw::DupVotes, &plain(4), |cluster| {
         // Nobody hears of n1's proposal but n4, which says twice that it is a good one.
         cluster.turn(N4, None);
-        cluster.ask(&[N1], 1);
+        cluster.ask_all(&[N1], 1);
         cluster.network.clear();
         cluster.send(N4, N1, prepare(N4, 0, 1, &[1]));
         cluster.send(N4, N1, prepare(N4, 0, 1, &[1]));
@@ -137,9 +131,9 @@ fn vc_cert_not_validated() {
 #[test]
 fn vc_lowest_view_cert() {
     check(PbftFlaw::VcLowestViewCert, &plain(4), |cluster| {
-        cluster.ask(&[N2, N3, N4], 2);
+        cluster.ask_all(&[N2, N3, N4], 2);
         // In view 0 v1 prepares at n1 alone.
-        cluster.ask(&[N1], 1);
+        cluster.ask_all(&[N1], 1);
         cluster.deliver_if(|_, to, message| match message.kind_name() {
             "pre-prepare" => to != N4,
             "prepare" => to == N1,
@@ -170,21 +164,21 @@ fn newview_not_validated() {
 fn vc_s_vs_sprime() {
     let tell = |cluster: &mut Cluster| {
         for value in 1..=4 {
-            cluster.ask(&[N1, N2, N3, N4], value);
+            cluster.ask_all(&[N1, N2, N3, N4], value);
             // Only for n2 the checkpoint is stable.
             cluster.deliver_if(|_, to, message| message.kind_name() != "checkpoint" || to == N2);
         }
-        cluster.ask(&[N2, N3, N4], 5);
+        cluster.ask_all(&[N2, N3, N4], 5);
         lose_patience(cluster, &[N2, N3, N4]);
     };
-    check_that(PbftFlaw::VcSVsSprime, &plain(4), tell, |cluster| !cluster.nodes[1].pbft.is_active());
+    check_that(PbftFlaw::VcSVsSprime, &plain(4), tell, |cluster| !cluster.nodes[1].machine.is_active());
 }
 
 #[test]
 fn watermark_drop() {
     let tell = |cluster: &mut Cluster| {
         for value in 1..=10 {
-            cluster.ask(&[N1, N2, N3, N4], value);
+            cluster.ask_all(&[N1, N2, N3, N4], value);
             // n4 hears of no checkpoint: its high water mark stays at 8.
             cluster.deliver_if(|_, to, message| message.kind_name() != "checkpoint" || to != N4);
         }
@@ -205,7 +199,7 @@ fn amnesia_lock() {
     check(PbftFlaw::AmnesiaLock, &plain(4), |cluster| {
         commit_at_n1_alone(cluster);
         [N2, N3, N4].iter().for_each(|&node| cluster.restart(node));
-        cluster.ask(&[N2, N3, N4], 2);
+        cluster.ask_all(&[N2, N3, N4], 2);
         lose_patience(cluster, &[N2, N3, N4]);
     });
 }
@@ -213,7 +207,7 @@ fn amnesia_lock() {
 #[test]
 fn commits_of_any_view() {
     check(PbftFlaw::CommitsOfAnyView, &plain(4), |cluster| {
-        cluster.ask(&[N1, N2, N3, N4], 1);
+        cluster.ask_all(&[N1, N2, N3, N4], 1);
         // In view 0 v1 prepares at n2 and n3; n4 hears that it has.
         cluster.deliver_if(|_, to, message| match message.kind_name() {
             "pre-prepare" => true,
@@ -234,7 +228,7 @@ fn commits_of_any_view() {
 fn vc_without_checkpoint_proof() {
     let tell = |cluster: &mut Cluster| {
         cluster.turn(N4, Some("false-checkpoint"));
-        cluster.ask(&[N2, N3, N4], 1);
+        cluster.ask_all(&[N2, N3, N4], 1);
         [N2, N3, N4].iter().for_each(|&node| cluster.fire(node, Timer::Patience));
         cluster.deliver_all();
         catch_up(cluster, &[N1, N2, N3, N4]);
@@ -246,8 +240,8 @@ fn vc_without_checkpoint_proof() {
 fn primary_not_checked() {
     check(PbftFlaw::PrimaryNotChecked, &plain(4), |cluster| {
         cluster.turn(N2, None);
-        cluster.ask(&[N1], 1);
-        cluster.ask(&[], 2);
+        cluster.ask_all(&[N1], 1);
+        cluster.ask_all(&[], 2);
         cluster.network.clear();
         cluster.send(N2, N3, pre_prepare(N2, 0, 1, &[2]));
         cluster.deliver_all();
@@ -258,19 +252,21 @@ fn primary_not_checked() {
 fn view_change_not_joined() {
     let tell = |cluster: &mut Cluster| {
         // n2, whose turn is next, knows of no request.
-        cluster.ask(&[N3, N4], 1);
+        cluster.ask_all(&[N3, N4], 1);
         [N3, N4].iter().for_each(|&node| cluster.fire(node, Timer::Patience));
         cluster.deliver_among(&[N2, N3, N4]);
     };
-    check_that(PbftFlaw::ViewChangeNotJoined, &plain(4), tell, |cluster| !cluster.nodes[2].pbft.is_active());
+    check_that(PbftFlaw::ViewChangeNotJoined, &plain(4), tell, |cluster| {
+        !cluster.nodes[2].machine.is_active()
+    });
 }
 
 #[test]
 fn execute_out_of_order() {
     check(PbftFlaw::ExecuteOutOfOrder, &plain(4), |cluster| {
-        cluster.ask(&[N1], 1);
+        cluster.ask_all(&[N1], 1);
         cluster.deliver_among(&[N1, N2, N3]);
-        cluster.ask(&[N1], 2);
+        cluster.ask_all(&[N1], 2);
         cluster.deliver_all();
     });
 }
@@ -278,7 +274,7 @@ fn execute_out_of_order() {
 #[test]
 fn execute_when_prepared() {
     check(PbftFlaw::ExecuteWhenPrepared, &plain(4), |cluster| {
-        cluster.ask(&[N1, N2, N3, N4], 1);
+        cluster.ask_all(&[N1, N2, N3, N4], 1);
         cluster.deliver_if(|_, to, message| match message.kind_name() {
             "pre-prepare" => true,
             "prepare" => to == N1,
@@ -290,10 +286,10 @@ fn execute_when_prepared() {
 /// Three replicas execute four requests of which n4 hears nothing; then it asks.
 fn miss_a_checkpoint(cluster: &mut Cluster) {
     for value in 1..=4 {
-        cluster.ask(&[N1, N2, N3], value);
+        cluster.ask_all(&[N1, N2, N3], value);
         cluster.deliver_among(&[N1, N2, N3]);
     }
-    cluster.ask(&[N4], 5);
+    cluster.ask_all(&[N4], 5);
     catch_up(cluster, &[N1, N2, N3, N4]);
 }
 
@@ -323,13 +319,12 @@ fn state_without_sessions() {
 fn forget_sessions() {
     let tell = |cluster: &mut Cluster| {
         for _ in 0..2 {
-            cluster.ask(&[N1, N2, N3, N4], 1);
+            cluster.ask_all(&[N1, N2, N3, N4], 1);
             cluster.deliver_all();
         }
     };
     let is_twice = |cluster: &Cluster| {
-        let told = &cluster.replies[&RequestId(1)];
-        told.iter().any(|(_, reply)| matches!(reply, Reply::Applied { index: 2, .. }))
+        cluster.replies_to(RequestId(1)).any(|(_, reply)| matches!(reply, Reply::Applied { index: 2, .. }))
     };
     check_that(PbftFlaw::ForgetSessions, &plain(4), tell, is_twice);
 }
@@ -337,8 +332,8 @@ fn forget_sessions() {
 #[test]
 fn view_not_durable() {
     check(PbftFlaw::ViewNotDurable, &plain(4), |cluster| {
-        cluster.ask(&[N2, N3, N4], 2);
-        cluster.ask(&[N1], 1);
+        cluster.ask_all(&[N2, N3, N4], 2);
+        cluster.ask_all(&[N1], 1);
         // All accept v1 in view 0; what they say of it is on its way.
         for _ in 0..3 {
             let (from, to, message) = cluster.network.remove(0);
@@ -363,7 +358,7 @@ fn client_believes_one() {
     check(PbftFlaw::ClientBelievesOne, &plain(4), |cluster| {
         cluster.turn(N2, Some("false-reply"));
         for value in 1..=2 {
-            cluster.ask(&ALL_FOUR, value);
+            cluster.ask_all(&ALL_FOUR, value);
             // n2 is the first to commit.
             cluster.deliver_if(|_, to, message| message.kind_name() != "commit" || to == N2);
             catch_up(cluster, &ALL_FOUR);

@@ -3,7 +3,7 @@
 use quarrel_pbft::event::Reason;
 use quarrel_pbft::{Config, Event, FlawSet, LIVES_WITH, Pbft, PbftFlaw};
 use quarrel_protocol::{After, Lasting};
-use quarrel_testing::{Eyes, SECOND, World};
+use quarrel_testing::world::{Eyes, SECOND, World};
 
 /// Five replicas: one may fail, and four are a quorum.
 fn five(config: &Config, seed: u64) -> World<Pbft> {

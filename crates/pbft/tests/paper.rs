@@ -3,7 +3,7 @@
 use quarrel_pbft::certificate::{Checkpoint, NewView, Phase, Stable, ViewChange};
 use quarrel_pbft::message::Status;
 use quarrel_pbft::{Config, Digest, Event, Invariants, Message, Pbft, Record, Sequence, Timer, View};
-use quarrel_protocol::{Kinded, Monitor, NodeId, Report, RequestId};
+use quarrel_protocol::{Kinded, Monitor, NodeId, NodeSet, Report, RequestId};
 use quarrel_spec::replicated_log::Reply;
 
 use crate::common::*;
@@ -43,18 +43,18 @@ fn section_4_the_primary_is_the_view_modulo_the_replicas() {
 
 #[test]
 fn section_4_1_each_replica_replies_to_the_client() {
-    let mut cluster = Cluster::new(&plain(4));
-    cluster.ask(&[N1], 1);
+    let mut cluster = cluster_of(&plain(4));
+    cluster.ask_all(&[N1], 1);
     cluster.deliver_all();
-    let told = &cluster.replies[&RequestId(1)];
-    assert_eq!(told.iter().map(|(node, _)| *node).collect::<Vec<_>>().len(), 4);
+    let told: Vec<_> = cluster.replies_to(RequestId(1)).collect();
+    assert_eq!(told.iter().map(|(node, _)| *node).collect::<NodeSet>(), NodeSet::all(4));
     assert!(told.iter().all(|(_, reply)| *reply == told[0].1), "and all alike");
 }
 
 #[test]
 fn section_4_1_what_was_executed_is_answered_again_and_not_executed_again() {
-    let mut cluster = Cluster::new(&plain(4));
-    cluster.ask(&ALL, 1);
+    let mut cluster = cluster_of(&plain(4));
+    cluster.ask_all(&ALL, 1);
     cluster.deliver_all();
     let done = cluster.nodes[2].step(request(1));
     assert!(matches!(done.replies[..], [(_, RequestId(1), Reply::Applied { index: 1, .. })]));
@@ -83,10 +83,10 @@ fn section_4_2_the_primary_assigns_a_number_writes_it_down_and_sends_it_to_all_b
 #[test]
 fn section_4_2_while_batches_are_under_way_requests_wait_and_go_into_one() {
     let config = Config { batch: 8, parallel: 1, ..plain(4) };
-    let mut cluster = Cluster::new(&config);
-    (1..=4).for_each(|value| cluster.ask(&[N1], value));
+    let mut cluster = cluster_of(&config);
+    (1..=4).for_each(|value| cluster.ask_all(&[N1], value));
     cluster.deliver_all();
-    let accepted = cluster.nodes[1].pbft.accepted().map(|vote| vote.digest).collect::<Vec<_>>();
+    let accepted = cluster.nodes[1].machine.accepted().map(|vote| vote.digest).collect::<Vec<_>>();
     assert_eq!(accepted, [Digest::of(&batch(&[1])), Digest::of(&batch(&[2, 3, 4]))]);
 }
 
@@ -161,18 +161,18 @@ fn section_4_2_batches_are_executed_in_the_order_of_their_numbers() {
             node.receive(by, commit(by, 0, sequence, &[value]));
         }
         let executed = if sequence == 2 { 0 } else { 2 };
-        assert_eq!(node.pbft.executed(), Sequence(executed));
+        assert_eq!(node.machine.executed(), Sequence(executed));
     }
 }
 
 #[test]
 fn section_4_3_a_checkpoint_is_stable_with_2f_plus_1_votes_and_what_is_before_it_goes() {
-    let mut cluster = Cluster::new(&plain(4));
+    let mut cluster = cluster_of(&plain(4));
     for value in 1..=4 {
-        cluster.ask(&ALL, value);
+        cluster.ask_all(&ALL, value);
         cluster.deliver_if(|_, _, message| message.kind_name() != "checkpoint");
     }
-    assert_eq!((cluster.nodes[1].pbft.low(), cluster.nodes[1].pbft.open()), (Sequence(0), 4));
+    assert_eq!((cluster.nodes[1].machine.low(), cluster.nodes[1].machine.open()), (Sequence(0), 4));
     let event = cluster.nodes[1].disk.iter().find_map(|record| match record {
         Record::State(state) => Some(state.checkpoint()),
         _ => None,
@@ -181,9 +181,9 @@ fn section_4_3_a_checkpoint_is_stable_with_2f_plus_1_votes_and_what_is_before_it
     let node = &mut cluster.nodes[1];
     node.receive(N3, checkpoint(N3, 4, Digest(1)));
     node.receive(N1, checkpoint(N1, 4, digest));
-    assert_eq!(node.pbft.low(), Sequence(0), "one says something else");
+    assert_eq!(node.machine.low(), Sequence(0), "one says something else");
     let done = node.receive(N4, checkpoint(N4, 4, digest));
-    assert_eq!((node.pbft.low(), node.pbft.open(), done.announced("stabilised")), (Sequence(4), 0, 1));
+    assert_eq!((node.machine.low(), node.machine.open(), done.announced("stabilised")), (Sequence(4), 0, 1));
     assert!(done.order.contains(&"compact"));
 }
 
@@ -198,16 +198,16 @@ fn section_4_3_a_proof_of_stability_counts_whatever_votes_are_known() {
     };
     node.receive(N4, Message::Checkpoint(vote(N4, Digest(1))));
     node.receive(N4, proof(&[N4, N4, N4]));
-    assert_eq!(node.pbft.low(), Sequence(0), "one voter is no quorum");
+    assert_eq!(node.machine.low(), Sequence(0), "one voter is no quorum");
     let done = node.receive(N3, proof(&[N1, N3, N4]));
-    assert_eq!((node.pbft.low(), done.announced("stabilised")), (Sequence(4), 1));
+    assert_eq!((node.machine.low(), done.announced("stabilised")), (Sequence(4), 1));
 }
 
 #[test]
 fn section_4_3_the_primary_waits_at_the_high_water_mark() {
-    let mut cluster = Cluster::new(&plain(4));
+    let mut cluster = cluster_of(&plain(4));
     for value in 1..=9 {
-        cluster.ask(&[N1], value);
+        cluster.ask_all(&[N1], value);
         cluster.deliver_if(|_, _, message| message.kind_name() != "checkpoint");
     }
     assert_eq!(cluster.executed(), [8; 4]);
@@ -242,16 +242,16 @@ fn section_4_4_the_new_primary_waits_for_a_quorum_and_proposes_again_what_has_pr
     assert_eq!(done.count("new-view"), 3);
     let Some((_, Message::NewView(new))) = done.sent.first() else { panic!("{:?}", done.lines()) };
     assert_eq!(*new.body().proposals[0].body(), vote(Phase::PrePrepare, 1, 1, &[1]));
-    assert!(node.pbft.is_active() && node.pbft.is_primary());
+    assert!(node.machine.is_active() && node.machine.is_primary());
 }
 
 #[test]
 fn section_4_4_null_requests_fill_gaps() {
-    let mut cluster = Cluster::new(&plain(4));
-    (1..=2).for_each(|value| cluster.ask(&[N1], value));
+    let mut cluster = cluster_of(&plain(4));
+    (1..=2).for_each(|value| cluster.ask_all(&[N1], value));
     // Nothing about the first number arrives.
     cluster.deliver_if(|_, _, message| !format!("{message}").contains("at 1 in view 0"));
-    cluster.ask(&[N2, N3, N4], 3);
+    cluster.ask_all(&[N2, N3, N4], 3);
     [N2, N3, N4].iter().for_each(|&node| cluster.fire(node, Timer::Patience));
     cluster.deliver_among(&[N2, N3, N4]);
     let entered = cluster.story.iter().find(|line| line.contains("enters view 1")).expect("view 1 begins");
@@ -273,12 +273,12 @@ fn section_4_4_a_new_view_must_follow_from_its_view_changes() {
     for new in bad {
         let mut node = Node::new(&plain(4), N3);
         let done = node.receive(N2, Message::NewView(signed(N2, new)));
-        assert_eq!((done.announced("refused"), node.pbft.view()), (1, View(0)));
+        assert_eq!((done.announced("refused"), node.machine.view()), (1, View(0)));
     }
     let mut node = Node::new(&plain(4), N3);
     assert_eq!(node.receive(N4, Message::NewView(signed(N4, good.clone()))).events.len(), 0, "not its turn");
     let done = node.receive(N2, Message::NewView(signed(N2, good)));
-    assert_eq!((done.announced("entered"), node.pbft.view()), (1, View(1)));
+    assert_eq!((done.announced("entered"), node.machine.view()), (1, View(1)));
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn section_4_5_2_f_plus_1_view_changes_are_joined_at_the_smallest_view() {
     let mut node = Node::new(&plain(4), N3);
     assert_eq!(node.receive(N1, view_change(N1, 5)).events.len(), 0);
     let done = node.receive(N4, view_change(N4, 3));
-    assert_eq!((done.count("view-change"), node.pbft.view()), (3, View(3)));
+    assert_eq!((done.count("view-change"), node.machine.view()), (3, View(3)));
 }
 
 #[test]
@@ -345,21 +345,21 @@ fn section_4_5_2_the_timer_of_a_view_runs_when_a_quorum_is_on_its_way_and_double
 fn a_replica_that_crashes_with_its_disk_is_where_it_was() {
     let mut node = accepting();
     node.receive(N3, prepare(N3, 0, 1, &[1]));
-    let before: Vec<_> = node.pbft.prepared().collect();
+    let before: Vec<_> = node.machine.prepared().collect();
     node.restart();
-    assert_eq!(node.pbft.prepared().collect::<Vec<_>>(), before);
+    assert_eq!(node.machine.prepared().collect::<Vec<_>>(), before);
     let done = node.receive(N1, pre_prepare(N1, 0, 1, &[2]));
     assert_eq!(done.announced("accepted"), 0, "it has not forgotten what it accepted");
     node.step(request(1));
     node.fire(Timer::Patience);
     node.restart();
-    assert_eq!((node.pbft.view(), node.pbft.is_active()), (View(1), false));
+    assert_eq!((node.machine.view(), node.machine.is_active()), (View(1), false));
 }
 
 #[test]
 fn a_batch_that_a_new_view_names_by_digest_is_fetched() {
-    let mut cluster = Cluster::new(&plain(4));
-    cluster.ask(&[N1, N2, N3, N4], 1);
+    let mut cluster = cluster_of(&plain(4));
+    cluster.ask_all(&[N1, N2, N3, N4], 1);
     // n4 hears nothing of the number that n2 and n3 have prepared.
     cluster.deliver_if(|_, to, message| to != N4 && message.kind_name() != "commit");
     [N2, N3, N4].iter().for_each(|&node| cluster.fire(node, Timer::Patience));
@@ -371,37 +371,37 @@ fn a_batch_that_a_new_view_names_by_digest_is_fetched() {
 /// Found by chaos: three replicas, two of which had taken the state over and cast no vote, could convince nobody.
 #[test]
 fn the_proof_of_a_stable_checkpoint_can_be_had_from_one_replica() {
-    let mut cluster = Cluster::new(&plain(4));
+    let mut cluster = cluster_of(&plain(4));
     for value in 1..=4 {
-        cluster.ask(&ALL, value);
+        cluster.ask_all(&ALL, value);
         cluster.deliver_if(|_, to, message| to != N4 || message.kind_name() != "checkpoint");
     }
-    assert_eq!(cluster.nodes[3].pbft.low(), Sequence(0));
+    assert_eq!(cluster.nodes[3].machine.low(), Sequence(0));
     for _ in 0..3 {
         cluster.fire(N4, Timer::Status);
         cluster.deliver_among(&[N1, N4]);
     }
-    assert_eq!(cluster.nodes[3].pbft.low(), Sequence(4));
+    assert_eq!(cluster.nodes[3].machine.low(), Sequence(4));
 }
 
 /// Found by chaos: a primary that crashed right after it had written its new view down assigned numbers again that are
 /// before the checkpoint that the view begins after.
 #[test]
 fn a_new_view_on_disk_raises_the_low_water_mark() {
-    let mut cluster = Cluster::new(&plain(4));
+    let mut cluster = cluster_of(&plain(4));
     for value in 1..=4 {
-        cluster.ask(&ALL, value);
+        cluster.ask_all(&ALL, value);
         // For n2 the checkpoint is not stable.
         cluster.deliver_if(|_, to, message| to != N2 || message.kind_name() != "checkpoint");
     }
-    cluster.ask(&[N2, N3, N4], 5);
+    cluster.ask_all(&[N2, N3, N4], 5);
     lose_patience(&mut cluster);
     let node = &mut cluster.nodes[1];
     let entry = node.disk.iter().position(|record| matches!(record, Record::NewView(_)));
     let new = node.disk[entry.expect("view 1 is on disk")].clone();
     node.disk = vec![new];
     node.restart();
-    assert_eq!((node.pbft.view(), node.pbft.low()), (View(1), Sequence(4)));
+    assert_eq!((node.machine.view(), node.machine.low()), (View(1), Sequence(4)));
 }
 
 fn lose_patience(cluster: &mut Cluster) {
@@ -412,14 +412,14 @@ fn lose_patience(cluster: &mut Cluster) {
 #[test]
 fn a_client_needs_f_plus_1_replies() {
     assert_eq!([1, 4, 7].map(|nodes| Config::new(nodes).replies_needed()), [1, 2, 3]);
-    assert_eq!(Pbft::view(&backup().pbft), View(0));
+    assert_eq!(Pbft::view(&backup().machine), View(0));
 }
 
 /// Castro's thesis, section 5.2. Those who are ahead have said so, and it did not arrive: nobody else would say it again.
 #[test]
 fn thesis_5_2_who_is_behind_and_does_not_know_is_told() {
-    let mut cluster = Cluster::new(&plain(4));
-    cluster.ask(&[N1], 1);
+    let mut cluster = cluster_of(&plain(4));
+    cluster.ask_all(&[N1], 1);
     cluster.deliver_among(&[N1, N2, N3]);
     assert_eq!(cluster.executed(), [1, 1, 1, 0]);
     let behind = Status {

@@ -11,7 +11,7 @@ use quarrel_protocol::Kinded;
 #[test]
 fn who_has_executed_votes_again_in_a_new_view_as_long_as_others_need_it() {
     let config = Config { checkpoint_every: 1, window: 4, ..Config::new(4) };
-    let mut cluster = Cluster::new(&config);
+    let mut cluster = cluster_of(&config);
     cluster.turn(N1, None);
     cluster.submit(&[N1, N2, N3, N4], command(1));
     cluster.deliver_if(|_, to, message| to == N3 || message.kind_name() != "commit");
@@ -28,18 +28,18 @@ fn who_has_executed_votes_again_in_a_new_view_as_long_as_others_need_it() {
     assert_eq!(executed(&cluster), [0, 1, 0], "\n{}", cluster.story.join("\n"));
     for _ in 0..4 {
         for node in correct {
-            if cluster.nodes[node.index()].timers.contains(&Timer::Status) {
+            if cluster.nodes[node.index()].has_set(&Timer::Status) {
                 cluster.fire(node, Timer::Status);
             }
         }
         cluster.deliver_among(&correct);
     }
     assert_eq!(executed(&cluster), [1, 1, 1], "\n{}", cluster.story.join("\n"));
-    assert_eq!(cluster.violated(), [""; 0], "{}", cluster.told());
+    assert_eq!(cluster.violated(), [""; 0], "{}", cluster.tale());
 }
 
 fn executed(cluster: &Cluster) -> Vec<u64> {
-    [N2, N3, N4].map(|node| cluster.nodes[node.index()].pbft.executed().0).to_vec()
+    [N2, N3, N4].map(|node| cluster.nodes[node.index()].machine.executed().0).to_vec()
 }
 
 /// A traitor that answers each answer twice has no correct replica drown in answers.
@@ -62,7 +62,7 @@ fn answers_to_one_replica_are_few_until_the_next_status() {
     };
     assert_eq!(ask(&mut node, 10), 10, "who asks is told");
     assert_eq!(ask(&mut node, 1_000), 22, "but not for ever");
-    assert!(node.timers.contains(&Timer::Status), "it speaks up again");
+    assert!(node.has_set(&Timer::Status), "it speaks up again");
     node.fire(Timer::Status);
     assert_eq!(ask(&mut node, 1_000), 32);
 }

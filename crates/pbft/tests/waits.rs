@@ -9,7 +9,7 @@ use quarrel_protocol::{NodeId, Protocol};
 use crate::common::*;
 
 fn waits(node: &Node) -> Vec<String> {
-    node.pbft.waits().iter().map(ToString::to_string).collect()
+    node.machine.waits().iter().map(ToString::to_string).collect()
 }
 
 fn view_change(by: NodeId, view: u64) -> Message {
@@ -66,7 +66,7 @@ fn who_is_behind_what_is_stable_waits_for_a_state() {
             others.receive(by, commit(by, 0, value, &[value]));
         }
     }
-    assert_eq!(others.pbft.executed().0, 4);
+    assert_eq!(others.machine.executed().0, 4);
     let digest = others.disk.iter().find_map(|record| match record {
         quarrel_pbft::Record::State(state) => Some(state.checkpoint().digest),
         _ => None,

@@ -13,7 +13,7 @@ use quarrel_raft::{Config, FlawSet, Invariants, Raft, RaftFlaw, Timer};
 use quarrel_spec::Value;
 use quarrel_spec::machine::{Call, Kind, RegisterCall};
 use quarrel_spec::replicated_log::{Applied, Reply};
-use quarrel_spec::session::{Memory, Receipt, Replica, Session};
+use quarrel_spec::session::{Command, Memory, Receipt, Replica, Session};
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -69,7 +69,7 @@ fn config() -> impl Strategy<Value = Config> {
 }
 
 fn run(config: &Config, acts: &[Act]) -> Cluster {
-    let mut cluster = Cluster::new(config);
+    let mut cluster = cluster_of(config);
     let mut asked = Vec::new();
     let member = |node: NodeId| NodeId(node.0 % config.nodes);
     for (value, act) in acts.iter().enumerate() {
@@ -104,13 +104,13 @@ fn run(config: &Config, acts: &[Act]) -> Cluster {
 
 /// Two clients, who wait for all that they have asked. What is asked follows from the number.
 fn ask(cluster: &mut Cluster, node: NodeId, id: u32) {
-    let request = match id % 3 {
+    let call = match id % 3 {
         0 => read(),
         1 => Call::Register(RegisterCall::Cas { from: None, to: Value(u64::from(id)) }),
         _ => write(u64::from(id)),
     };
     let session = Session { client: ClientId((id % 2) as u8), serial: RequestId(id), oldest: RequestId(0) };
-    cluster.submit(node, session, request);
+    cluster.submit(&[node], Command { session, call });
 }
 
 /// What each request had to be told, by the log: the outcome of its first copy.
@@ -136,7 +136,7 @@ fn heal(cluster: &mut Cluster) {
                 cluster.fire(other, Timer::Heartbeat);
                 cluster.deliver_among(&all);
             }
-            if cluster.nodes.iter().any(|node| node.raft.is_leader()) {
+            if cluster.nodes.iter().any(|node| node.machine.is_leader()) {
                 continue;
             }
             all.iter().for_each(|&other| cluster.fire(other, Timer::Loyalty));
@@ -145,7 +145,7 @@ fn heal(cluster: &mut Cluster) {
         }
     }
     let leaders: Vec<NodeId> =
-        all.iter().copied().filter(|node| cluster.nodes[node.index()].raft.is_leader()).collect();
+        all.iter().copied().filter(|node| cluster.nodes[node.index()].machine.is_leader()).collect();
     let [leader] = leaders[..] else { panic!("{} nodes lead", leaders.len()) };
     ask(cluster, leader, 1_000_000);
     // A snapshot is sent a chunk at a time, but nothing is lost.
@@ -168,11 +168,11 @@ proptest! {
         prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.story.join("\n"));
         heal(&mut cluster);
         prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.story.join("\n"));
-        let log = cluster.nodes[0].raft.log().clone();
+        let log = cluster.nodes[0].machine.log().clone();
         for node in &cluster.nodes {
-            let begin = log.base().max(node.raft.log().base());
-            prop_assert_eq!(node.raft.log().after(begin), log.after(begin));
-            prop_assert_eq!(node.raft.applied(), log.last_index());
+            let begin = log.base().max(node.machine.log().base());
+            prop_assert_eq!(node.machine.log().after(begin), log.after(begin));
+            prop_assert_eq!(node.machine.applied(), log.last_index());
             let records_max = 3 + u64::from(config.snapshot_every);
             prop_assert!(config.snapshot_every == 0 || log.last_index().0 - log.base().0 <= records_max);
         }

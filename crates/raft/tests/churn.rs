@@ -82,7 +82,7 @@ fn config() -> impl Strategy<Value = Config> {
 }
 
 fn run(config: &Config, acts: &[Act]) -> Cluster {
-    let mut cluster = Cluster::new(config);
+    let mut cluster = cluster_of(config);
     let member = |node: NodeId| NodeId(node.0 % config.nodes);
     for (value, act) in (0..).zip(acts) {
         match *act {
@@ -127,10 +127,10 @@ fn heal(cluster: &mut Cluster) -> NodeId {
             cluster.deliver_among(&all);
         }
         // A node that was sent away and does not know it may be in a later term: nobody listens to it.
-        let leaders = all.iter().copied().filter(|node| cluster.nodes[node.index()].raft.is_leader());
-        let leader = leaders.max_by_key(|node| cluster.nodes[node.index()].raft.term());
-        if let Some(leader) = leader.filter(|leader| cluster.nodes[leader.index()].raft.commit().0 > 0)
-            && !cluster.nodes[leader.index()].raft.configuration().is_joint()
+        let leaders = all.iter().copied().filter(|node| cluster.nodes[node.index()].machine.is_leader());
+        let leader = leaders.max_by_key(|node| cluster.nodes[node.index()].machine.term());
+        if let Some(leader) = leader.filter(|leader| cluster.nodes[leader.index()].machine.commit().0 > 0)
+            && !cluster.nodes[leader.index()].machine.configuration().is_joint()
         {
             return leader;
         }
@@ -160,10 +160,10 @@ proptest! {
             cluster.fire(leader, Timer::Heartbeat);
         }
         prop_assert_eq!(cluster.violated(), [""; 0], "{}", cluster.story.join("\n"));
-        let raft = &cluster.nodes[leader.index()].raft;
+        let raft = &cluster.nodes[leader.index()].machine;
         prop_assert!(raft.is_leader());
         for member in raft.configuration().members().iter() {
-            let other = &cluster.nodes[member.index()].raft;
+            let other = &cluster.nodes[member.index()].machine;
             prop_assert_eq!(other.log().last_index(), raft.log().last_index(), "{}", cluster.story.join("\n"));
             prop_assert_eq!(other.log().last_term(), raft.log().last_term());
             prop_assert_eq!(other.configuration(), raft.configuration());

@@ -2,7 +2,7 @@
 //! the flaw breaks nothing.
 
 use crate::common::*;
-use quarrel_protocol::{Input, NodeId};
+use quarrel_protocol::{After, Input, NodeId};
 use quarrel_raft::{Config, FlawSet, Index, RaftFlaw, Timer};
 
 #[test]
@@ -245,8 +245,8 @@ fn stop_commit_scan() {
     };
     check_that(RaftFlaw::StopCommitScan, &with_nodes(3), tell, |cluster| {
         let leader = &cluster.nodes[1];
-        assert_eq!(leader.raft.log().last_index(), Index(8), "everything is replicated");
-        leader.raft.commit() == Index(0)
+        assert_eq!(leader.machine.log().last_index(), Index(8), "everything is replicated");
+        leader.machine.commit() == Index(0)
     });
 }
 
@@ -263,14 +263,19 @@ fn identical_timeouts() {
             cluster.deliver_among(&[N1, N2, N3]);
             // Where a range has several points, each node draws another one.
             for (position, node) in cluster.nodes.iter_mut().enumerate() {
-                if let Some(after) = node.election.take() {
-                    due[position] = now + after.min_ns + (after.max_ns - after.min_ns) / 3 * position as u64;
+                match node.take_out(&Timer::Election) {
+                    Some(After { min_ns, max_ns }) => {
+                        due[position] = now + min_ns + (max_ns - min_ns) / 3 * position as u64;
+                    }
+                    // It has fired, and was not set again.
+                    None if due[position] == now => due[position] = u64::MAX,
+                    None => {}
                 }
             }
         }
     };
     check_that(RaftFlaw::IdenticalTimeouts, &with_nodes(3), tell, |cluster| {
-        cluster.nodes.iter().all(|node| node.raft.leader().is_none() && node.raft.term().0 == 50)
+        cluster.nodes.iter().all(|node| node.machine.leader().is_none() && node.machine.term().0 == 50)
     });
 }
 

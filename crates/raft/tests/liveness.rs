@@ -2,7 +2,7 @@
 
 use quarrel_protocol::Lasting;
 use quarrel_raft::{Config, Event, LIVES_WITH, LIVES_WITH_CHECKS, Raft};
-use quarrel_testing::{Eyes, SECOND, World, minority};
+use quarrel_testing::world::{Eyes, SECOND, World, minority};
 
 fn five(config: &Config, seed: u64) -> World<Raft> {
     let gives_up = |event: &Event| matches!(event, Event::SteppedDown { .. } | Event::QuorumLost { .. });

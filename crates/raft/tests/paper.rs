@@ -32,11 +32,14 @@ fn term_vote_and_log_survive_a_restart_and_nothing_else_does() {
     let mut node = Node::new(&three(), N1);
     node.receive(N2, request_vote(4, (0, 0)));
     node.receive(N2, append(4, (0, 0), &[4, 4], 2));
-    assert_eq!(node.raft.commit(), Index(2));
+    assert_eq!(node.machine.commit(), Index(2));
     node.restart();
-    assert_eq!((node.raft.term(), node.raft.vote()), (Term(4), Some(N2)));
+    assert_eq!((node.machine.term(), node.machine.vote()), (Term(4), Some(N2)));
     assert_eq!(node.terms(), [4, 4]);
-    assert_eq!((node.raft.commit(), node.raft.applied(), node.raft.leader()), (Index(0), Index(0), None));
+    assert_eq!(
+        (node.machine.commit(), node.machine.applied(), node.machine.leader()),
+        (Index(0), Index(0), None)
+    );
     let done = node.receive(N2, append(4, (2, 4), &[], 2));
     assert_eq!(done.applied(), [1, 2], "it applies again from the start");
 }
@@ -97,11 +100,11 @@ fn append_entries_4_new_entries_are_appended() {
 fn append_entries_5_the_commit_index_follows_up_to_the_last_new_entry() {
     let mut node = Node::with_log(&three(), N1, &[1, 1, 1]);
     node.receive(N2, append(2, (0, 0), &[1], 3));
-    assert_eq!(node.raft.commit(), Index(1), "what follows may contradict the leader's log");
+    assert_eq!(node.machine.commit(), Index(1), "what follows may contradict the leader's log");
     node.receive(N2, append(2, (3, 1), &[], 2));
-    assert_eq!(node.raft.commit(), Index(2));
+    assert_eq!(node.machine.commit(), Index(2));
     node.receive(N2, append(2, (0, 0), &[], 1));
-    assert_eq!(node.raft.commit(), Index(2), "an old message takes nothing back");
+    assert_eq!(node.machine.commit(), Index(2), "an old message takes nothing back");
 }
 
 // RequestVote RPC
@@ -167,8 +170,8 @@ fn all_servers_2_a_higher_term_makes_a_follower() {
         let mut node = Node::new(&three(), N1);
         node.lead(&[N2]);
         let done = node.receive(N3, message);
-        assert!(!node.raft.is_leader());
-        assert_eq!(node.raft.term(), Term(9));
+        assert!(!node.machine.is_leader());
+        assert_eq!(node.machine.term(), Term(9));
         assert_eq!(done.persisted[0], Record::Term { term: Term(9), vote: None });
         assert_eq!(done.events[0], Event::SteppedDown { term: Term(9) });
         assert_eq!(done.cancelled, [Timer::Heartbeat]);
@@ -207,7 +210,7 @@ fn candidates_1_start_an_election() {
     // Its own vote arrives when it is on disk.
     assert_eq!(done.sent_to(N1), ["RequestVoteResponse term 3, granted"]);
     assert_eq!(node.receive(N2, vote(3, true)).events.len(), 1, "one vote is no majority of three");
-    assert!(!node.raft.is_leader());
+    assert!(!node.machine.is_leader());
 }
 
 #[test]
@@ -218,7 +221,7 @@ fn candidates_2_lead_with_the_votes_of_a_majority() {
     node.receive(N2, vote(1, true));
     node.receive(N3, vote(1, false));
     node.receive(N4, vote(0, true));
-    assert!(!node.raft.is_leader(), "a duplicate, a refusal and a vote of another term do not count");
+    assert!(!node.machine.is_leader(), "a duplicate, a refusal and a vote of another term do not count");
     let done = node.receive(N5, vote(1, true));
     let voters = [N1, N2, N5].into_iter().collect();
     assert_eq!(done.events[1], Event::Elected { term: Term(1), voters });
@@ -231,8 +234,8 @@ fn candidates_3_follow_a_new_leader() {
     let mut node = Node::new(&three(), N1);
     node.fire(Timer::Election);
     let done = node.receive(N2, append(1, (0, 0), &[1], 0));
-    assert_eq!(node.raft.leader(), Some(N2));
-    assert_eq!(node.raft.vote(), Some(N1), "the vote of the term stands");
+    assert_eq!(node.machine.leader(), Some(N2));
+    assert_eq!(node.machine.vote(), Some(N1), "the vote of the term stands");
     assert_eq!(done.only_message(), "AppendEntriesResponse term 1, matched up to 1");
 }
 
@@ -241,9 +244,9 @@ fn candidates_4_start_anew_when_the_election_takes_too_long() {
     let mut node = Node::new(&three(), N1);
     node.fire(Timer::Election);
     node.fire(Timer::Election);
-    assert_eq!(node.raft.term(), Term(2));
+    assert_eq!(node.machine.term(), Term(2));
     node.receive(N2, vote(1, true));
-    assert!(!node.raft.is_leader(), "a vote for the earlier candidacy");
+    assert!(!node.machine.is_leader(), "a vote for the earlier candidacy");
 }
 
 // Leaders
@@ -305,7 +308,7 @@ fn leaders_2_its_own_copy_counts_only_when_it_is_on_disk() {
     assert_eq!(done.applied(), [1]);
     let done = node.step(request(7));
     assert_eq!(done.order, ["persist", "announce", "send"]);
-    assert_eq!(node.raft.commit(), Index(1));
+    assert_eq!(node.machine.commit(), Index(1));
     assert_eq!(node.receive(N1, matched(1, 2)).applied(), [2]);
 }
 
@@ -335,7 +338,7 @@ fn leaders_3_go_back_where_a_follower_refuses() {
     let check = |own: &[u64], refusals: &[(u64, Option<u64>, u64)], expected: &str| {
         let mut node = Node::with_log(&without_noop(3), N1, own);
         node.lead(&[N2]);
-        let term = node.raft.term().0;
+        let term = node.machine.term().0;
         let mut last = String::new();
         for &(previous, conflict_term, first) in refusals {
             last = node.receive(N3, conflict(term, previous, conflict_term, first)).only_message();
@@ -389,15 +392,15 @@ fn leaders_4_commit_what_a_majority_holds() {
     node.lead(&[N2, N3]);
     node.ask(1);
     node.receive(N2, matched(1, 2));
-    assert_eq!(node.raft.commit(), Index(0));
+    assert_eq!(node.machine.commit(), Index(0));
     node.receive(N2, matched(1, 2));
-    assert_eq!(node.raft.commit(), Index(0), "a duplicate is one copy");
+    assert_eq!(node.machine.commit(), Index(0), "a duplicate is one copy");
     node.receive(N3, matched(1, 1));
-    assert_eq!(node.raft.commit(), Index(1));
+    assert_eq!(node.machine.commit(), Index(1));
     let done = node.receive(N4, matched(1, 9));
     assert!(done.order.is_empty(), "nobody holds what does not exist");
     node.receive(N4, matched(1, 2));
-    assert_eq!(node.raft.commit(), Index(2));
+    assert_eq!(node.machine.commit(), Index(2));
 }
 
 #[test]
@@ -406,10 +409,10 @@ fn leaders_4_commit_entries_of_earlier_terms_only_with_one_of_their_own() {
     let mut node = Node::with_log(&without_noop(3), N1, &[1, 2]);
     node.lead(&[N2]);
     node.receive(N2, matched(3, 2));
-    assert_eq!(node.raft.commit(), Index(0));
+    assert_eq!(node.machine.commit(), Index(0));
     node.ask(1);
     let done = node.receive(N2, matched(3, 3));
-    assert_eq!(node.raft.commit(), Index(3));
+    assert_eq!(node.machine.commit(), Index(3));
     assert_eq!(done.applied(), [1, 2, 3]);
     assert_eq!(done.events[0].to_string(), "commits up to 3@3 c1's op1: write v1 as leader of term 3");
 }
@@ -418,13 +421,13 @@ fn leaders_4_commit_entries_of_earlier_terms_only_with_one_of_their_own() {
 fn a_node_alone_is_a_majority() {
     let mut node = Node::new(&Config::new(1), N1);
     node.fire(Timer::Election);
-    assert!(node.raft.is_leader());
+    assert!(node.machine.is_leader());
     assert_eq!(node.ask(7).told(), [written(2)]);
 }
 
 #[test]
 fn three_nodes_elect_replicate_and_agree_again_after_a_partition() {
-    let mut cluster = Cluster::new(&three());
+    let mut cluster = cluster_of(&three());
     cluster.campaign(N1, &[N2, N3]);
     cluster.ask(N1, 1);
     cluster.deliver_among(&[N1, N2, N3]);
@@ -441,7 +444,7 @@ fn three_nodes_elect_replicate_and_agree_again_after_a_partition() {
     cluster.deliver_among(&[N1, N2, N3]);
     for node in &cluster.nodes {
         assert_eq!(node.terms(), [1, 1, 2, 2]);
-        assert_eq!(node.raft.applied(), Index(4));
+        assert_eq!(node.machine.applied(), Index(4));
     }
     assert_eq!(cluster.violated(), [""; 0]);
 }

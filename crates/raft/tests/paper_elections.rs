@@ -22,7 +22,7 @@ fn section_9_6_a_node_asks_before_it_campaigns_and_nothing_changes_by_it() {
     assert_eq!(done.sent_to(N2), done.sent_to(N3));
     assert_eq!(done.events, [Event::PreCampaigned { term: Term(3) }]);
     assert!(done.persisted.is_empty());
-    assert_eq!((node.raft.term(), node.raft.vote()), (Term(2), None));
+    assert_eq!((node.machine.term(), node.machine.vote()), (Term(2), None));
     // Nobody answers: it asks again, about the same term.
     assert_eq!(node.fire(Timer::Election).sent_to(N3), ["PreVote for term 3, log ends at 2@2"]);
 }
@@ -52,7 +52,7 @@ fn section_9_6_only_a_node_that_hears_no_leader_would_vote_and_only_for_an_up_to
         "PreVoteResponse term 3, refused",
         "that term is over"
     );
-    assert_eq!((node.raft.term(), node.disk.len()), (Term(3), 3), "the question changes nothing");
+    assert_eq!((node.machine.term(), node.disk.len()), (Term(3), 3), "the question changes nothing");
 
     node.receive(N2, append(3, (2, 3), &[], 0));
     assert_eq!(answer(&mut node, pre_vote(4, (2, 3))), "PreVoteResponse term 3, refused", "it hears n2");
@@ -69,7 +69,7 @@ fn section_9_6_a_refusal_teaches_the_term() {
     let mut node = Node::with_log(&with_pre_vote(3), N1, &[1, 2]);
     node.fire(Timer::Election);
     node.receive(N2, would_vote(7, false));
-    assert_eq!(node.raft.term(), Term(7));
+    assert_eq!(node.machine.term(), Term(7));
     assert_eq!(node.fire(Timer::Election).sent_to(N2), ["PreVote for term 8, log ends at 2@2"]);
 }
 
@@ -87,7 +87,7 @@ fn tell_of_two_cohorts(cluster: &mut Cluster) {
         cluster.run(to, Input::Message { from, message });
     }
     cluster.network.clear();
-    assert_eq!(cluster.nodes[1].raft.term(), Term(2));
+    assert_eq!(cluster.nodes[1].machine.term(), Term(2));
     cluster.ask(N1, 1);
     cluster.deliver_among(&[N1, N3]);
     for _ in 0..20 {
@@ -102,10 +102,10 @@ fn tell_of_two_cohorts(cluster: &mut Cluster) {
 #[test]
 fn the_flaw_prevote_stuck_leaves_two_cohorts_that_refuse_each_other() {
     let leads = |flaws| {
-        let mut cluster = Cluster::new(&Config { flaws, ..with_pre_vote(3) });
+        let mut cluster = cluster_of(&Config { flaws, ..with_pre_vote(3) });
         tell_of_two_cohorts(&mut cluster);
         assert_eq!(cluster.violated(), [""; 0]);
-        cluster.nodes[2].raft.is_leader()
+        cluster.nodes[2].machine.is_leader()
     };
     assert!(leads(FlawSet::NONE));
     assert!(!leads(FlawSet::only(RaftFlaw::PrevoteStuck)));
@@ -117,7 +117,7 @@ fn section_4_2_3_who_hears_a_leader_neither_votes_nor_takes_over_the_term() {
     node.receive(N2, append(1, (0, 0), &[], 0));
     let done = node.receive(N3, request_vote(9, (9, 8)));
     assert!(done.sent.is_empty() && done.persisted.is_empty());
-    assert_eq!((node.raft.term(), node.raft.leader()), (Term(1), Some(N2)));
+    assert_eq!((node.machine.term(), node.machine.leader()), (Term(1), Some(N2)));
     node.fire(Timer::Loyalty);
     assert_eq!(
         node.receive(N3, request_vote(9, (9, 8))).only_message(),
@@ -148,7 +148,7 @@ fn section_6_2_a_leader_that_hears_from_no_majority_steps_down() {
     let done = node.fire(Timer::Election);
     assert_eq!(done.events, [Event::QuorumLost { term: Term(1) }]);
     assert_eq!(done.told(), [Reply::NotLeader { hint: None }]);
-    assert_eq!((node.raft.leader(), node.raft.term(), node.raft.vote()), (None, Term(1), Some(N1)));
+    assert_eq!((node.machine.leader(), node.machine.term(), node.machine.vote()), (None, Term(1), Some(N1)));
     assert!(done.set.contains(&Timer::Election) && done.cancelled == [Timer::Heartbeat]);
     assert!(node.fire(Timer::Heartbeat).sent.is_empty());
 }
@@ -158,7 +158,7 @@ fn section_6_2_a_leader_disregards_candidates_until_it_has_counted() {
     let mut node = Node::new(&with_check_quorum(3), N1);
     node.lead(&[N2]);
     assert!(node.receive(N3, request_vote(9, (9, 8))).sent.is_empty());
-    assert!(node.raft.is_leader());
+    assert!(node.machine.is_leader());
     node.fire(Timer::Election);
     assert_eq!(
         node.receive(N3, request_vote(9, (9, 8))).only_message(),
@@ -176,7 +176,7 @@ fn the_flaw_partial_connectivity_livelock_is_a_leader_that_never_counts() {
     for _ in 0..9 {
         node.fire(Timer::Election);
     }
-    assert!(node.raft.is_leader());
+    assert!(node.machine.is_leader());
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn the_flaw_no_prevote_disruption_neither_asks_nor_disregards() {
         Node::new(&Config { flaws: FlawSet::only(RaftFlaw::NoPrevoteDisruption), ..config.clone() }, N1);
     node.receive(N2, append(1, (0, 0), &[], 0));
     node.receive(N3, request_vote(4, (0, 0)));
-    assert_eq!(node.raft.term(), Term(4));
+    assert_eq!(node.machine.term(), Term(4));
     assert_eq!(node.fire(Timer::Election).sent_to(N2), ["RequestVote term 5, log ends at 0@0"]);
 }
 

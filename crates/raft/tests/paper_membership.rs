@@ -43,7 +43,7 @@ fn leader(config: &Config) -> Node {
     let mut node = Node::new(config, N1);
     node.lead(&[N2]);
     node.receive(N2, matched(1, 1));
-    assert_eq!(node.raft.commit(), Index(1));
+    assert_eq!(node.machine.commit(), Index(1));
     node
 }
 
@@ -62,11 +62,11 @@ fn a_configuration_is_in_force_as_soon_as_it_is_appended_and_until_it_is_dropped
     let mut node = Node::new(&config(Changes::Single), N3);
     let entries = vec![Entry::no_op(Term(1)), changes_to(1, simple(&[N1, N3]))];
     node.receive(N1, append_all(1, (0, 0), entries, 0));
-    assert_eq!(node.raft.configuration(), simple(&[N1, N3]), "not committed, and in force");
+    assert_eq!(node.machine.configuration(), simple(&[N1, N3]), "not committed, and in force");
     node.restart();
-    assert_eq!(node.raft.configuration(), simple(&[N1, N3]), "the log says so");
+    assert_eq!(node.machine.configuration(), simple(&[N1, N3]), "the log says so");
     node.receive(N2, append(2, (1, 1), &[2], 0));
-    assert_eq!(node.raft.configuration(), simple(&[N1, N2, N3]), "its entry is gone");
+    assert_eq!(node.machine.configuration(), simple(&[N1, N2, N3]), "its entry is gone");
 }
 
 #[test]
@@ -76,14 +76,14 @@ fn only_the_configuration_in_force_elects_and_commits() {
     node.receive(N2, append_all(1, (0, 0), vec![changes_to(1, five)], 0));
     node.fire(Timer::Election);
     node.receive(N2, vote(2, true));
-    assert!(!node.raft.is_leader(), "two of five");
+    assert!(!node.machine.is_leader(), "two of five");
     let done = node.receive(N4, vote(2, true));
-    assert!(node.raft.is_leader());
+    assert!(node.machine.is_leader());
     assert_eq!(done.sent_to(N5).len(), 1, "all members are sent entries");
     node.receive(N2, matched(2, 2));
-    assert_eq!(node.raft.commit(), Index(0));
+    assert_eq!(node.machine.commit(), Index(0));
     node.receive(N3, matched(2, 2));
-    assert_eq!(node.raft.commit(), Index(2));
+    assert_eq!(node.machine.commit(), Index(2));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn one_change_at_a_time_and_none_before_an_entry_of_the_own_term_is_committed() 
     assert_eq!(refusals(&node.run(order(Order::Remove(N3)))), [Refusal::Unconfirmed]);
     node.receive(N2, matched(1, 1));
     assert_eq!(refusals(&node.run(order(Order::Remove(N3)))), []);
-    assert_eq!(node.raft.configuration(), simple(&[N1, N2]));
+    assert_eq!(node.machine.configuration(), simple(&[N1, N2]));
     assert_eq!(refusals(&node.run(order(Order::Remove(N2)))), [Refusal::Busy], "it is not committed");
     node.receive(N2, matched(1, 2));
     assert_eq!(refusals(&node.run(order(Order::AddLearner(N3)))), []);
@@ -129,11 +129,11 @@ fn a_learner_is_sent_entries_and_counts_for_nothing() {
     let asked = node.fire(Timer::Election);
     assert!(asked.sent_to(N4).is_empty(), "nobody asks it for a vote");
     node.receive(N4, vote(1, true));
-    assert!(!node.raft.is_leader());
+    assert!(!node.machine.is_leader());
     let done = node.receive(N2, vote(1, true));
     assert_eq!((done.sent_to(N4).len(), done.sent_to(N5).len()), (1, 0), "a spare node is sent nothing");
     node.receive(N4, matched(1, 1));
-    assert_eq!(node.raft.commit(), Index(0));
+    assert_eq!(node.machine.commit(), Index(0));
     let mut learner = Node::new(&config, N4);
     assert!(learner.fire(Timer::Election).sent.is_empty(), "nor does it campaign");
 }
@@ -143,14 +143,14 @@ fn a_server_catches_up_as_a_learner_and_then_votes() {
     let mut node = leader(&config(Changes::Single));
     let done = node.run(order(Order::AddVoter(N4)));
     let learning = Configuration { learners: set(&[N4]), ..simple(&[N1, N2, N3]) };
-    assert_eq!(node.raft.configuration(), learning);
+    assert_eq!(node.machine.configuration(), learning);
     assert_eq!(done.sent_to(N4).len(), 1);
     assert!(done.set.contains(&Timer::CatchUp));
     node.receive(N4, matched(1, 2));
-    assert_eq!(node.raft.configuration(), learning, "that it learns is not committed");
+    assert_eq!(node.machine.configuration(), learning, "that it learns is not committed");
     let done = node.receive(N2, matched(1, 2));
     assert!(done.events.contains(&Event::CaughtUp { node: N4, rounds: 1 }));
-    assert_eq!(node.raft.configuration(), simple(&[N1, N2, N3, N4]));
+    assert_eq!(node.machine.configuration(), simple(&[N1, N2, N3, N4]));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_round_that_takes_an_election_timeout_is_followed_by_another() {
         done.set.contains(&Timer::CatchUp),
         "the first round was too slow; what came meanwhile is the second"
     );
-    assert!(!node.raft.configuration().has_vote(N4));
+    assert!(!node.machine.configuration().has_vote(N4));
     let done = node.receive(N4, matched(1, 3));
     assert!(done.events.contains(&Event::CaughtUp { node: N4, rounds: 2 }));
 }
@@ -178,7 +178,7 @@ fn a_server_that_does_not_catch_up_does_not_vote() {
     assert_eq!(refusals(&node.fire(Timer::CatchUp)), [Refusal::Unresponsive]);
     node.receive(N2, matched(1, 2));
     node.receive(N4, matched(1, 2));
-    assert!(!node.raft.configuration().has_vote(N4));
+    assert!(!node.machine.configuration().has_vote(N4));
     assert_eq!(refusals(&node.run(order(Order::Remove(N4)))), [], "the leader is free for another order");
 }
 
@@ -188,12 +188,12 @@ fn a_server_that_does_not_catch_up_does_not_vote() {
 fn a_leader_that_is_left_out_does_not_count_itself_and_steps_down_when_that_is_committed() {
     let mut node = leader(&config(Changes::Single));
     node.run(order(Order::Remove(N1)));
-    assert_eq!(node.raft.configuration(), simple(&[N2, N3]));
+    assert_eq!(node.machine.configuration(), simple(&[N2, N3]));
     node.receive(N2, matched(1, 2));
-    assert!(node.raft.is_leader(), "one of two");
+    assert!(node.machine.is_leader(), "one of two");
     let done = node.receive(N3, matched(1, 2));
-    assert_eq!(node.raft.commit(), Index(2));
-    assert!(!node.raft.is_leader());
+    assert_eq!(node.machine.commit(), Index(2));
+    assert!(!node.machine.is_leader());
     assert_eq!(done.events.last(), Some(&Event::Retired { term: Term(1) }));
     assert!(node.fire(Timer::Election).sent.is_empty(), "it is not needed any more");
 }
@@ -206,7 +206,7 @@ fn a_node_that_is_left_out_campaigns_until_it_knows_that_this_is_committed() {
     let done = node.fire(Timer::Election);
     assert_eq!((done.sent_to(N2).len(), done.sent_to(N3).len()), (1, 1));
     node.receive(N2, vote(2, true));
-    assert!(!node.raft.is_leader(), "its own vote does not count");
+    assert!(!node.machine.is_leader(), "its own vote does not count");
     node.receive(N2, append(2, (2, 1), &[2], 3));
     assert!(node.fire(Timer::Election).sent.is_empty());
 }
@@ -218,13 +218,13 @@ fn who_hears_a_leader_disregards_a_server_that_was_sent_away() {
     let mut node = Node::new(&config(Changes::Single), N2);
     node.receive(N1, append(1, (0, 0), &[1], 0));
     assert!(node.receive(N3, request_vote(9, (5, 5))).order.is_empty());
-    assert_eq!(node.raft.term(), Term(1), "neither a vote nor the term");
+    assert_eq!(node.machine.term(), Term(1), "neither a vote nor the term");
     node.fire(Timer::Loyalty);
     node.receive(N3, request_vote(9, (5, 5)));
-    assert_eq!(node.raft.vote(), Some(N3));
+    assert_eq!(node.machine.vote(), Some(N3));
     let mut node = leader(&config(Changes::Single));
     node.receive(N3, request_vote(9, (5, 5)));
-    assert!(node.raft.is_leader());
+    assert!(node.machine.is_leader());
 }
 
 // Section 4.3
@@ -234,20 +234,20 @@ fn a_joint_configuration_decides_with_both_majorities_and_is_left_when_it_is_com
     let mut node = leader(&config(Changes::Joint));
     node.run(order(Order::Voters(set(&[N3, N4, N5]))));
     let joint = Configuration { outgoing: set(&[N1, N2, N3]), ..simple(&[N3, N4, N5]) };
-    assert_eq!(node.raft.configuration(), joint);
+    assert_eq!(node.machine.configuration(), joint);
     node.receive(N4, matched(1, 2));
     node.receive(N5, matched(1, 2));
-    assert_eq!(node.raft.commit(), Index(1), "a majority of the five, and of the new, but not of the old");
+    assert_eq!(node.machine.commit(), Index(1), "a majority of the five, and of the new, but not of the old");
     let done = node.receive(N2, matched(1, 2));
-    assert_eq!(node.raft.commit(), Index(2));
-    assert_eq!(node.raft.configuration(), simple(&[N3, N4, N5]));
+    assert_eq!(node.machine.commit(), Index(2));
+    assert_eq!(node.machine.configuration(), simple(&[N3, N4, N5]));
     assert!(
         done.events.contains(&Event::Reconfigured { index: Index(3), configuration: simple(&[N3, N4, N5]) })
     );
     node.receive(N4, matched(1, 3));
-    assert!(node.raft.is_leader(), "it leads until the new configuration is committed");
+    assert!(node.machine.is_leader(), "it leads until the new configuration is committed");
     node.receive(N5, matched(1, 3));
-    assert!(!node.raft.is_leader());
+    assert!(!node.machine.is_leader());
 }
 
 #[test]
@@ -256,10 +256,10 @@ fn whoever_leads_leaves_the_joint_configuration() {
     let joint = Configuration { outgoing: set(&[N1, N2, N3]), ..simple(&[N3, N4, N5]) };
     node.receive(N1, append_all(1, (0, 0), vec![Entry::no_op(Term(1)), changes_to(1, joint)], 2));
     node.lead(&[N2, N4]);
-    assert_eq!(node.raft.configuration(), joint, "not before it has committed an entry of its own term");
+    assert_eq!(node.machine.configuration(), joint, "not before it has committed an entry of its own term");
     node.receive(N2, matched(2, 3));
     node.receive(N4, matched(2, 3));
-    assert_eq!(node.raft.configuration(), simple(&[N3, N4, N5]));
+    assert_eq!(node.machine.configuration(), simple(&[N3, N4, N5]));
 }
 
 // Section 3.10
@@ -293,5 +293,8 @@ fn who_is_told_campaigns_at_once_and_is_voted_for_by_those_who_hear_the_leader()
     // The next time nobody wants it to.
     let again = node.fire(Timer::Election);
     assert_eq!(again.sent_to(N3), ["PreVote for term 3, log ends at 1@1"]);
-    assert_eq!(node.election, Some(After::between(150_000_000, 300_000_000)));
+    assert_eq!(
+        node.set_to(|timer| *timer == Timer::Election),
+        Some(After::between(150_000_000, 300_000_000))
+    );
 }

@@ -66,7 +66,7 @@ fn leader_of(config: &Config, values: &[u64]) -> Node {
         node.ask(value);
         node.receive(N2, matched(1, index));
     }
-    assert_eq!(node.raft.applied(), Index(values.len() as u64));
+    assert_eq!(node.machine.applied(), Index(values.len() as u64));
     node
 }
 
@@ -91,11 +91,11 @@ fn each_server_compacts_its_log_by_itself() {
         done.events.last(),
         Some(&Event::Compacted { index: Index(2), term: Term(1), configuration: everybody() })
     );
-    let log = follower.raft.log();
+    let log = follower.machine.log();
     assert_eq!((log.base(), log.last_index()), (Index(2), Index(3)), "what is not committed stays");
     let mut never = Node::new(&every(0), N2);
     never.receive(N1, append(1, (0, 0), &[1; 50], 50));
-    assert_eq!(never.raft.log().base(), Index::ZERO);
+    assert_eq!(never.machine.log().base(), Index::ZERO);
 }
 
 #[test]
@@ -119,8 +119,8 @@ fn a_server_restarts_from_its_snapshot() {
     let mut node = leader_of(&every(3), &[7, 8, 9, 10]);
     let done = node.restart();
     assert_eq!(restored(&done), [Restored::of(&replica(&[7, 8, 9]), 3)]);
-    assert_eq!((node.raft.commit(), node.raft.applied()), (Index(3), Index(3)));
-    assert_eq!(node.raft.log().last_index(), Index(4));
+    assert_eq!((node.machine.commit(), node.machine.applied()), (Index(3), Index(3)));
+    assert_eq!(node.machine.log().last_index(), Index(4));
     // A crash between the two writes leaves the log as well: it is cut then.
     let mut between = leader_of(&every(3), &[7, 8]);
     let snapshot = Snapshot {
@@ -132,7 +132,7 @@ fn a_server_restarts_from_its_snapshot() {
     between.disk.push(Record::Snapshot(Arc::new(snapshot)));
     let done = between.restart();
     assert_eq!(restored(&done), [Restored::of(&replica(&[7, 8]), 2)]);
-    assert_eq!((between.raft.log().base(), between.raft.log().last_index()), (Index(2), Index(2)));
+    assert_eq!((between.machine.log().base(), between.machine.log().last_index()), (Index(2), Index(2)));
 }
 
 #[test]
@@ -141,9 +141,9 @@ fn the_disk_and_the_log_stay_as_short_as_a_snapshot_allows() {
     for value in 1..200 {
         node.ask(value);
         node.receive(N2, matched(1, value));
-        assert!(node.disk.len() <= 2 + 4 && node.raft.log().after(Index::ZERO).len() <= 4);
+        assert!(node.disk.len() <= 2 + 4 && node.machine.log().after(Index::ZERO).len() <= 4);
     }
-    assert_eq!(node.raft.log().last_index(), Index(199));
+    assert_eq!(node.machine.log().last_index(), Index(199));
 }
 
 #[test]
@@ -159,9 +159,9 @@ fn terms_and_entries_that_are_taken_back_do_not_fill_the_disk() {
         most
     };
     assert!(most(&mut node) < 80, "{} records", node.disk.len());
-    let (term, terms) = (node.raft.term(), node.terms());
+    let (term, terms) = (node.machine.term(), node.terms());
     node.restart();
-    assert_eq!((node.raft.term(), node.terms()), (term, terms));
+    assert_eq!((node.machine.term(), node.terms()), (term, terms));
     // Without snapshots nothing is ever written anew.
     assert!(most(&mut Node::new(&every(0), N1)) > 2000);
 }
@@ -219,7 +219,7 @@ fn a_transfer_under_way_ends_before_the_next_snapshot_unless_it_begins_again() {
         node.ask(value);
         node.receive(N2, matched(1, index));
     }
-    assert_eq!(node.raft.log().base(), Index(6));
+    assert_eq!(node.machine.log().base(), Index(6));
     assert_eq!(node.fire(Timer::Heartbeat).sent_to(N3), ["InstallSnapshot term 1, up to 3@1, bytes 4 to 8"]);
     assert_eq!(
         node.receive(N3, received(1, 3, 4, 0)).sent_to(N3),
@@ -285,7 +285,7 @@ fn install_snapshot_5_a_later_snapshot_takes_the_place_of_a_partial_one() {
 fn install_snapshot_6_what_follows_the_snapshot_stays_if_it_agrees() {
     let mut node = Node::with_log(&every(0), N1, &[1, 2, 2]);
     let done = node.receive(N2, whole(2, &[7, 8]));
-    assert_eq!((node.raft.log().base(), node.raft.log().last_index()), (Index(2), Index(3)));
+    assert_eq!((node.machine.log().base(), node.machine.log().last_index()), (Index(2), Index(3)));
     let (index, last, leader_term) = (Index(2), Index(3), Term(2));
     let (configuration, in_force) = (everybody(), everybody());
     let installed = Event::Installed { index, term: Term(2), last, leader_term, configuration, in_force };
@@ -297,7 +297,7 @@ fn install_snapshot_6_what_follows_the_snapshot_stays_if_it_agrees() {
 fn install_snapshot_7_the_whole_log_goes_otherwise() {
     let mut node = Node::with_log(&every(0), N1, &[1, 1, 1]);
     node.receive(N2, whole(2, &[7, 8]));
-    assert_eq!((node.raft.log().last_index(), node.raft.log().last_term()), (Index(2), Term(2)));
+    assert_eq!((node.machine.log().last_index(), node.machine.log().last_term()), (Index(2), Term(2)));
     assert_eq!(node.disk.len(), 2, "the term and the snapshot");
 }
 
@@ -305,7 +305,7 @@ fn install_snapshot_7_the_whole_log_goes_otherwise() {
 fn install_snapshot_8_the_state_machine_becomes_that_of_the_snapshot() {
     let mut node = Node::new(&every(0), N1);
     node.receive(N2, whole(2, &[7, 8]));
-    assert_eq!((node.raft.commit(), node.raft.applied()), (Index(2), Index(2)));
+    assert_eq!((node.machine.commit(), node.machine.applied()), (Index(2), Index(2)));
     // Elected, it knows what the snapshot holds: the value, and the sessions.
     node.lead(&[N3]);
     assert_eq!(node.ask(8).told(), [written(2)], "a retry of what the snapshot covers");
@@ -319,7 +319,7 @@ fn a_snapshot_of_what_is_committed_already_comes_late() {
     let done = node.receive(N2, whole(2, &[7, 8]));
     assert_eq!(done.only_message(), "AppendEntriesResponse term 2, matched up to 2");
     assert!(done.outputs.is_empty() && done.persisted.is_empty());
-    assert_eq!((node.raft.log().base(), node.raft.log().last_index()), (Index::ZERO, Index(4)));
+    assert_eq!((node.machine.log().base(), node.machine.log().last_index()), (Index::ZERO, Index(4)));
 }
 
 #[test]
@@ -328,10 +328,10 @@ fn entries_that_a_snapshot_covers_are_not_stored_again() {
     node.receive(N2, whole(2, &[7, 8]));
     let done = node.receive(N2, append(2, (0, 0), &[1, 2, 2], 2));
     assert_eq!(done.only_message(), "AppendEntriesResponse term 2, matched up to 3");
-    assert_eq!((node.raft.log().base(), node.raft.log().last_index()), (Index(2), Index(3)));
+    assert_eq!((node.machine.log().base(), node.machine.log().last_index()), (Index(2), Index(3)));
     let done = node.receive(N2, append(2, (0, 0), &[1], 2));
     assert_eq!(done.only_message(), "AppendEntriesResponse term 2, matched up to 1");
-    assert_eq!(node.raft.log().last_index(), Index(3));
+    assert_eq!(node.machine.log().last_index(), Index(3));
 }
 
 #[test]
@@ -340,8 +340,8 @@ fn what_is_no_snapshot_is_not_taken_over() {
     let Message::InstallSnapshot(good) = whole(2, &[7, 8]) else { unreachable!() };
     let bad = InstallSnapshot { data: vec![255; 9], ..*good };
     assert!(node.receive(N2, Message::InstallSnapshot(Box::new(bad))).outputs.is_empty());
-    assert_eq!(node.raft.log().base(), Index::ZERO);
-    node.raft.assert_invariants();
+    assert_eq!(node.machine.log().base(), Index::ZERO);
+    node.machine.assert_invariants();
 }
 
 // The whole of it
@@ -349,7 +349,7 @@ fn what_is_no_snapshot_is_not_taken_over() {
 #[test]
 fn a_node_that_missed_everything_catches_up_by_a_snapshot_and_entries() {
     let config = Config { snapshot_chunk: 10, ..every(4) };
-    let mut cluster = Cluster::new(&config);
+    let mut cluster = cluster_of(&config);
     cluster.campaign(N1, &[N2]);
     for value in 1..=10 {
         cluster.ask(N1, value);
@@ -359,7 +359,7 @@ fn a_node_that_missed_everything_catches_up_by_a_snapshot_and_entries() {
         cluster.fire(N1, Timer::Heartbeat);
         cluster.deliver_among(&[N1, N2, N3]);
     }
-    assert_eq!(cluster.nodes[2].raft.applied(), Index(10));
+    assert_eq!(cluster.nodes[2].machine.applied(), Index(10));
     assert_eq!(cluster.violated(), [""; 0]);
     cluster.restart(N3);
     assert_eq!(cluster.violated(), [""; 0]);

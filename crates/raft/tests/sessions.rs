@@ -25,7 +25,7 @@ fn set(index: u64) -> Reply {
 /// client will retry the command with a new leader, causing it to be executed a second time".
 #[test]
 fn a_retry_that_two_leaders_append_takes_effect_once() {
-    let mut cluster = Cluster::new(&without_noop());
+    let mut cluster = cluster_of(&without_noop());
     cluster.campaign(N1, &[N2, N3]);
     cluster.ask(N1, 1);
     cluster.call(N1, C2, 2, compare_and_set(1, 2));
@@ -55,7 +55,7 @@ fn a_leader_answers_from_its_receipt_and_appends_nothing() {
 
 #[test]
 fn every_replica_has_the_receipt() {
-    let mut cluster = Cluster::new(&Config::new(3));
+    let mut cluster = cluster_of(&Config::new(3));
     cluster.campaign(N1, &ALL);
     cluster.ask(N1, 7);
     cluster.deliver_among(&ALL);
@@ -125,7 +125,7 @@ fn the_replica_is_built_again_from_the_log() {
     assert_eq!(done.told(), [found(4, Some(8))]);
     assert_eq!(node.ask(8).told(), [written(2)]);
     node.restart();
-    assert_eq!(node.raft.applied(), Index(0));
+    assert_eq!(node.machine.applied(), Index(0));
     node.lead(&[N2]);
     node.ask(8);
     let done = node.receive(N2, matched(3, 5));

@@ -9,7 +9,7 @@ fn without_noop(nodes: u8) -> Config {
 }
 
 fn waits(node: &Node) -> Vec<String> {
-    node.raft.waits().iter().map(ToString::to_string).collect()
+    node.machine.waits().iter().map(ToString::to_string).collect()
 }
 
 #[test]

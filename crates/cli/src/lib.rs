@@ -25,6 +25,7 @@ mod catalogue;
 mod commands;
 mod exit;
 mod interrupt;
+mod memory;
 mod output;
 mod panics;
 mod progress;
@@ -60,6 +61,7 @@ pub fn standard() -> Registry {
 
 /// The command line over the protocols of this registry, with the arguments of the process.
 pub fn main_with(registry: Registry) -> ExitCode {
+    memory::keep_between_runs();
     quarrel::panics::tell(panics::tell);
     let words: Vec<OsString> = std::env::args_os().collect();
     let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| obey(&registry, &words)));

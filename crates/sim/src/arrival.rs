@@ -1,13 +1,13 @@
 //! What is under way arrives: at once, later, or never.
 
-use quarrel_protocol::{Input, Kinded, NodeId, Protocol};
+use quarrel_protocol::{Input, NodeId, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
 use crate::fault::FaultClass;
 use crate::flight::{Cargo, Flight};
 use crate::observer::Observer;
-use crate::queue::Entry;
+use crate::queue::{Entry, Tie};
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     #[inline]
@@ -41,7 +41,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             return self.lose_on_arrival(entry.slot, to, "the node is down");
         }
         match self.slab.take(entry.slot) {
-            Some(Cargo::Message(message)) => self.deliver(to, flight, message, entry.tie.occurrence()),
+            Some(Cargo::Message(message)) => {
+                let Endpoint::Node(seat) = flight.from else { return };
+                let input = Input::Message { from: self.identity(seat), message };
+                self.deliver(to, seat, flight, input, entry.tie);
+            }
             Some(Cargo::Request(position)) => self.deliver_request(to, flight, position),
             Some(Cargo::Reply(..)) | None => {}
         }
@@ -114,24 +118,26 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// Always inlined, so that the message goes from its place in the slab to the machine without a stop.
     #[inline(always)]
-    fn deliver(&mut self, to: NodeId, flight: Flight, message: P::Message, occurrence: u32) {
-        let Endpoint::Node(seat) = flight.from else { return };
-        let from = self.identity(seat);
+    fn deliver(&mut self, to: NodeId, seat: NodeId, flight: Flight, input: Input<P>, tie: Tie) {
         if seat != to {
-            let you = self.identity(to);
             if !flight.has_reached {
                 self.note_arrival(flight.sent_at);
             }
+            let (from, you) = (self.identity(seat), self.identity(to));
             if let Some(turns) = &mut self.turns {
-                turns.arrive(seat, to, occurrence);
-            } else if self.links.arrive(from, you, message.kind(), occurrence) {
+                turns.arrive(seat, to, tie.occurrence());
+            } else if self.links.arrive(from, you, tie.kind(), tie.occurrence()) {
                 self.suffer(FaultClass::Reordering);
             }
         }
         self.open(Some(flight.to), flight.print, "deliver", || {
-            (message.to_string(), Some(flight.from), Some(flight.cause))
+            let what = match &input {
+                Input::Message { message, .. } => message.to_string(),
+                _ => String::new(),
+            };
+            (what, Some(flight.from), Some(flight.cause))
         });
-        self.step(to, Input::Message { from, message });
+        self.step(to, input);
     }
 
     fn deliver_request(&mut self, to: NodeId, flight: Flight, position: u32) {

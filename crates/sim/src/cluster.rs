@@ -79,6 +79,8 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) recorder: Option<Recorder>,
     pub(crate) lose_kinds: &'static [&'static str],
     pub(crate) events: u64,
+    /// When the run ends if nobody must come back.
+    pub(crate) planned_end: u64,
     /// Since the world has healed: how the core comes back.
     pub(crate) healing: Option<Healing>,
     /// Whether something has happened since the last look at whether all is done.
@@ -124,6 +126,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
         let clock_ppm = world.clock_ppm.iter().map(|ppm| ppm.unsigned_abs()).max().unwrap_or(0);
         let traitors = world.traitors.intersection(NodeSet::all(count));
+        let calm_ns = if world.liveness.is_some() { 0 } else { world.healing_ns };
+        let planned_end = world.duration_ns.saturating_add(calm_ns);
         Ok(Self {
             links: Links::new(count, P::Message::KINDS.len(), world.latency_ns.clone()),
             turns: world.fifo.then(|| Turns::new(count)),
@@ -159,6 +163,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             recorder: None,
             lose_kinds: P::Message::KINDS,
             events: 0,
+            planned_end,
             healing: None,
             is_watched: false,
             is_new: false,

@@ -59,10 +59,13 @@ pub(crate) struct Disk<P: Protocol> {
     pub(crate) slowed: bool,
 }
 
+/// As many records as most disks ever hold: an empty one has room for them, and none is moved because others came.
+const ROOM: usize = 512;
+
 impl<P: Protocol> Default for Disk<P> {
     fn default() -> Self {
         Self {
-            durable: Vec::new(),
+            durable: Vec::with_capacity(ROOM),
             unreadable: Vec::new(),
             pending: VecDeque::new(),
             lied: 0,
@@ -238,7 +241,8 @@ impl<P: Protocol> Disk<P> {
         match write {
             Write::Append(record) => self.durable.push(record),
             Write::Replace(records) => {
-                self.durable = records;
+                self.durable.clear();
+                self.durable.extend(records);
                 // All that was there is written anew, from a memory that nothing has harmed.
                 self.unreadable.clear();
             }

@@ -1,6 +1,6 @@
 //! What is under way: messages, requests and replies, in a slab with a free list.
 
-use quarrel_protocol::{NodeId, Protocol, RequestId};
+use quarrel_protocol::{Effect, NodeId, Protocol, RequestId};
 
 use crate::decision::Endpoint;
 
@@ -10,6 +10,17 @@ pub(crate) enum Cargo<P: Protocol> {
     /// The position of the operation among the client operations.
     Request(u32),
     Reply(RequestId, P::Reply),
+}
+
+impl<P: Protocol> Cargo<P> {
+    /// The message that an effect sends.
+    #[inline(always)]
+    pub(crate) fn of(effect: Effect<P>) -> Self {
+        match effect {
+            Effect::Send { message, .. } => Cargo::Message(message),
+            _ => unreachable!("only messages are sent"),
+        }
+    }
 }
 
 impl<P: Protocol> Clone for Cargo<P> {

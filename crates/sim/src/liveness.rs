@@ -78,11 +78,10 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// When the run ends if nothing happens any more.
     pub(crate) fn end(&self) -> u64 {
-        match (&self.healing, self.world.liveness) {
+        match &self.healing {
+            None => self.planned_end,
             // What is due at the end of all time never comes.
-            (Some(healing), _) => healing.end(self.has_more()).min(u64::MAX - 1).max(self.now),
-            (None, Some(_)) => self.world.duration_ns,
-            (None, None) => self.world.duration_ns.saturating_add(self.world.healing_ns),
+            Some(healing) => healing.end(self.has_more()).min(u64::MAX - 1).max(self.now),
         }
     }
 

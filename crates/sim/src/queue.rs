@@ -31,18 +31,6 @@ pub(crate) enum Class {
     Heal = 8,
 }
 
-const CLASSES: [Class; 9] = [
-    Class::Timer,
-    Class::Sync,
-    Class::Arrival,
-    Class::Order,
-    Class::Operation,
-    Class::Patience,
-    Class::FaultEnd,
-    Class::FaultStart,
-    Class::Heal,
-];
-
 /// The destination of events of the world itself: after everybody else's.
 pub(crate) const WORLD: u8 = u8::MAX;
 
@@ -75,12 +63,28 @@ impl Tie {
 
     #[inline]
     pub(crate) const fn class(self) -> Class {
-        CLASSES[(self.0 >> 47 & 15) as usize]
+        match self.0 >> 47 & 15 {
+            0 => Class::Timer,
+            1 => Class::Sync,
+            2 => Class::Arrival,
+            3 => Class::Order,
+            4 => Class::Operation,
+            5 => Class::Patience,
+            6 => Class::FaultEnd,
+            7 => Class::FaultStart,
+            8 => Class::Heal,
+            _ => panic!("there are nine classes"),
+        }
     }
 
     #[inline]
     pub(crate) const fn source(self) -> u8 {
         (self.0 >> 39) as u8
+    }
+
+    #[inline]
+    pub(crate) const fn kind(self) -> usize {
+        (self.0 >> 33 & 63) as usize
     }
 
     #[inline]
@@ -173,10 +177,7 @@ impl Queue {
         let entry = Entry { time, tie, slot };
         let bucket = bucket_of(time);
         if bucket <= self.cursor {
-            let key = entry.key();
-            let place =
-                self.current.iter().rposition(|other| other.key() > key).map_or(0, |before| before + 1);
-            self.current.insert(place, entry);
+            self.place_at_once(entry);
         } else if bucket - self.cursor < BUCKETS {
             let bit = bucket % BUCKETS;
             self.occupied[(bit / 64) as usize] |= 1 << (bit % 64);
@@ -187,13 +188,35 @@ impl Queue {
                 Some(place) => self.free = std::mem::replace(place, waiting).next,
                 None => {
                     *first = self.waiting.len() as u32;
-                    self.waiting.push(waiting);
+                    self.wait_anew(waiting);
                 }
             }
         } else {
-            self.far.push(entry);
-            self.far_bucket = self.far_bucket.min(bucket);
+            self.place_far(entry);
         }
+    }
+
+    /// Among the events whose time has come.
+    #[inline(never)]
+    fn place_at_once(&mut self, entry: Entry) {
+        let key = entry.key();
+        let place = self.current.iter().rposition(|other| other.key() > key).map_or(0, |before| before + 1);
+        self.current.insert(place, entry);
+    }
+
+    /// Further away than the wheel spans.
+    #[cold]
+    #[inline(never)]
+    fn place_far(&mut self, entry: Entry) {
+        self.far_bucket = self.far_bucket.min(bucket_of(entry.time));
+        self.far.push(entry);
+    }
+
+    /// No place is free: here is another.
+    #[cold]
+    #[inline(never)]
+    fn wait_anew(&mut self, waiting: Waiting) {
+        self.waiting.push(waiting);
     }
 
     /// The next event, unless it is due after `end`.
@@ -237,6 +260,8 @@ impl Queue {
     }
 
     /// Adds what was far away to the bucket whose time has come.
+    #[cold]
+    #[inline(never)]
     fn fetch_far(&mut self) {
         self.far_bucket = u64::MAX;
         while let Some(time) = self.far.peek_time() {

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use quarrel_protocol::{ClientId, NodeId, NodeSet, Protocol, RequestId};
+use quarrel_protocol::{ClientId, Effect, NodeId, NodeSet, Protocol, RequestId};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
@@ -122,10 +122,14 @@ impl<P: Protocol> Treason<P> {
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Whom a seat passes for.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn identity(&self, seat: NodeId) -> NodeId {
-        let nodes = usize::from(self.world.nodes);
-        if seat.index() < nodes { seat } else { self.treason.twins[seat.index() - nodes] }
+        if seat.0 < self.world.nodes { seat } else { self.whose_twin(seat) }
+    }
+
+    #[cold]
+    fn whose_twin(&self, seat: NodeId) -> NodeId {
+        self.treason.twins[seat.index() - usize::from(self.world.nodes)]
     }
 
     /// The seat of a node's twin, if it has one.
@@ -187,14 +191,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// A message is sent where some have a twin: whoever of the receiver's copies talks with this seat gets it.
     #[cold]
-    pub(crate) fn send_among_copies(
-        &mut self,
-        from: NodeId,
-        to: NodeId,
-        message: P::Message,
-        print: u64,
-        late_ns: u64,
-    ) {
+    pub(crate) fn send_among_copies(&mut self, from: NodeId, effect: Effect<P>, print: u64, late_ns: u64) {
+        let Effect::Send { to, message, unsynced } = effect else { return };
         let me = self.identity(from);
         let seats: Vec<NodeId> = self.seats_for(from, to).collect();
         self.words.mark(BETRAYED | seats.len() as u64);
@@ -204,7 +202,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                     self.suffer(FaultClass::Twin);
                 }
             }
-            self.carry((from, me), (seat, to), message.clone(), print, late_ns);
+            let effect = Effect::Send { to, message: message.clone(), unsynced };
+            self.carry((from, me), (seat, to), effect, print, late_ns);
         }
     }
 
@@ -244,7 +243,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.words.mark(BETRAYED | outgoing.len() as u64);
         self.words.word(late_ns);
         for message in outgoing {
-            self.post(from, to, message, late_ns);
+            self.post(from, Effect::Send { to, message, unsynced: true }, late_ns);
         }
     }
 

@@ -1,14 +1,11 @@
 //! What a step's effects do to the world, by the release rule.
 
 use quarrel_protocol::Announcement;
-use quarrel_protocol::{
-    After, ClientId, Effect, Fingerprint, Fingerprinter, Kinded, NodeId, Protocol, RequestId,
-};
+use quarrel_protocol::{After, ClientId, Effect, Fingerprint, Fingerprinter, Kinded, NodeId, Protocol};
 
 use crate::books::client_code;
 use crate::cluster::Cluster;
 use crate::decision::{Decision, DecisionKind, Endpoint, Fate};
-use crate::disk::Write;
 use crate::fault::FaultClass;
 use crate::flight::{Cargo, Flight};
 use crate::observer::Observer;
@@ -17,10 +14,8 @@ use crate::record::TraceEffect;
 use crate::time::{MICROSECOND, Span};
 use crate::world::Repeats;
 
-/// Marks that keep the words of different effects apart in the digest.
+/// Marks that keep the words of different effects apart in the digest; those of writes are where these are made.
 mod tag {
-    pub(super) const PERSIST: u64 = 1 << 40;
-    pub(super) const COMPACT: u64 = 2 << 40;
     pub(super) const SEND: u64 = 3 << 40;
     pub(super) const REPLY: u64 = 4 << 40;
     pub(super) const OUTPUT: u64 = 5 << 40;
@@ -39,50 +34,39 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let mut is_clean = self.nodes[id.index()].disk.is_clean();
         // Whether the sync that this step's first write asked for takes no time at all.
         let mut sync_ns = None;
-        for effect in effects.drain() {
+        // Each is done where it lies, and moves at most once, to where it stays: see `Effects::add` for what a copy costs.
+        for effect in effects.as_mut_slice() {
             match effect {
-                Effect::Persist(record) => {
-                    self.words.mark(tag::PERSIST);
-                    record.fingerprint(&mut self.words);
-                    self.note(|| plain("persist", record.to_string()));
-                    if !self.write(id, Write::Append(record), &mut sync_ns) {
-                        break;
-                    }
-                    is_clean = self.nodes[id.index()].disk.is_clean();
-                }
-                Effect::Compact(records) => {
-                    self.words.mark(tag::COMPACT);
-                    records.fingerprint(&mut self.words);
-                    self.note(|| plain("compact", format!("to {} records", records.len())));
-                    if !self.write(id, Write::Replace(records), &mut sync_ns) {
+                Effect::Persist(_) | Effect::Compact(_) => {
+                    if !self.write(id, effect, &mut sync_ns) {
                         break;
                     }
                     is_clean = self.nodes[id.index()].disk.is_clean();
                 }
                 Effect::Barrier => self.put_barrier(id),
-                Effect::Send { unsynced, .. } if unsynced || is_clean => self.send(id, effect),
-                Effect::Output(output) if is_clean => self.put_out(id, &output),
+                Effect::Send { unsynced, .. } if *unsynced || is_clean => self.send(id, effect),
+                Effect::Output(output) if is_clean => self.put_out(id, output),
                 Effect::Announce(event) => {
-                    self.tell_nemesis(id, &event);
+                    self.tell_nemesis(id, event);
                     match is_clean {
-                        true => self.announce(id, &event),
-                        false => self.hold(id, Effect::Announce(event)),
+                        true => self.announce(id, event),
+                        false => self.hold(id, effect),
                     }
                 }
-                Effect::Reply { client, id: request, reply } if is_clean => {
-                    self.send_reply(id, client, request, reply);
-                }
+                Effect::Reply { .. } if is_clean => self.send_reply(id, effect),
                 Effect::Send { .. } | Effect::Output(_) | Effect::Reply { .. } => self.hold(id, effect),
-                Effect::SetTimer { timer, after } => self.set_timer(id, timer, after),
+                Effect::SetTimer { timer, after } => self.set_timer(id, timer, *after),
                 Effect::CancelTimer { timer } => {
                     self.words.mark(tag::CANCEL_TIMER);
                     timer.fingerprint(&mut self.words);
                     self.note(|| plain("cancel-timer", timer.to_string()));
-                    self.nodes[id.index()].timers.cancel(&timer);
+                    self.nodes[id.index()].timers.cancel(timer);
                 }
             }
         }
-        self.effects = effects;
+        effects.clear();
+        // What stood in for them owns nothing.
+        std::mem::forget(std::mem::replace(&mut self.effects, effects));
         if !is_clean {
             self.start_sync(id, sync_ns);
         }
@@ -92,20 +76,20 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// An effect waits until all that was written so far is durable.
     #[inline(never)]
-    fn hold(&mut self, id: NodeId, effect: Effect<P>) {
-        self.note(|| TraceEffect { fate: Some("held".into()), ..describe(&effect) });
+    fn hold(&mut self, id: NodeId, effect: &mut Effect<P>) {
+        self.note(|| TraceEffect { fate: Some("held".into()), ..describe(effect) });
         let node = &mut self.nodes[id.index()];
-        node.held.push_back((node.disk.written(), effect));
+        node.held.push_back((node.disk.written(), std::mem::replace(effect, Effect::Barrier)));
     }
 
     /// What an effect waited for is durable.
     #[inline(never)]
-    pub(crate) fn release(&mut self, id: NodeId, effect: Effect<P>) {
+    pub(crate) fn release(&mut self, id: NodeId, effect: &mut Effect<P>) {
         match effect {
             Effect::Send { .. } => self.send(id, effect),
-            Effect::Reply { client, id: request, reply } => self.send_reply(id, client, request, reply),
-            Effect::Output(output) => self.put_out(id, &output),
-            Effect::Announce(event) => self.announce(id, &event),
+            Effect::Reply { .. } => self.send_reply(id, effect),
+            Effect::Output(output) => self.put_out(id, output),
+            Effect::Announce(event) => self.announce(id, event),
             Effect::Persist(_)
             | Effect::Compact(_)
             | Effect::Barrier
@@ -142,7 +126,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// A message leaves. Out of line, and all the way to the network in one piece: it lies in the effect until it moves
     /// to its place in the slab, see [`crate::flight::Slab::insert`].
     #[inline(never)]
-    fn send(&mut self, from: NodeId, effect: Effect<P>) {
+    fn send(&mut self, from: NodeId, effect: &mut Effect<P>) {
         if self.treason.is_traitor(from) {
             return self.send_as_traitor(from, effect);
         }
@@ -151,17 +135,18 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// To itself even a traitor is honest.
     #[cold]
-    fn send_as_traitor(&mut self, from: NodeId, effect: Effect<P>) {
+    fn send_as_traitor(&mut self, from: NodeId, effect: &mut Effect<P>) {
         match effect {
-            Effect::Send { to, message, .. } if to != self.identity(from) => self.betray(from, to, message),
+            Effect::Send { to, message, .. } if *to != self.identity(from) => self.betray(from, *to, message),
             _ => self.post(from, effect, 0),
         }
     }
 
     /// A message leaves, so much later than now: what it says is settled, what becomes of it is not.
     #[inline(always)]
-    pub(crate) fn post(&mut self, from: NodeId, effect: Effect<P>, late_ns: u64) {
-        let Effect::Send { to, ref message, .. } = effect else { unreachable!("only messages are sent") };
+    pub(crate) fn post(&mut self, from: NodeId, effect: &mut Effect<P>, late_ns: u64) {
+        let Effect::Send { to, message, .. } = &*effect else { unreachable!("only messages are sent") };
+        let to = *to;
         let mut print = Fingerprinter::default();
         message.fingerprint(&mut print);
         let (print, me) = (print.finish(), self.identity(from));
@@ -185,11 +170,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         &mut self,
         (seat, from): (NodeId, NodeId),
         (goal, to): (NodeId, NodeId),
-        effect: Effect<P>,
+        effect: &mut Effect<P>,
         print: u64,
         late_ns: u64,
     ) {
-        let Effect::Send { ref message, .. } = effect else { unreachable!("only messages are carried") };
+        let Effect::Send { message, .. } = &*effect else { unreachable!("only messages are carried") };
         let kind = message.kind();
         self.messages += 1;
         let (fate, occurrence) = self.chooser.fate(from, to, kind);
@@ -226,8 +211,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.note(|| TraceEffect { to, fate, ..sent });
     }
 
-    fn send_to_self(&mut self, id: NodeId, effect: Effect<P>, print: u64) {
-        let Effect::Send { ref message, .. } = effect else { unreachable!("only messages are sent") };
+    fn send_to_self(&mut self, id: NodeId, effect: &mut Effect<P>, print: u64) {
+        let Effect::Send { message, .. } = &*effect else { unreachable!("only messages are sent") };
         let to = Some(self.shown(Endpoint::Node(id)));
         self.note(|| TraceEffect { to, ..plain("send", message.to_string()) });
         let node = &mut self.nodes[id.index()];
@@ -238,17 +223,19 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.queue.push(Entry { time: self.now, tie, slot });
     }
 
-    fn send_reply(&mut self, from: NodeId, client: ClientId, id: RequestId, mut reply: P::Reply) {
+    fn send_reply(&mut self, from: NodeId, effect: &mut Effect<P>) {
+        let Effect::Reply { client, id, reply } = &mut *effect else { unreachable!("only replies are sent") };
+        let (client, id) = (*client, *id);
         self.words.mark(tag::REPLY | u64::from(client.0));
         let mut late_ns = 0;
         if self.treason.is_traitor(from) {
             let honest = reply.digest();
-            let Some(late) = self.betray_client(from, client, id, &mut reply) else {
+            let Some(late) = self.betray_client(from, client, id, reply) else {
                 return self.words.word(honest);
             };
             late_ns = late;
         } else {
-            self.observer.on_reply(from, client, id, &reply);
+            self.observer.on_reply(from, client, id, reply);
         }
         let print = reply.digest();
         if client.0 >= self.world.clients {
@@ -268,7 +255,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let flight = self.flight(Endpoint::Node(from), Endpoint::Client(client), print);
         let tie = |copy| Tie::new(client_code(client), Class::Arrival, 1 + from.0, 1, copy, occurrence);
         let latency = self.world.client_latency_ns.saturating_add(late_ns);
-        self.launch(flight, || Cargo::Reply(id, reply), latency, fate, tie);
+        self.launch(flight, || Cargo::of(effect), latency, fate, tie);
     }
 
     pub(crate) fn send_request(&mut self, client: ClientId, to: NodeId, position: u32, print: u64) {
@@ -370,7 +357,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     // --- Timers and the nemesis ---
 
     #[inline(never)]
-    fn set_timer(&mut self, id: NodeId, timer: P::Timer, after: After) {
+    fn set_timer(&mut self, id: NodeId, timer: &P::Timer, after: After) {
         self.words.mark(tag::SET_TIMER);
         timer.fingerprint(&mut self.words);
         self.words.pair(after.min_ns, after.max_ns);

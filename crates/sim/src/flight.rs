@@ -13,12 +13,13 @@ pub(crate) enum Cargo<P: Protocol> {
 }
 
 impl<P: Protocol> Cargo<P> {
-    /// The message that an effect sends.
+    /// Takes the message or the reply out of an effect that sends one.
     #[inline(always)]
-    pub(crate) fn of(effect: Effect<P>) -> Self {
-        match effect {
+    pub(crate) fn of(effect: &mut Effect<P>) -> Self {
+        match std::mem::replace(effect, Effect::Barrier) {
             Effect::Send { message, .. } => Cargo::Message(message),
-            _ => unreachable!("only messages are sent"),
+            Effect::Reply { id, reply, .. } => Cargo::Reply(id, reply),
+            _ => unreachable!("nothing else is sent"),
         }
     }
 }

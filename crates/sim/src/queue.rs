@@ -179,21 +179,31 @@ impl Queue {
         if bucket <= self.cursor {
             self.place_at_once(entry);
         } else if bucket - self.cursor < BUCKETS {
-            let bit = bucket % BUCKETS;
-            self.occupied[(bit / 64) as usize] |= 1 << (bit % 64);
-            let first = &mut self.wheel[bit as usize];
-            let waiting = Waiting { entry, next: *first };
-            *first = self.free;
-            match self.waiting.get_mut(self.free as usize) {
-                Some(place) => self.free = std::mem::replace(place, waiting).next,
-                None => {
-                    *first = self.waiting.len() as u32;
-                    self.wait_anew(waiting);
-                }
-            }
+            self.place_near(entry, bucket % BUCKETS);
         } else {
             self.place_far(entry);
         }
+    }
+
+    /// In a bucket of the wheel.
+    #[inline]
+    fn place_near(&mut self, entry: Entry, bit: u64) {
+        let Some(place) = self.waiting.get_mut(self.free as usize) else {
+            return self.place_anew(entry, bit);
+        };
+        self.occupied[(bit / 64) as usize] |= 1 << (bit % 64);
+        let first = &mut self.wheel[bit as usize];
+        let next = std::mem::replace(first, self.free);
+        self.free = std::mem::replace(place, Waiting { entry, next }).next;
+    }
+
+    /// No place is free: here is another.
+    #[cold]
+    #[inline(never)]
+    fn place_anew(&mut self, entry: Entry, bit: u64) {
+        self.free = self.waiting.len() as u32;
+        self.waiting.push(Waiting { entry, next: NOBODY });
+        self.place_near(entry, bit);
     }
 
     /// Among the events whose time has come.
@@ -210,13 +220,6 @@ impl Queue {
     fn place_far(&mut self, entry: Entry) {
         self.far_bucket = self.far_bucket.min(bucket_of(entry.time));
         self.far.push(entry);
-    }
-
-    /// No place is free: here is another.
-    #[cold]
-    #[inline(never)]
-    fn wait_anew(&mut self, waiting: Waiting) {
-        self.waiting.push(waiting);
     }
 
     /// The next event, unless it is due after `end`.

@@ -191,8 +191,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// A message is sent where some have a twin: whoever of the receiver's copies talks with this seat gets it.
     #[cold]
-    pub(crate) fn send_among_copies(&mut self, from: NodeId, effect: Effect<P>, print: u64, late_ns: u64) {
-        let Effect::Send { to, message, unsynced } = effect else { return };
+    pub(crate) fn send_among_copies(&mut self, from: NodeId, effect: &Effect<P>, print: u64, late_ns: u64) {
+        let Effect::Send { to, message, .. } = effect else { return };
+        let to = *to;
         let me = self.identity(from);
         let seats: Vec<NodeId> = self.seats_for(from, to).collect();
         self.words.mark(BETRAYED | seats.len() as u64);
@@ -202,14 +203,14 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                     self.suffer(FaultClass::Twin);
                 }
             }
-            let effect = Effect::Send { to, message: message.clone(), unsynced };
-            self.carry((from, me), (seat, to), effect, print, late_ns);
+            let mut effect = Effect::Send { to, message: message.clone(), unsynced: true };
+            self.carry((from, me), (seat, to), &mut effect, print, late_ns);
         }
     }
 
     /// A traitor sends a message to another node: what leaves is what its deeds make of it.
     #[cold]
-    pub(crate) fn betray(&mut self, from: NodeId, to: NodeId, message: P::Message) {
+    pub(crate) fn betray(&mut self, from: NodeId, to: NodeId, message: &P::Message) {
         let me = self.identity(from);
         let deeds: Vec<Deed> = self.treason.against(me, to).cloned().collect();
         let (mut outgoing, mut late_ns) = (vec![message.clone()], 0u64);
@@ -239,11 +240,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 self.note_deed(deed, to, &before, outgoing.len());
             }
         }
-        self.treason.remember(me, message);
+        self.treason.remember(me, message.clone());
         self.words.mark(BETRAYED | outgoing.len() as u64);
         self.words.word(late_ns);
         for message in outgoing {
-            self.post(from, Effect::Send { to, message, unsynced: true }, late_ns);
+            self.post(from, &mut Effect::Send { to, message, unsynced: true }, late_ns);
         }
     }
 

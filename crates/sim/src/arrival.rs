@@ -1,6 +1,6 @@
 //! What is under way arrives: at once, later, or never.
 
-use quarrel_protocol::{Input, NodeId, Protocol};
+use quarrel_protocol::{Effect, Input, NodeId, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
@@ -40,14 +40,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if !node.is_up() {
             return self.lose_on_arrival(entry.slot, to, "the node is down");
         }
-        match self.slab.take(entry.slot) {
-            Some(Cargo::Message(message)) => {
-                let Endpoint::Node(seat) = flight.from else { return };
-                let input = Input::Message { from: self.identity(seat), message };
-                self.deliver(to, seat, flight, input, entry.tie);
-            }
-            Some(Cargo::Request(position)) => self.deliver_request(to, flight, position),
-            Some(Cargo::Reply(..)) | None => {}
+        match flight.from {
+            Endpoint::Node(seat) => self.deliver(entry, flight, seat, to),
+            Endpoint::Client(_) | Endpoint::Twin(_) => self.deliver_request(entry.slot, flight, to),
         }
     }
 
@@ -90,11 +85,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let Some(flight) = self.slab.flight(slot) else { return };
         let Some(cargo) = self.slab.take(slot) else { return };
         self.open(Some(Endpoint::Node(to)), flight.print, "lost", || {
-            let what = match &cargo {
-                Cargo::Message(message) => message.to_string(),
-                Cargo::Request(_) => "a request".to_string(),
-                Cargo::Reply(id, reply) => format!("{id}: {reply}"),
-            };
+            let what = cargo.words();
             (format!("{what}: {why}"), Some(flight.from), Some(flight.cause))
         });
         self.close();
@@ -118,29 +109,46 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// Always inlined, so that the message goes from its place in the slab to the machine without a stop.
     #[inline(always)]
-    fn deliver(&mut self, to: NodeId, seat: NodeId, flight: Flight, input: Input<P>, tie: Tie) {
+    fn deliver(&mut self, entry: Entry, flight: Flight, seat: NodeId, to: NodeId) {
+        let from = self.identity(seat);
         if seat != to {
             if !flight.has_reached {
                 self.note_arrival(flight.sent_at);
             }
-            let (from, you) = (self.identity(seat), self.identity(to));
-            if let Some(turns) = &mut self.turns {
-                turns.arrive(seat, to, tie.occurrence());
-            } else if self.links.arrive(from, you, tie.kind(), tie.occurrence()) {
+            if self.overtakes(entry.tie, (seat, from), to) {
                 self.suffer(FaultClass::Reordering);
             }
         }
-        self.open(Some(flight.to), flight.print, "deliver", || {
-            let what = match &input {
-                Input::Message { message, .. } => message.to_string(),
-                _ => String::new(),
-            };
-            (what, Some(flight.from), Some(flight.cause))
-        });
-        self.step(to, input);
+        self.open_unheard(Some(Endpoint::Node(to)), flight.print);
+        if self.is_recording() {
+            self.record_delivery(entry.slot);
+        }
+        if let Some(Cargo::Sent(Effect::Send { message, .. })) = self.slab.take(entry.slot) {
+            self.step(to, Input::Message { from, message });
+        }
     }
 
-    fn deliver_request(&mut self, to: NodeId, flight: Flight, position: u32) {
+    /// Notes an arrival; `true` if a later one of its kind was here before.
+    #[inline(always)]
+    fn overtakes(&mut self, tie: Tie, (seat, from): (NodeId, NodeId), to: NodeId) -> bool {
+        let Some(turns) = &mut self.turns else {
+            return self.links.arrive(from, self.identity(to), tie.kind(), tie.occurrence());
+        };
+        turns.arrive(seat, to, tie.occurrence());
+        false
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_delivery(&mut self, slot: u32) {
+        let (Some(flight), Some(cargo)) = (self.slab.flight(slot), self.slab.cargo(slot)) else { return };
+        let what = cargo.words();
+        self.record_opening(Some(flight.to), "deliver", || (what, Some(flight.from), Some(flight.cause)));
+    }
+
+    #[inline(never)]
+    fn deliver_request(&mut self, slot: u32, flight: Flight, to: NodeId) {
+        let Some(Cargo::Request(position)) = self.slab.take(slot) else { return };
         let operation = self.clients.operation(position);
         let (client, id, request) = (operation.client, operation.id, operation.request.clone());
         let oldest = self.clients.oldest(position);

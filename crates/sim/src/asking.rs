@@ -1,6 +1,6 @@
 //! Events at clients: asking, losing patience, hearing answers, giving up.
 
-use quarrel_protocol::{Answer, ClientId, ClientReply, Fingerprint, NodeId, Protocol, RequestId};
+use quarrel_protocol::{Answer, ClientId, ClientReply, Effect, Fingerprint, NodeId, Protocol, RequestId};
 
 use crate::asked::{Ask, Next, Start};
 use crate::books::client_code;
@@ -113,8 +113,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// A reply arrives at a client.
+    #[inline(never)]
     pub(crate) fn answer(&mut self, entry: Entry, flight: Flight) {
-        let Some(Cargo::Reply(id, reply)) = self.slab.take(entry.slot) else { return };
+        let Some(Cargo::Sent(Effect::Reply { id, reply, .. })) = self.slab.take(entry.slot) else { return };
         let (Endpoint::Client(client), Endpoint::Node(from)) = (flight.to, flight.from) else { return };
         let Some(position) = self.clients.find(client, id) else { return };
         let words = || (format!("{id}: {reply}"), Some(flight.from), Some(flight.cause));

@@ -20,18 +20,24 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         kind: &'static str,
         words: impl FnOnce() -> (String, Option<Endpoint>, Option<u64>),
     ) {
-        self.events += 1;
-        self.order = 0;
-        self.words = Fingerprinter::default();
-        self.words.pair(self.now, print ^ who.map_or(u64::from(WORLD), endpoint_code) << 56);
+        self.open_unheard(who, print);
         if self.is_recording() {
             self.record_opening(who, kind, words);
         }
     }
 
+    /// As [`Cluster::open`], for who records what is said by himself.
+    #[inline(always)]
+    pub(crate) fn open_unheard(&mut self, who: Option<Endpoint>, print: u64) {
+        self.events += 1;
+        self.order = 0;
+        self.words = Fingerprinter::default();
+        self.words.pair(self.now, print ^ who.map_or(u64::from(WORLD), endpoint_code) << 56);
+    }
+
     #[cold]
     #[inline(never)]
-    fn record_opening(
+    pub(crate) fn record_opening(
         &mut self,
         who: Option<Endpoint>,
         kind: &'static str,

@@ -369,7 +369,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.halted = Some(Violation { property, kind: PropertyKind::Limit, detail, signature });
     }
 
-    #[inline]
+    #[inline(always)]
     fn handle(&mut self, entry: Entry) {
         match entry.tie.class() {
             Class::Arrival => self.arrive(entry),
@@ -428,7 +428,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn step(&mut self, id: NodeId, input: Input<P>) {
         self.set_clock(id);
         let Some(machine) = self.nodes[id.index()].machine.as_mut() else { return };
@@ -449,7 +449,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// Applies what a machine has just pushed, and looks at the machine.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(&mut self, id: NodeId) {
         self.apply(id);
         if let Some(machine) = self.nodes[id.index()].machine.as_ref() {

@@ -230,17 +230,20 @@ impl<P: Protocol> Disk<P> {
         scan
     }
 
+    #[inline(never)]
+    fn replace(&mut self, records: Vec<P::Record>) {
+        self.durable.clear();
+        self.durable.extend(records);
+        // All that was there is written anew, from a memory that nothing has harmed.
+        self.unreadable.clear();
+    }
+
     /// The record moves to the disk out of the effect that wrote it.
     #[inline]
     fn settle(&mut self, write: &mut Effect<P>) {
         match std::mem::replace(write, Effect::Barrier) {
             Effect::Persist(record) => self.durable.push(record),
-            Effect::Compact(records) => {
-                self.durable.clear();
-                self.durable.extend(records);
-                // All that was there is written anew, from a memory that nothing has harmed.
-                self.unreadable.clear();
-            }
+            Effect::Compact(records) => self.replace(records),
             _ => unreachable!("nothing else is written"),
         }
     }

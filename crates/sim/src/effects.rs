@@ -27,7 +27,7 @@ mod tag {
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Applies the effects that the node has just pushed, in order. A crash on the way drops the rest.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn apply(&mut self, id: NodeId) {
         let mut effects = std::mem::take(&mut self.effects);
         // Whether all that was written is durable: only a write of this very step can change that.
@@ -192,7 +192,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
         let mut flight = self.flight(Endpoint::Node(seat), Endpoint::Node(goal), print);
         flight.sent_at = flight.sent_at.saturating_add(late_ns);
-        let tie = |copy| Tie::new(goal.0, Class::Arrival, 1 + seat.0, kind as u8, copy, occurrence);
+        let tie = Tie::new(goal.0, Class::Arrival, 1 + seat.0, kind as u8, 0, occurrence);
         let latency = self.links.latency(from, to).saturating_add(late_ns);
         self.launch(flight, || Cargo::of(effect), latency, fate, tie);
     }
@@ -253,7 +253,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             }
         });
         let flight = self.flight(Endpoint::Node(from), Endpoint::Client(client), print);
-        let tie = |copy| Tie::new(client_code(client), Class::Arrival, 1 + from.0, 1, copy, occurrence);
+        let tie = Tie::new(client_code(client), Class::Arrival, 1 + from.0, 1, 0, occurrence);
         let latency = self.world.client_latency_ns.saturating_add(late_ns);
         self.launch(flight, || Cargo::of(effect), latency, fate, tie);
     }
@@ -282,7 +282,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             });
         }
         let flight = self.flight(Endpoint::Client(client), Endpoint::Node(goal), print);
-        let tie = |copy| Tie::new(goal.0, Class::Arrival, client_code(client), 0, copy, occurrence);
+        let tie = Tie::new(goal.0, Class::Arrival, client_code(client), 0, 0, occurrence);
         self.launch(flight, || Cargo::Request(position), self.world.client_latency_ns, fate, tie);
     }
 
@@ -313,7 +313,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         cargo: impl FnOnce() -> Cargo<P>,
         latency: u64,
         fate: u64,
-        tie: impl Fn(u8) -> Tie,
+        tie: Tie,
     ) {
         let base = self.now.saturating_add(latency);
         let late = |us: u32| base.saturating_add(u64::from(us) * MICROSECOND);
@@ -331,11 +331,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             }
         };
         let Flight { from, to, .. } = flight;
-        let (time, place) = self.in_turn(from, to, late(delay), tie(0));
+        let (time, place) = self.in_turn(from, to, late(delay), tie);
         let slot = self.slab.insert(flight, cargo);
         self.queue.push(Entry { time, tie: place, slot });
         if let Some(delay) = copy {
-            let (time, tie) = self.in_turn(from, to, late(delay), tie(1));
+            let (time, tie) = self.in_turn(from, to, late(delay), tie.of_copy());
             let slot = self.slab.copy(slot);
             self.queue.push(Entry { time, tie, slot });
         }

@@ -56,6 +56,11 @@ impl Tie {
         )
     }
 
+    /// The order of the second copy of the same.
+    pub(crate) const fn of_copy(self) -> Self {
+        Self(self.0 | 1 << 32)
+    }
+
     #[inline]
     pub(crate) const fn destination(self) -> u8 {
         (self.0 >> 51) as u8
@@ -109,9 +114,9 @@ impl Entry {
     }
 }
 
-/// A bucket spans `2^WIDTH_BITS` nanoseconds: about half a millisecond, which is a handful of events.
-const WIDTH_BITS: u32 = 19;
-/// How many buckets the wheel has: it spans about 537 milliseconds, which is more than most clients' patience.
+/// A bucket spans `2^WIDTH_BITS` nanoseconds: about a millisecond, which is a handful of events.
+const WIDTH_BITS: u32 = 20;
+/// How many buckets the wheel has: it spans about a second, which is more than most clients' patience.
 const BUCKETS: u64 = 1024;
 /// One bit for each bucket.
 type Bits = [u64; (BUCKETS / 64) as usize];

@@ -10,7 +10,7 @@ use crate::observer::Observer;
 use crate::queue::{Entry, Tie};
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
-    #[inline]
+    #[inline(never)]
     pub(crate) fn arrive(&mut self, entry: Entry) {
         let Some(flight) = self.slab.flight(entry.slot) else {
             self.slab.take(entry.slot);

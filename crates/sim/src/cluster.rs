@@ -369,11 +369,20 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.halted = Some(Violation { property, kind: PropertyKind::Limit, detail, signature });
     }
 
+    /// Nearly all that happens is that something arrives; most of the rest are timers.
     #[inline(always)]
     fn handle(&mut self, entry: Entry) {
         match entry.tie.class() {
             Class::Arrival => self.arrive(entry),
             Class::Timer => self.look_at_timer(entry),
+            class => self.handle_other(class, entry),
+        }
+    }
+
+    #[inline(never)]
+    fn handle_other(&mut self, class: Class, entry: Entry) {
+        match class {
+            Class::Arrival | Class::Timer => unreachable!("these are handled already"),
             Class::Sync => self.finish_sync(entry),
             Class::Order => self.order(entry),
             Class::Operation => self.start_operation(entry.slot),
@@ -390,7 +399,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     // --- Timers and steps ---
 
-    #[inline]
+    #[inline(never)]
     fn look_at_timer(&mut self, entry: Entry) {
         let id = NodeId(entry.tie.destination());
         let (me, count) = (self.identity(id), usize::from(self.world.nodes));

@@ -54,7 +54,7 @@ pub(crate) struct Disk<P: Protocol> {
 }
 
 /// As many records as most disks ever hold: an empty one has room for them, and none is moved because others came.
-const ROOM: usize = 512;
+const ROOM: usize = 1024;
 
 impl<P: Protocol> Default for Disk<P> {
     fn default() -> Self {
@@ -239,7 +239,7 @@ impl<P: Protocol> Disk<P> {
     }
 
     /// The record moves to the disk out of the effect that wrote it.
-    #[inline]
+    #[inline(always)]
     fn settle(&mut self, write: &mut Effect<P>) {
         match std::mem::replace(write, Effect::Barrier) {
             Effect::Persist(record) => self.durable.push(record),

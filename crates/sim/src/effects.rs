@@ -363,17 +363,21 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.words.pair(after.min_ns, after.max_ns);
         let node = &mut self.nodes[id.index()];
         let after = node.in_world_time(after);
-        let kind = timer.kind() as u8;
-        self.note(|| {
-            let (least, most) = (Span(after.min_ns), Span(after.max_ns));
-            plain("set-timer", format!("{timer} in {least} to {most}"))
-        });
+        if self.is_recording() {
+            self.note_timer(timer, after);
+        }
         let timers = &mut self.nodes[id.index()].timers;
         let (slot, queue) = timers.set(timer, self.now, after);
         if let Some(time) = queue {
-            let tie = Tie::new(id.0, Class::Timer, 0, kind, 0, timers.name(slot));
+            let tie = Tie::new(id.0, Class::Timer, 0, timer.kind() as u8, 0, timers.name(slot));
             self.queue.push(Entry { time, tie, slot });
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_timer(&mut self, timer: &P::Timer, After { min_ns, max_ns }: After) {
+        self.note(|| plain("set-timer", format!("{timer} in {} to {}", Span(min_ns), Span(max_ns))));
     }
 
     /// The nemesis hears announcements at once, observers when they are released. It answers with faults, and knows

@@ -90,7 +90,6 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) settled_ns: Option<u64>,
     pub(crate) halted: Option<Violation>,
     instant_events: u32,
-    instant: u64,
     asserting: bool,
     checks_assertions: bool,
 }
@@ -170,7 +169,6 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             settled_ns: None,
             halted: None,
             instant_events: 0,
-            instant: 0,
             asserting: false,
             checks_assertions: true,
         })
@@ -311,6 +309,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// The run has gone to its end, unless its very last event broke something.
+    #[inline(never)]
     fn finish(&mut self) {
         if !self.observer.is_over() {
             // A core that was asked nothing new has only ended its operations: its nodes need not have come to agree.
@@ -319,6 +318,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
     }
 
+    #[inline(never)]
     fn begin(&mut self) {
         for index in 0..self.faults.len() {
             self.schedule_fault(index as u32);
@@ -339,10 +339,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     #[inline]
     fn advance(&mut self, time: u64) {
         debug_assert!(time >= self.now, "time never goes back");
-        self.now = time;
-        self.chooser.set_now(time);
-        if time != self.instant {
-            (self.instant, self.instant_events) = (time, 0);
+        if time != self.now {
+            (self.now, self.instant_events) = (time, 0);
+            self.chooser.set_now(time);
             self.observer.on_time(time);
         }
         self.instant_events += 1;

@@ -121,6 +121,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// Whether every operation has ended and the core agrees. Agreement is asked of a core that was asked something new:
     /// without that a leader need not know how far its predecessors had got.
+    #[inline(never)]
     pub(crate) fn has_settled(&mut self) -> bool {
         if !std::mem::take(&mut self.is_watched) || !self.clients.all_ended() || self.orders.has_more() {
             return false;
@@ -134,6 +135,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// The bound has passed without progress.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn judge_liveness(&mut self) {
         let Some(healing) = &self.healing else { return };
         let (shape, how) = healing.shape();

@@ -261,9 +261,10 @@ impl Queue {
         self.occupied[(bit / 64) as usize] &= !(1 << (bit % 64));
         let mut place = std::mem::replace(&mut self.wheel[bit as usize], NOBODY);
         while let Some(waiting) = self.waiting.get_mut(place as usize) {
-            self.current.push(waiting.entry);
+            let Entry { time, tie, slot } = waiting.entry;
             let next = std::mem::replace(&mut waiting.next, self.free);
             self.free = std::mem::replace(&mut place, next);
+            self.current.push(Entry { time, tie, slot });
         }
     }
 

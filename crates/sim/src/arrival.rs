@@ -16,15 +16,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             self.slab.take(entry.slot);
             return;
         };
-        let Endpoint::Node(to) = flight.to else { return self.answer(entry, flight) };
-        if self.turns.is_some() && self.is_behind(entry, flight, to) {
+        let Endpoint::Node(to) = flight.to else { return self.answer(entry.slot) };
+        if self.turns.is_some() && self.is_behind(entry, flight.from, to) {
             return;
         }
         let node = &self.nodes[to.index()];
         if node.paused_until > self.now && node.is_up() {
             let time = node.paused_until;
             self.suffer_pause(to);
-            self.note_reached(entry.slot, flight);
+            self.note_reached(entry.slot);
             self.wait(entry, time);
             return;
         }
@@ -42,13 +42,14 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
         match flight.from {
             Endpoint::Node(seat) => self.deliver(entry, flight, seat, to),
-            Endpoint::Client(_) | Endpoint::Twin(_) => self.deliver_request(entry.slot, flight, to),
+            Endpoint::Client(_) | Endpoint::Twin(_) => self.deliver_request(entry.slot, to),
         }
     }
 
     /// A flight is at its goal, which stands still.
     #[cold]
-    fn note_reached(&mut self, slot: u32, flight: Flight) {
+    fn note_reached(&mut self, slot: u32) {
+        let Some(flight) = self.slab.flight(slot) else { return };
         if matches!(flight.from, Endpoint::Node(from) if Endpoint::Node(from) != flight.to)
             && !flight.has_reached
         {
@@ -92,15 +93,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// Whether one that was sent before is held up, on a link that keeps the order.
-    fn is_behind(&mut self, entry: Entry, flight: Flight, to: NodeId) -> bool {
-        let (Some(turns), Endpoint::Node(from)) = (&mut self.turns, flight.from) else { return false };
+    fn is_behind(&mut self, entry: Entry, from: Endpoint, to: NodeId) -> bool {
+        let (Some(turns), Endpoint::Node(from)) = (&mut self.turns, from) else { return false };
         if from == to {
             return false;
         }
         let held = turns.held_until(from, to);
         if held > self.now {
             if self.nodes[to.index()].paused_until > self.now {
-                self.note_reached(entry.slot, flight);
+                self.note_reached(entry.slot);
             }
             self.wait(entry, held);
         }
@@ -147,7 +148,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     #[inline(never)]
-    fn deliver_request(&mut self, slot: u32, flight: Flight, to: NodeId) {
+    fn deliver_request(&mut self, slot: u32, to: NodeId) {
+        let Some(flight) = self.slab.flight(slot) else { return };
         let Some(Cargo::Request(position)) = self.slab.take(slot) else { return };
         let operation = self.clients.operation(position);
         let (client, id, request) = (operation.client, operation.id, operation.request.clone());

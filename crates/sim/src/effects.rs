@@ -218,7 +218,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let node = &mut self.nodes[id.index()];
         node.to_itself = node.to_itself.wrapping_add(1);
         let tie = Tie::new(id.0, Class::Arrival, 0, message.kind() as u8, 0, node.to_itself);
-        let flight = self.flight(Endpoint::Node(id), Endpoint::Node(id), print);
+        let incarnation = node.incarnation;
+        let flight = Flight { incarnation, ..self.flight(Endpoint::Node(id), Endpoint::Node(id), print) };
         let slot = self.slab.insert(flight, || Cargo::of(effect));
         self.queue.push(Entry { time: self.now, tie, slot });
     }
@@ -297,12 +298,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     #[inline]
     fn flight(&mut self, from: Endpoint, to: Endpoint, print: u64) -> Flight {
         self.order += 1;
-        let incarnation = match from {
-            Endpoint::Node(node) => self.nodes[node.index()].incarnation,
-            Endpoint::Client(_) | Endpoint::Twin(_) => 0,
-        };
         let (sent_at, cause, order) = (self.now, self.event(), self.order);
-        Flight { from, to, incarnation, print, sent_at, cause, order, has_reached: false }
+        Flight { from, to, incarnation: 0, print, sent_at, cause, order, has_reached: false }
     }
 
     /// Puts a flight under way as its fate has it.

@@ -50,7 +50,7 @@ impl<P: Protocol> Clone for Cargo<P> {
 pub(crate) struct Flight {
     pub(crate) from: Endpoint,
     pub(crate) to: Endpoint,
-    /// For a message to oneself: the incarnation it dies with.
+    /// For a message to oneself: the incarnation it dies with. No other knows any.
     pub(crate) incarnation: u32,
     /// The fingerprint of the cargo, taken once.
     pub(crate) print: u64,

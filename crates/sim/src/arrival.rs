@@ -1,30 +1,30 @@
 //! What is under way arrives: at once, later, or never.
 
-use quarrel_protocol::{Input, Kinded, NodeId, Protocol};
+use quarrel_protocol::{Effect, Input, NodeId, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
 use crate::fault::FaultClass;
 use crate::flight::{Cargo, Flight};
 use crate::observer::Observer;
-use crate::queue::Entry;
+use crate::queue::{Entry, Tie};
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
-    #[inline]
+    #[inline(never)]
     pub(crate) fn arrive(&mut self, entry: Entry) {
         let Some(flight) = self.slab.flight(entry.slot) else {
             self.slab.take(entry.slot);
             return;
         };
-        let Endpoint::Node(to) = flight.to else { return self.answer(entry, flight) };
-        if self.turns.is_some() && self.is_behind(entry, flight, to) {
+        let Endpoint::Node(to) = flight.to else { return self.answer(entry.slot) };
+        if self.turns.is_some() && self.is_behind(entry, flight.from, to) {
             return;
         }
         let node = &self.nodes[to.index()];
         if node.paused_until > self.now && node.is_up() {
             let time = node.paused_until;
             self.suffer_pause(to);
-            self.note_reached(entry.slot, flight);
+            self.note_reached(entry.slot);
             self.wait(entry, time);
             return;
         }
@@ -40,16 +40,16 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if !node.is_up() {
             return self.lose_on_arrival(entry.slot, to, "the node is down");
         }
-        match self.slab.take(entry.slot) {
-            Some(Cargo::Message(message)) => self.deliver(to, flight, message, entry.tie.occurrence()),
-            Some(Cargo::Request(position)) => self.deliver_request(to, flight, position),
-            Some(Cargo::Reply(..)) | None => {}
+        match flight.from {
+            Endpoint::Node(seat) => self.deliver(entry, flight, seat, to),
+            Endpoint::Client(_) | Endpoint::Twin(_) => self.deliver_request(entry.slot, to),
         }
     }
 
     /// A flight is at its goal, which stands still.
     #[cold]
-    fn note_reached(&mut self, slot: u32, flight: Flight) {
+    fn note_reached(&mut self, slot: u32) {
+        let Some(flight) = self.slab.flight(slot) else { return };
         if matches!(flight.from, Endpoint::Node(from) if Endpoint::Node(from) != flight.to)
             && !flight.has_reached
         {
@@ -86,26 +86,22 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let Some(flight) = self.slab.flight(slot) else { return };
         let Some(cargo) = self.slab.take(slot) else { return };
         self.open(Some(Endpoint::Node(to)), flight.print, "lost", || {
-            let what = match &cargo {
-                Cargo::Message(message) => message.to_string(),
-                Cargo::Request(_) => "a request".to_string(),
-                Cargo::Reply(id, reply) => format!("{id}: {reply}"),
-            };
+            let what = cargo.words();
             (format!("{what}: {why}"), Some(flight.from), Some(flight.cause))
         });
         self.close();
     }
 
     /// Whether one that was sent before is held up, on a link that keeps the order.
-    fn is_behind(&mut self, entry: Entry, flight: Flight, to: NodeId) -> bool {
-        let (Some(turns), Endpoint::Node(from)) = (&mut self.turns, flight.from) else { return false };
+    fn is_behind(&mut self, entry: Entry, from: Endpoint, to: NodeId) -> bool {
+        let (Some(turns), Endpoint::Node(from)) = (&mut self.turns, from) else { return false };
         if from == to {
             return false;
         }
         let held = turns.held_until(from, to);
         if held > self.now {
             if self.nodes[to.index()].paused_until > self.now {
-                self.note_reached(entry.slot, flight);
+                self.note_reached(entry.slot);
             }
             self.wait(entry, held);
         }
@@ -114,27 +110,47 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// Always inlined, so that the message goes from its place in the slab to the machine without a stop.
     #[inline(always)]
-    fn deliver(&mut self, to: NodeId, flight: Flight, message: P::Message, occurrence: u32) {
-        let Endpoint::Node(seat) = flight.from else { return };
+    fn deliver(&mut self, entry: Entry, flight: Flight, seat: NodeId, to: NodeId) {
         let from = self.identity(seat);
         if seat != to {
-            let you = self.identity(to);
             if !flight.has_reached {
                 self.note_arrival(flight.sent_at);
             }
-            if let Some(turns) = &mut self.turns {
-                turns.arrive(seat, to, occurrence);
-            } else if self.links.arrive(from, you, message.kind(), occurrence) {
+            if self.overtakes(entry.tie, (seat, from), to) {
                 self.suffer(FaultClass::Reordering);
             }
         }
-        self.open(Some(flight.to), flight.print, "deliver", || {
-            (message.to_string(), Some(flight.from), Some(flight.cause))
-        });
-        self.step(to, Input::Message { from, message });
+        self.open_unheard(Some(Endpoint::Node(to)), flight.print);
+        if self.is_recording() {
+            self.record_delivery(entry.slot);
+        }
+        if let Some(Cargo::Sent(Effect::Send { message, .. })) = self.slab.take(entry.slot) {
+            self.step(to, Input::Message { from, message });
+        }
     }
 
-    fn deliver_request(&mut self, to: NodeId, flight: Flight, position: u32) {
+    /// Notes an arrival; `true` if a later one of its kind was here before.
+    #[inline(always)]
+    fn overtakes(&mut self, tie: Tie, (seat, from): (NodeId, NodeId), to: NodeId) -> bool {
+        let Some(turns) = &mut self.turns else {
+            return self.links.arrive(from, self.identity(to), tie.kind(), tie.occurrence());
+        };
+        turns.arrive(seat, to, tie.occurrence());
+        false
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_delivery(&mut self, slot: u32) {
+        let (Some(flight), Some(cargo)) = (self.slab.flight(slot), self.slab.cargo(slot)) else { return };
+        let what = cargo.words();
+        self.record_opening(Some(flight.to), "deliver", || (what, Some(flight.from), Some(flight.cause)));
+    }
+
+    #[inline(never)]
+    fn deliver_request(&mut self, slot: u32, to: NodeId) {
+        let Some(flight) = self.slab.flight(slot) else { return };
+        let Some(Cargo::Request(position)) = self.slab.take(slot) else { return };
         let operation = self.clients.operation(position);
         let (client, id, request) = (operation.client, operation.id, operation.request.clone());
         let oldest = self.clients.oldest(position);

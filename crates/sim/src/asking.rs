@@ -1,13 +1,13 @@
 //! Events at clients: asking, losing patience, hearing answers, giving up.
 
-use quarrel_protocol::{Answer, ClientId, ClientReply, Fingerprint, NodeId, Protocol, RequestId};
+use quarrel_protocol::{Answer, ClientId, ClientReply, Effect, Fingerprint, NodeId, Protocol, RequestId};
 
 use crate::asked::{Ask, Next, Start};
 use crate::books::client_code;
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
-use crate::flight::{Cargo, Flight};
+use crate::flight::Cargo;
 use crate::observer::{End, Observer};
 use crate::queue::{Class, Entry, Tie};
 
@@ -113,8 +113,10 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// A reply arrives at a client.
-    pub(crate) fn answer(&mut self, entry: Entry, flight: Flight) {
-        let Some(Cargo::Reply(id, reply)) = self.slab.take(entry.slot) else { return };
+    #[inline(never)]
+    pub(crate) fn answer(&mut self, slot: u32) {
+        let Some(flight) = self.slab.flight(slot) else { return };
+        let Some(Cargo::Sent(Effect::Reply { id, reply, .. })) = self.slab.take(slot) else { return };
         let (Endpoint::Client(client), Endpoint::Node(from)) = (flight.to, flight.from) else { return };
         let Some(position) = self.clients.find(client, id) else { return };
         let words = || (format!("{id}: {reply}"), Some(flight.from), Some(flight.cause));

@@ -12,7 +12,7 @@ use crate::record::{Parcel, TraceEffect, TraceEvent};
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Opens an event: counts it and starts its words. `words` are what is said, who sent it and what caused it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn open(
         &mut self,
         who: Option<Endpoint>,
@@ -20,18 +20,24 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         kind: &'static str,
         words: impl FnOnce() -> (String, Option<Endpoint>, Option<u64>),
     ) {
-        self.events += 1;
-        self.order = 0;
-        self.words = Fingerprinter::default();
-        self.words.pair(self.now, print ^ who.map_or(u64::from(WORLD), endpoint_code) << 56);
+        self.open_unheard(who, print);
         if self.is_recording() {
             self.record_opening(who, kind, words);
         }
     }
 
+    /// As [`Cluster::open`], for who records what is said by himself.
+    #[inline(always)]
+    pub(crate) fn open_unheard(&mut self, who: Option<Endpoint>, print: u64) {
+        self.events += 1;
+        self.order = 0;
+        self.words = Fingerprinter::default();
+        self.words.pair(self.now, print ^ who.map_or(u64::from(WORLD), endpoint_code) << 56);
+    }
+
     #[cold]
     #[inline(never)]
-    fn record_opening(
+    pub(crate) fn record_opening(
         &mut self,
         who: Option<Endpoint>,
         kind: &'static str,
@@ -45,13 +51,13 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         recorder.open(TraceEvent { n, at, who, cause, kind, what, clock, from, fate, effects, digest });
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_recording(&self) -> bool {
         self.recorder.is_some()
     }
 
     /// Closes the event that is open.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn close(&mut self) {
         self.digest.event(self.words);
         if self.is_recording() {
@@ -67,7 +73,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// Adds a line to the event that is open, if anybody records.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note(&mut self, effect: impl FnOnce() -> TraceEffect) {
         if self.is_recording() {
             self.record_effect(effect);
@@ -92,7 +98,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// Says which decision made the event that is open so, if anybody records.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note_fate(&mut self, fate: impl FnOnce() -> String) {
         if let Some(recorder) = &mut self.recorder {
             recorder.fate(fate());
@@ -100,7 +106,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// Says what the clock says that a machine is about to read, if anybody records.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note_clock(&mut self, now: LocalTime) {
         if let Some(recorder) = &mut self.recorder {
             recorder.clock(now.0);

@@ -186,7 +186,7 @@ impl Chooser {
     }
 
     /// Asks lane number `lane`; `draw` is the random answer.
-    #[inline]
+    #[inline(always)]
     fn ask(&mut self, lane: usize, draw: impl FnOnce(&Rates, &Thresholds, u64) -> u64) -> (u64, u32) {
         let Lane { salt, occurrence, is_watched } = &mut self.lanes[lane];
         *occurrence += 1;
@@ -226,11 +226,13 @@ impl Chooser {
         self.ask(lane, draw_fate)
     }
 
+    #[inline(never)]
     pub(crate) fn request_fate(&mut self, client: ClientId, to: NodeId) -> (u64, u32) {
         let lane = self.layout.request(client.0 as usize, to.index());
         self.ask(lane, draw_fate)
     }
 
+    #[inline(never)]
     pub(crate) fn reply_fate(&mut self, from: NodeId, client: ClientId) -> (u64, u32) {
         let lane = self.layout.reply(from.index(), client.0 as usize);
         self.ask(lane, draw_fate)

@@ -79,6 +79,8 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) recorder: Option<Recorder>,
     pub(crate) lose_kinds: &'static [&'static str],
     pub(crate) events: u64,
+    /// When the run ends if nobody must come back.
+    pub(crate) planned_end: u64,
     /// Since the world has healed: how the core comes back.
     pub(crate) healing: Option<Healing>,
     /// Whether something has happened since the last look at whether all is done.
@@ -88,7 +90,6 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) settled_ns: Option<u64>,
     pub(crate) halted: Option<Violation>,
     instant_events: u32,
-    instant: u64,
     asserting: bool,
     checks_assertions: bool,
 }
@@ -124,6 +125,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
         let clock_ppm = world.clock_ppm.iter().map(|ppm| ppm.unsigned_abs()).max().unwrap_or(0);
         let traitors = world.traitors.intersection(NodeSet::all(count));
+        let calm_ns = if world.liveness.is_some() { 0 } else { world.healing_ns };
+        let planned_end = world.duration_ns.saturating_add(calm_ns);
         Ok(Self {
             links: Links::new(count, P::Message::KINDS.len(), world.latency_ns.clone()),
             turns: world.fifo.then(|| Turns::new(count)),
@@ -159,13 +162,13 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             recorder: None,
             lose_kinds: P::Message::KINDS,
             events: 0,
+            planned_end,
             healing: None,
             is_watched: false,
             is_new: false,
             settled_ns: None,
             halted: None,
             instant_events: 0,
-            instant: 0,
             asserting: false,
             checks_assertions: true,
         })
@@ -306,6 +309,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// The run has gone to its end, unless its very last event broke something.
+    #[inline(never)]
     fn finish(&mut self) {
         if !self.observer.is_over() {
             // A core that was asked nothing new has only ended its operations: its nodes need not have come to agree.
@@ -314,6 +318,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
     }
 
+    #[inline(never)]
     fn begin(&mut self) {
         for index in 0..self.faults.len() {
             self.schedule_fault(index as u32);
@@ -334,10 +339,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     #[inline]
     fn advance(&mut self, time: u64) {
         debug_assert!(time >= self.now, "time never goes back");
-        self.now = time;
-        self.chooser.set_now(time);
-        if time != self.instant {
-            (self.instant, self.instant_events) = (time, 0);
+        if time != self.now {
+            (self.now, self.instant_events) = (time, 0);
+            self.chooser.set_now(time);
             self.observer.on_time(time);
         }
         self.instant_events += 1;
@@ -364,11 +368,20 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.halted = Some(Violation { property, kind: PropertyKind::Limit, detail, signature });
     }
 
-    #[inline]
+    /// Nearly all that happens is that something arrives; most of the rest are timers.
+    #[inline(always)]
     fn handle(&mut self, entry: Entry) {
         match entry.tie.class() {
             Class::Arrival => self.arrive(entry),
             Class::Timer => self.look_at_timer(entry),
+            class => self.handle_other(class, entry),
+        }
+    }
+
+    #[inline(never)]
+    fn handle_other(&mut self, class: Class, entry: Entry) {
+        match class {
+            Class::Arrival | Class::Timer => unreachable!("these are handled already"),
             Class::Sync => self.finish_sync(entry),
             Class::Order => self.order(entry),
             Class::Operation => self.start_operation(entry.slot),
@@ -385,7 +398,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     // --- Timers and steps ---
 
-    #[inline]
+    #[inline(never)]
     fn look_at_timer(&mut self, entry: Entry) {
         let id = NodeId(entry.tie.destination());
         let (me, count) = (self.identity(id), usize::from(self.world.nodes));
@@ -423,7 +436,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn step(&mut self, id: NodeId, input: Input<P>) {
         self.set_clock(id);
         let Some(machine) = self.nodes[id.index()].machine.as_mut() else { return };
@@ -444,7 +457,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// Applies what a machine has just pushed, and looks at the machine.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(&mut self, id: NodeId) {
         self.apply(id);
         if let Some(machine) = self.nodes[id.index()].machine.as_ref() {

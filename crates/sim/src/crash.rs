@@ -2,13 +2,12 @@
 
 use std::fmt::{self, Display};
 
-use quarrel_protocol::{NodeId, Protocol};
+use quarrel_protocol::{Effect, NodeId, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::{Endpoint, Remains};
 use crate::effects::{count, plain};
 use crate::fault::FaultClass;
-use crate::node::Held;
 use crate::observer::Observer;
 use crate::queue::{Class, Entry, Tie, WORLD};
 use crate::record::TraceEffect;
@@ -160,9 +159,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// nobody was heard to apply. (Where writes reach the disk in any order it may hold more: what nobody was told of.)
     fn release_what_became_fact(&mut self, id: NodeId, facts: u64) {
         let node = &mut self.nodes[id.index()];
-        for (needs, held) in std::mem::take(&mut node.held) {
-            if needs <= facts && matches!(held, Held::Announce(_) | Held::Output(_)) {
-                self.release(id, held);
+        for (needs, mut held) in std::mem::take(&mut node.held) {
+            if needs <= facts && matches!(held, Effect::Announce(_) | Effect::Output(_)) {
+                self.release(id, &mut held);
             }
         }
     }

@@ -2,15 +2,9 @@
 
 use std::collections::VecDeque;
 
-use quarrel_protocol::Protocol;
+use quarrel_protocol::{Effect, Protocol};
 
 use crate::decision::Remains;
-
-/// One write.
-pub(crate) enum Write<P: Protocol> {
-    Append(P::Record),
-    Replace(Vec<P::Record>),
-}
 
 /// Why a record cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,9 +33,9 @@ pub(crate) struct Disk<P: Protocol> {
     durable: Vec<P::Record>,
     /// The positions of durable records that cannot be read, in order.
     unreadable: Vec<(usize, Damage)>,
-    /// Writes that are not on the disk: first those that a sync has reported done all the same, then those that no sync
+    /// Writes that are not on the disk, as the effects that asked for them: first those that a sync has reported done all the same, then those that no sync
     /// has covered.
-    pending: VecDeque<Write<P>>,
+    pending: VecDeque<Effect<P>>,
     /// How many of them a sync has reported done.
     lied: u64,
     /// How many writes had been made when each barrier was put up that un-synced writes stand before. Invariant: they rise.
@@ -59,10 +53,13 @@ pub(crate) struct Disk<P: Protocol> {
     pub(crate) slowed: bool,
 }
 
+/// As many records as most disks ever hold: an empty one has room for them, and none is moved because others came.
+const ROOM: usize = 1024;
+
 impl<P: Protocol> Default for Disk<P> {
     fn default() -> Self {
         Self {
-            durable: Vec::new(),
+            durable: Vec::with_capacity(ROOM),
             unreadable: Vec::new(),
             pending: VecDeque::new(),
             lied: 0,
@@ -104,7 +101,7 @@ impl<P: Protocol> Disk<P> {
 
     /// A write that is durable at once.
     #[inline]
-    pub(crate) fn write_through(&mut self, write: Write<P>) {
+    pub(crate) fn write_through(&mut self, write: &mut Effect<P>) {
         debug_assert!(self.is_clean());
         self.written += 1;
         self.synced += 1;
@@ -116,8 +113,8 @@ impl<P: Protocol> Disk<P> {
 
     /// As [`Disk::write_through`], where a disk lies or has lied.
     #[cold]
-    fn sync_through(&mut self, write: Write<P>) {
-        self.pending.push_back(write);
+    fn sync_through(&mut self, write: &mut Effect<P>) {
+        self.pending.push_back(std::mem::replace(write, Effect::Barrier));
         self.lied += 1;
         if !self.lies {
             self.come_clean();
@@ -125,9 +122,9 @@ impl<P: Protocol> Disk<P> {
     }
 
     /// A write that waits for a sync.
-    pub(crate) fn write(&mut self, write: Write<P>) {
+    pub(crate) fn write(&mut self, write: &mut Effect<P>) {
         self.written += 1;
-        self.pending.push_back(write);
+        self.pending.push_back(std::mem::replace(write, Effect::Barrier));
     }
 
     /// What is written from now on reaches the disk only when all that was written before is on it.
@@ -166,8 +163,8 @@ impl<P: Protocol> Disk<P> {
     /// All that was reported done is so.
     fn come_clean(&mut self) {
         for _ in 0..std::mem::take(&mut self.lied) {
-            let write = self.pending.pop_front().expect("a sync covers writes that were made");
-            self.settle(write);
+            let mut write = self.pending.pop_front().expect("a sync covers writes that were made");
+            self.settle(&mut write);
         }
     }
 
@@ -185,15 +182,15 @@ impl<P: Protocol> Disk<P> {
     pub(crate) fn crash(&mut self, remains: &[Remains]) {
         let pending = std::mem::take(&mut self.pending);
         assert_eq!(pending.len(), remains.len(), "of each write something or nothing remains");
-        for (write, &remains) in pending.into_iter().zip(remains) {
+        for (mut write, &remains) in pending.into_iter().zip(remains) {
             match (remains, &write) {
-                (Remains::Nothing, _) | (Remains::Half, Write::Replace(_)) => continue,
-                (Remains::Half, Write::Append(_)) => {
+                (Remains::Nothing, _) | (Remains::Half, Effect::Compact(_)) => continue,
+                (Remains::Half, _) => {
                     self.unreadable.push((self.durable.len(), Damage::Torn));
                 }
                 (Remains::Whole, _) => {}
             }
-            self.settle(write);
+            self.settle(&mut write);
         }
         self.syncing = None;
         self.synced = self.written;
@@ -233,15 +230,21 @@ impl<P: Protocol> Disk<P> {
         scan
     }
 
-    #[inline]
-    fn settle(&mut self, write: Write<P>) {
-        match write {
-            Write::Append(record) => self.durable.push(record),
-            Write::Replace(records) => {
-                self.durable = records;
-                // All that was there is written anew, from a memory that nothing has harmed.
-                self.unreadable.clear();
-            }
+    #[inline(never)]
+    fn replace(&mut self, records: Vec<P::Record>) {
+        self.durable.clear();
+        self.durable.extend(records);
+        // All that was there is written anew, from a memory that nothing has harmed.
+        self.unreadable.clear();
+    }
+
+    /// The record moves to the disk out of the effect that wrote it.
+    #[inline(always)]
+    fn settle(&mut self, write: &mut Effect<P>) {
+        match std::mem::replace(write, Effect::Barrier) {
+            Effect::Persist(record) => self.durable.push(record),
+            Effect::Compact(records) => self.replace(records),
+            _ => unreachable!("nothing else is written"),
         }
     }
 }

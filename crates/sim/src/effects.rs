@@ -1,27 +1,21 @@
 //! What a step's effects do to the world, by the release rule.
 
 use quarrel_protocol::Announcement;
-use quarrel_protocol::{
-    After, ClientId, Effect, Fingerprint, Fingerprinter, Kinded, NodeId, Protocol, RequestId,
-};
+use quarrel_protocol::{After, ClientId, Effect, Fingerprint, Fingerprinter, Kinded, NodeId, Protocol};
 
 use crate::books::client_code;
 use crate::cluster::Cluster;
 use crate::decision::{Decision, DecisionKind, Endpoint, Fate};
-use crate::disk::Write;
 use crate::fault::FaultClass;
 use crate::flight::{Cargo, Flight};
-use crate::node::Held;
 use crate::observer::Observer;
 use crate::queue::{Class, Entry, Tie};
 use crate::record::TraceEffect;
 use crate::time::{MICROSECOND, Span};
 use crate::world::Repeats;
 
-/// Marks that keep the words of different effects apart in the digest.
+/// Marks that keep the words of different effects apart in the digest; those of writes are where these are made.
 mod tag {
-    pub(super) const PERSIST: u64 = 1 << 40;
-    pub(super) const COMPACT: u64 = 2 << 40;
     pub(super) const SEND: u64 = 3 << 40;
     pub(super) const REPLY: u64 = 4 << 40;
     pub(super) const OUTPUT: u64 = 5 << 40;
@@ -33,117 +27,78 @@ mod tag {
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Applies the effects that the node has just pushed, in order. A crash on the way drops the rest.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn apply(&mut self, id: NodeId) {
         let mut effects = std::mem::take(&mut self.effects);
+        // Whether all that was written is durable: only a write of this very step can change that.
+        let mut is_clean = self.nodes[id.index()].disk.is_clean();
         // Whether the sync that this step's first write asked for takes no time at all.
         let mut sync_ns = None;
+        // Each is done where it lies, and moves at most once, to where it stays: see `Effects::add` for what a copy costs.
         for effect in effects.as_mut_slice() {
             match effect {
-                // These are heard where they lie: see `Effects::add` for what a copy costs.
-                Effect::Announce(event) => self.tell(id, event),
-                Effect::Output(output) => {
-                    if self.nodes[id.index()].disk.is_clean() {
-                        self.put_out(id, output);
-                    } else {
-                        self.hold(id, Held::Output(output.clone()));
+                Effect::Persist(_) | Effect::Compact(_) => {
+                    if !self.write(id, effect, &mut sync_ns) {
+                        break;
+                    }
+                    is_clean = self.nodes[id.index()].disk.is_clean();
+                }
+                Effect::Barrier => self.put_barrier(id),
+                Effect::Send { unsynced, .. } if *unsynced || is_clean => self.send(id, effect),
+                Effect::Output(output) if is_clean => self.put_out(id, output),
+                Effect::Announce(event) => {
+                    self.tell_nemesis(id, event);
+                    match is_clean {
+                        true => self.announce(id, event),
+                        false => self.hold(id, effect),
                     }
                 }
-                Effect::SetTimer { timer, after } => self.set_timer(id, timer.clone(), *after),
+                Effect::Reply { .. } if is_clean => self.send_reply(id, effect),
+                Effect::Send { .. } | Effect::Output(_) | Effect::Reply { .. } => self.hold(id, effect),
+                Effect::SetTimer { timer, after } => self.set_timer(id, timer, *after),
                 Effect::CancelTimer { timer } => {
                     self.words.mark(tag::CANCEL_TIMER);
                     timer.fingerprint(&mut self.words);
                     self.note(|| plain("cancel-timer", timer.to_string()));
                     self.nodes[id.index()].timers.cancel(timer);
                 }
-                Effect::Barrier => self.put_barrier(id),
-                Effect::Persist(_) | Effect::Compact(_) | Effect::Send { .. } | Effect::Reply { .. } => {
-                    let effect = std::mem::replace(effect, Effect::Barrier);
-                    if !self.perform(id, effect, &mut sync_ns) {
-                        break;
-                    }
-                }
             }
         }
         effects.clear();
-        self.effects = effects;
-        if !self.nodes[id.index()].disk.is_clean() {
+        // What stood in for them owns nothing.
+        std::mem::forget(std::mem::replace(&mut self.effects, effects));
+        if !is_clean {
             self.start_sync(id, sync_ns);
-        }
-    }
-
-    /// What is written or sent; `false` if the node crashed just before.
-    #[inline(always)]
-    fn perform(&mut self, id: NodeId, effect: Effect<P>, sync_ns: &mut Option<u64>) -> bool {
-        match effect {
-            Effect::Persist(record) => {
-                self.words.mark(tag::PERSIST);
-                record.fingerprint(&mut self.words);
-                self.note(|| plain("persist", record.to_string()));
-                return self.write(id, Write::Append(record), sync_ns);
-            }
-            Effect::Compact(records) => {
-                self.words.mark(tag::COMPACT);
-                records.fingerprint(&mut self.words);
-                self.note(|| plain("compact", format!("to {} records", records.len())));
-                return self.write(id, Write::Replace(records), sync_ns);
-            }
-            Effect::Send { to, message, unsynced } => {
-                if unsynced || self.nodes[id.index()].disk.is_clean() {
-                    self.send(id, to, message);
-                } else {
-                    self.hold(id, Held::Send(to, message));
-                }
-            }
-            Effect::Reply { client, id: request, reply } => {
-                if self.nodes[id.index()].disk.is_clean() {
-                    self.send_reply(id, client, request, reply);
-                } else {
-                    self.hold(id, Held::Reply(client, request, reply));
-                }
-            }
-            Effect::Barrier
-            | Effect::Output(_)
-            | Effect::Announce(_)
-            | Effect::SetTimer { .. }
-            | Effect::CancelTimer { .. } => unreachable!("that is done where it lies"),
-        }
-        true
-    }
-
-    /// The nemesis hears an announcement at once, observers when it is released.
-    #[inline]
-    fn tell(&mut self, id: NodeId, event: &P::Event) {
-        if id.0 < self.world.nodes {
-            self.tell_nemesis(id, event);
-        }
-        if self.nodes[id.index()].disk.is_clean() {
-            self.announce(id, event);
-        } else {
-            self.hold(id, Held::Announce(event.clone()));
         }
     }
 
     // --- Releasing ---
 
+    /// An effect waits until all that was written so far is durable.
     #[inline(never)]
-    fn hold(&mut self, id: NodeId, held: Held<P>) {
-        self.note(|| TraceEffect { fate: Some("held".into()), ..held.describe() });
+    fn hold(&mut self, id: NodeId, effect: &mut Effect<P>) {
+        self.note(|| TraceEffect { fate: Some("held".into()), ..describe(effect) });
         let node = &mut self.nodes[id.index()];
-        node.held.push_back((node.disk.written(), held));
+        node.held.push_back((node.disk.written(), std::mem::replace(effect, Effect::Barrier)));
     }
 
+    /// What an effect waited for is durable.
     #[inline(never)]
-    pub(crate) fn release(&mut self, id: NodeId, held: Held<P>) {
-        match held {
-            Held::Send(to, message) => self.send(id, to, message),
-            Held::Reply(client, request, reply) => self.send_reply(id, client, request, reply),
-            Held::Output(output) => self.put_out(id, &output),
-            Held::Announce(event) => self.announce(id, &event),
+    pub(crate) fn release(&mut self, id: NodeId, effect: &mut Effect<P>) {
+        match effect {
+            Effect::Send { .. } => self.send(id, effect),
+            Effect::Reply { .. } => self.send_reply(id, effect),
+            Effect::Output(output) => self.put_out(id, output),
+            Effect::Announce(event) => self.announce(id, event),
+            Effect::Persist(_)
+            | Effect::Compact(_)
+            | Effect::Barrier
+            | Effect::SetTimer { .. }
+            | Effect::CancelTimer { .. } => unreachable!("what concerns one node alone waits for nothing"),
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn put_out(&mut self, id: NodeId, output: &P::Output) {
         self.words.mark(tag::OUTPUT);
         output.fingerprint(&mut self.words);
@@ -156,7 +111,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn announce(&mut self, id: NodeId, event: &P::Event) {
         self.words.mark(tag::ANNOUNCE);
         event.fingerprint(&mut self.words);
@@ -168,34 +123,45 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     // --- Sending ---
 
-    /// Out of line, and all the way of a message to the network in one piece: whoever handed it over would copy it, see
-    /// [`crate::flight::Slab::insert`].
+    /// A message leaves. Out of line, and all the way to the network in one piece: it lies in the effect until it moves
+    /// to its place in the slab, see [`crate::flight::Slab::insert`].
     #[inline(never)]
-    fn send(&mut self, from: NodeId, to: NodeId, message: P::Message) {
-        if self.treason.is_traitor(from) && to != self.identity(from) {
-            return self.betray(from, to, message);
+    fn send(&mut self, from: NodeId, effect: &mut Effect<P>) {
+        if self.treason.is_traitor(from) {
+            return self.send_as_traitor(from, effect);
         }
-        self.post(from, to, message, 0);
+        self.post(from, effect, 0);
+    }
+
+    /// To itself even a traitor is honest.
+    #[cold]
+    fn send_as_traitor(&mut self, from: NodeId, effect: &mut Effect<P>) {
+        match effect {
+            Effect::Send { to, message, .. } if *to != self.identity(from) => self.betray(from, *to, message),
+            _ => self.post(from, effect, 0),
+        }
     }
 
     /// A message leaves, so much later than now: what it says is settled, what becomes of it is not.
     #[inline(always)]
-    pub(crate) fn post(&mut self, from: NodeId, to: NodeId, message: P::Message, late_ns: u64) {
+    pub(crate) fn post(&mut self, from: NodeId, effect: &mut Effect<P>, late_ns: u64) {
+        let Effect::Send { to, message, .. } = &*effect else { unreachable!("only messages are sent") };
+        let to = *to;
         let mut print = Fingerprinter::default();
         message.fingerprint(&mut print);
         let (print, me) = (print.finish(), self.identity(from));
         self.words.mark(tag::SEND | u64::from(to.0));
         if to == me {
             self.words.word(print);
-            return self.send_to_self(from, message, print);
+            return self.send_to_self(from, effect, print);
         }
         if to.0 >= self.world.nodes {
             return self.words.word(print);
         }
         if self.has_twins() {
-            return self.send_among_copies(from, to, message, print, late_ns);
+            return self.send_among_copies(from, effect, print, late_ns);
         }
-        self.carry((from, me), (to, to), message, print, late_ns);
+        self.carry((from, me), (to, to), effect, print, late_ns);
     }
 
     /// The network takes a message over: from a seat that passes for a node, to a seat that passes for another.
@@ -204,10 +170,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         &mut self,
         (seat, from): (NodeId, NodeId),
         (goal, to): (NodeId, NodeId),
-        message: P::Message,
+        effect: &mut Effect<P>,
         print: u64,
         late_ns: u64,
     ) {
+        let Effect::Send { message, .. } = &*effect else { unreachable!("only messages are carried") };
         let kind = message.kind();
         self.messages += 1;
         let (fate, occurrence) = self.chooser.fate(from, to, kind);
@@ -216,8 +183,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let cut = is_disturbed && self.links.is_cut(from, to);
         let aimed = is_disturbed && !cut && self.links.is_aimed_at(kind, from, to);
         if self.is_recording() {
-            self.note_send(goal, &message, fate, (cut, aimed));
-            self.note_parcel(from, to, &message);
+            self.note_send(goal, message, fate, (cut, aimed));
+            self.note_parcel(from, to, message);
         }
         if cut || aimed {
             self.suffer(if cut { FaultClass::Partition } else { FaultClass::AimedLoss });
@@ -225,9 +192,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         }
         let mut flight = self.flight(Endpoint::Node(seat), Endpoint::Node(goal), print);
         flight.sent_at = flight.sent_at.saturating_add(late_ns);
-        let tie = |copy| Tie::new(goal.0, Class::Arrival, 1 + seat.0, kind as u8, copy, occurrence);
+        let tie = Tie::new(goal.0, Class::Arrival, 1 + seat.0, kind as u8, 0, occurrence);
         let latency = self.links.latency(from, to).saturating_add(late_ns);
-        self.launch(flight, || Cargo::Message(message), latency, fate, tie);
+        self.launch(flight, || Cargo::of(effect), latency, fate, tie);
     }
 
     #[cold]
@@ -244,28 +211,32 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.note(|| TraceEffect { to, fate, ..sent });
     }
 
-    fn send_to_self(&mut self, id: NodeId, message: P::Message, print: u64) {
+    fn send_to_self(&mut self, id: NodeId, effect: &mut Effect<P>, print: u64) {
+        let Effect::Send { message, .. } = &*effect else { unreachable!("only messages are sent") };
         let to = Some(self.shown(Endpoint::Node(id)));
         self.note(|| TraceEffect { to, ..plain("send", message.to_string()) });
         let node = &mut self.nodes[id.index()];
         node.to_itself = node.to_itself.wrapping_add(1);
         let tie = Tie::new(id.0, Class::Arrival, 0, message.kind() as u8, 0, node.to_itself);
-        let flight = self.flight(Endpoint::Node(id), Endpoint::Node(id), print);
-        let slot = self.slab.insert(flight, || Cargo::Message(message));
+        let incarnation = node.incarnation;
+        let flight = Flight { incarnation, ..self.flight(Endpoint::Node(id), Endpoint::Node(id), print) };
+        let slot = self.slab.insert(flight, || Cargo::of(effect));
         self.queue.push(Entry { time: self.now, tie, slot });
     }
 
-    fn send_reply(&mut self, from: NodeId, client: ClientId, id: RequestId, mut reply: P::Reply) {
+    fn send_reply(&mut self, from: NodeId, effect: &mut Effect<P>) {
+        let Effect::Reply { client, id, reply } = &mut *effect else { unreachable!("only replies are sent") };
+        let (client, id) = (*client, *id);
         self.words.mark(tag::REPLY | u64::from(client.0));
         let mut late_ns = 0;
         if self.treason.is_traitor(from) {
             let honest = reply.digest();
-            let Some(late) = self.betray_client(from, client, id, &mut reply) else {
+            let Some(late) = self.betray_client(from, client, id, reply) else {
                 return self.words.word(honest);
             };
             late_ns = late;
         } else {
-            self.observer.on_reply(from, client, id, &reply);
+            self.observer.on_reply(from, client, id, reply);
         }
         let print = reply.digest();
         if client.0 >= self.world.clients {
@@ -283,9 +254,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             }
         });
         let flight = self.flight(Endpoint::Node(from), Endpoint::Client(client), print);
-        let tie = |copy| Tie::new(client_code(client), Class::Arrival, 1 + from.0, 1, copy, occurrence);
+        let tie = Tie::new(client_code(client), Class::Arrival, 1 + from.0, 1, 0, occurrence);
         let latency = self.world.client_latency_ns.saturating_add(late_ns);
-        self.launch(flight, || Cargo::Reply(id, reply), latency, fate, tie);
+        self.launch(flight, || Cargo::of(effect), latency, fate, tie);
     }
 
     pub(crate) fn send_request(&mut self, client: ClientId, to: NodeId, position: u32, print: u64) {
@@ -312,7 +283,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             });
         }
         let flight = self.flight(Endpoint::Client(client), Endpoint::Node(goal), print);
-        let tie = |copy| Tie::new(goal.0, Class::Arrival, client_code(client), 0, copy, occurrence);
+        let tie = Tie::new(goal.0, Class::Arrival, client_code(client), 0, 0, occurrence);
         self.launch(flight, || Cargo::Request(position), self.world.client_latency_ns, fate, tie);
     }
 
@@ -327,12 +298,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     #[inline]
     fn flight(&mut self, from: Endpoint, to: Endpoint, print: u64) -> Flight {
         self.order += 1;
-        let incarnation = match from {
-            Endpoint::Node(node) => self.nodes[node.index()].incarnation,
-            Endpoint::Client(_) | Endpoint::Twin(_) => 0,
-        };
         let (sent_at, cause, order) = (self.now, self.event(), self.order);
-        Flight { from, to, incarnation, print, sent_at, cause, order, has_reached: false }
+        Flight { from, to, incarnation: 0, print, sent_at, cause, order, has_reached: false }
     }
 
     /// Puts a flight under way as its fate has it.
@@ -343,7 +310,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         cargo: impl FnOnce() -> Cargo<P>,
         latency: u64,
         fate: u64,
-        tie: impl Fn(u8) -> Tie,
+        tie: Tie,
     ) {
         let base = self.now.saturating_add(latency);
         let late = |us: u32| base.saturating_add(u64::from(us) * MICROSECOND);
@@ -361,11 +328,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             }
         };
         let Flight { from, to, .. } = flight;
-        let (time, place) = self.in_turn(from, to, late(delay), tie(0));
+        let (time, place) = self.in_turn(from, to, late(delay), tie);
         let slot = self.slab.insert(flight, cargo);
         self.queue.push(Entry { time, tie: place, slot });
         if let Some(delay) = copy {
-            let (time, tie) = self.in_turn(from, to, late(delay), tie(1));
+            let (time, tie) = self.in_turn(from, to, late(delay), tie.of_copy());
             let slot = self.slab.copy(slot);
             self.queue.push(Entry { time, tie, slot });
         }
@@ -386,30 +353,35 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     // --- Timers and the nemesis ---
 
-    #[inline]
-    fn set_timer(&mut self, id: NodeId, timer: P::Timer, after: After) {
+    #[inline(never)]
+    fn set_timer(&mut self, id: NodeId, timer: &P::Timer, after: After) {
         self.words.mark(tag::SET_TIMER);
         timer.fingerprint(&mut self.words);
         self.words.pair(after.min_ns, after.max_ns);
         let node = &mut self.nodes[id.index()];
         let after = node.in_world_time(after);
-        let kind = timer.kind() as u8;
-        self.note(|| {
-            let (least, most) = (Span(after.min_ns), Span(after.max_ns));
-            plain("set-timer", format!("{timer} in {least} to {most}"))
-        });
+        if self.is_recording() {
+            self.note_timer(timer, after);
+        }
         let timers = &mut self.nodes[id.index()].timers;
         let (slot, queue) = timers.set(timer, self.now, after);
         if let Some(time) = queue {
-            let tie = Tie::new(id.0, Class::Timer, 0, kind, 0, timers.name(slot));
+            let tie = Tie::new(id.0, Class::Timer, 0, timer.kind() as u8, 0, timers.name(slot));
             self.queue.push(Entry { time, tie, slot });
         }
     }
 
-    /// The nemesis hears announcements at once, and answers with faults.
+    #[cold]
+    #[inline(never)]
+    fn note_timer(&mut self, timer: &P::Timer, After { min_ns, max_ns }: After) {
+        self.note(|| plain("set-timer", format!("{timer} in {} to {}", Span(min_ns), Span(max_ns))));
+    }
+
+    /// The nemesis hears announcements at once, observers when they are released. It answers with faults, and knows
+    /// nothing of twins.
     #[inline]
     fn tell_nemesis(&mut self, id: NodeId, event: &P::Event) {
-        if self.nemesis.watches(event.kind()) {
+        if self.nemesis.watches(event.kind()) && id.0 < self.world.nodes {
             self.ask_nemesis(id, event);
         }
     }
@@ -427,19 +399,22 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 }
 
-impl<P: Protocol> Held<P> {
-    fn describe(&self) -> TraceEffect {
-        match self {
-            Held::Send(to, message) => {
-                TraceEffect { to: Some(Endpoint::Node(*to)), ..plain("send", message.to_string()) }
-            }
-            Held::Reply(client, id, reply) => TraceEffect {
-                to: Some(Endpoint::Client(*client)),
-                ..plain("reply", format!("{id}: {reply}"))
-            },
-            Held::Output(output) => plain("output", output.to_string()),
-            Held::Announce(event) => TraceEffect { milestone: false, ..announcement(event) },
+/// An effect that waits, as traces tell it.
+fn describe<P: Protocol>(effect: &Effect<P>) -> TraceEffect {
+    match effect {
+        Effect::Send { to, message, .. } => {
+            TraceEffect { to: Some(Endpoint::Node(*to)), ..plain("send", message.to_string()) }
         }
+        Effect::Reply { client, id, reply } => {
+            TraceEffect { to: Some(Endpoint::Client(*client)), ..plain("reply", format!("{id}: {reply}")) }
+        }
+        Effect::Output(output) => plain("output", output.to_string()),
+        Effect::Announce(event) => TraceEffect { milestone: false, ..announcement(event) },
+        Effect::Persist(_)
+        | Effect::Compact(_)
+        | Effect::Barrier
+        | Effect::SetTimer { .. }
+        | Effect::CancelTimer { .. } => unreachable!("what concerns one node alone waits for nothing"),
     }
 }
 

@@ -1,24 +1,47 @@
 //! What is under way: messages, requests and replies, in a slab with a free list.
 
-use quarrel_protocol::{NodeId, Protocol, RequestId};
+use quarrel_protocol::{Effect, NodeId, Protocol};
 
 use crate::decision::Endpoint;
 
 /// What travels.
 pub(crate) enum Cargo<P: Protocol> {
-    Message(P::Message),
+    /// A message or a reply, as the effect that sends it.
+    Sent(Effect<P>),
     /// The position of the operation among the client operations.
     Request(u32),
-    Reply(RequestId, P::Reply),
+}
+
+impl<P: Protocol> Cargo<P> {
+    /// What an effect sends, taken out of where it lay.
+    #[inline(always)]
+    pub(crate) fn of(effect: &mut Effect<P>) -> Self {
+        Cargo::Sent(std::mem::replace(effect, Effect::Barrier))
+    }
+
+    /// What it says.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Cargo::Sent(Effect::Send { message, .. }) => message.to_string(),
+            Cargo::Sent(Effect::Reply { id, reply, .. }) => format!("{id}: {reply}"),
+            Cargo::Sent(_) => unreachable!("nothing else is sent"),
+            Cargo::Request(_) => "a request".to_string(),
+        }
+    }
 }
 
 impl<P: Protocol> Clone for Cargo<P> {
     fn clone(&self) -> Self {
-        match self {
-            Cargo::Message(message) => Cargo::Message(message.clone()),
-            Cargo::Request(position) => Cargo::Request(*position),
-            Cargo::Reply(id, reply) => Cargo::Reply(*id, reply.clone()),
-        }
+        Cargo::Sent(match self {
+            Cargo::Request(position) => return Cargo::Request(*position),
+            Cargo::Sent(Effect::Send { to, message, unsynced }) => {
+                Effect::Send { to: *to, message: message.clone(), unsynced: *unsynced }
+            }
+            Cargo::Sent(Effect::Reply { client, id, reply }) => {
+                Effect::Reply { client: *client, id: *id, reply: reply.clone() }
+            }
+            Cargo::Sent(_) => unreachable!("nothing else is sent"),
+        })
     }
 }
 
@@ -27,7 +50,7 @@ impl<P: Protocol> Clone for Cargo<P> {
 pub(crate) struct Flight {
     pub(crate) from: Endpoint,
     pub(crate) to: Endpoint,
-    /// For a message to oneself: the incarnation it dies with.
+    /// For a message to oneself: the incarnation it dies with. No other knows any.
     pub(crate) incarnation: u32,
     /// The fingerprint of the cargo, taken once.
     pub(crate) print: u64,
@@ -117,6 +140,11 @@ impl<P: Protocol> Slab<P> {
     pub(crate) fn flight(&self, slot: u32) -> Option<Flight> {
         let place = &self.places[slot as usize];
         place.cargo.is_some().then_some(place.flight)
+    }
+
+    /// What is in this slot, if it was not struck.
+    pub(crate) fn cargo(&self, slot: u32) -> Option<&Cargo<P>> {
+        self.places[slot as usize].cargo.as_ref()
     }
 
     /// It has reached a node that stands still.

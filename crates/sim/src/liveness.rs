@@ -78,11 +78,10 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// When the run ends if nothing happens any more.
     pub(crate) fn end(&self) -> u64 {
-        match (&self.healing, self.world.liveness) {
+        match &self.healing {
+            None => self.planned_end,
             // What is due at the end of all time never comes.
-            (Some(healing), _) => healing.end(self.has_more()).min(u64::MAX - 1).max(self.now),
-            (None, Some(_)) => self.world.duration_ns,
-            (None, None) => self.world.duration_ns.saturating_add(self.world.healing_ns),
+            Some(healing) => healing.end(self.has_more()).min(u64::MAX - 1).max(self.now),
         }
     }
 
@@ -122,6 +121,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// Whether every operation has ended and the core agrees. Agreement is asked of a core that was asked something new:
     /// without that a leader need not know how far its predecessors had got.
+    #[inline(never)]
     pub(crate) fn has_settled(&mut self) -> bool {
         if !std::mem::take(&mut self.is_watched) || !self.clients.all_ended() || self.orders.has_more() {
             return false;
@@ -135,6 +135,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// The bound has passed without progress.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn judge_liveness(&mut self) {
         let Some(healing) = &self.healing else { return };
         let (shape, how) = healing.shape();

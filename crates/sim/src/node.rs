@@ -2,20 +2,12 @@
 
 use std::collections::VecDeque;
 
-use quarrel_protocol::{After, ClientId, NodeId, Protocol, RequestId};
+use quarrel_protocol::{After, Effect, Protocol};
 
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::struck::Pause;
 use crate::timers::Timers;
-
-/// An effect that waits for the disk.
-pub(crate) enum Held<P: Protocol> {
-    Send(NodeId, P::Message),
-    Reply(ClientId, RequestId, P::Reply),
-    Output(P::Output),
-    Announce(P::Event),
-}
 
 /// One node.
 pub(crate) struct Node<P: Protocol> {
@@ -29,7 +21,7 @@ pub(crate) struct Node<P: Protocol> {
     pub(crate) disk: Disk<P>,
     pub(crate) timers: Timers<P::Timer>,
     /// Effects that wait until so many writes are durable.
-    pub(crate) held: VecDeque<(u64, Held<P>)>,
+    pub(crate) held: VecDeque<(u64, Effect<P>)>,
     /// Until when it is paused.
     pub(crate) paused_until: u64,
     pub(crate) pause: Pause,

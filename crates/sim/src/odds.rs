@@ -39,26 +39,36 @@ pub(crate) fn draw_fate(rates: &Rates, thresholds: &Thresholds, word: u64) -> u6
     let lost = slice(word, 0) < thresholds.loss;
     let twice = slice(word, 1) < thresholds.duplication;
     let late = slice(word, 2) < thresholds.delay;
-    if lost || twice || late || rates.spread_us > 0 {
-        draw_perturbed(rates, word, lost, twice, late)
-    } else {
-        0
+    if lost || twice || late {
+        return draw_perturbed(rates, thresholds, word);
+    }
+    if rates.spread_us == 0 { 0 } else { Fate::Arrives(spread(rates, mix(word))).encode() }
+}
+
+/// The fate of a message that is lost, doubled or held up. Most are not.
+#[cold]
+#[inline(never)]
+fn draw_perturbed(rates: &Rates, thresholds: &Thresholds, word: u64) -> u64 {
+    if slice(word, 0) < thresholds.loss {
+        return Fate::Lost.encode();
+    }
+    let (twice, late) = (slice(word, 1) < thresholds.duplication, slice(word, 2) < thresholds.delay);
+    let word = mix(word);
+    let first = spread(rates, word) + if late { draw_delay(rates, mix(word)) } else { 0 };
+    match twice {
+        // The copy takes its own way.
+        true => {
+            let second = spread(rates, mix(word ^ 1)) + draw_delay(rates, mix(word ^ 2)).max(1);
+            Fate::Twice(first, second).encode()
+        }
+        false => Fate::Arrives(first).encode(),
     }
 }
 
+/// What every message takes beside the base latency.
 #[inline]
-fn draw_perturbed(rates: &Rates, word: u64, lost: bool, twice: bool, late: bool) -> u64 {
-    if lost {
-        return Fate::Lost.encode();
-    }
-    let word = mix(word);
-    let spread = |word: u64| between(word, 0, u64::from(rates.spread_us)) as u32;
-    let first = spread(word) + if late { draw_delay(rates, mix(word)) } else { 0 };
-    match twice {
-        // The copy takes its own way.
-        true => Fate::Twice(first, spread(mix(word ^ 1)) + draw_delay(rates, mix(word ^ 2)).max(1)).encode(),
-        false => Fate::Arrives(first).encode(),
-    }
+fn spread(rates: &Rates, word: u64) -> u32 {
+    between(word, 0, u64::from(rates.spread_us)) as u32
 }
 
 fn draw_delay(rates: &Rates, word: u64) -> u32 {

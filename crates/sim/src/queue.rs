@@ -31,18 +31,6 @@ pub(crate) enum Class {
     Heal = 8,
 }
 
-const CLASSES: [Class; 9] = [
-    Class::Timer,
-    Class::Sync,
-    Class::Arrival,
-    Class::Order,
-    Class::Operation,
-    Class::Patience,
-    Class::FaultEnd,
-    Class::FaultStart,
-    Class::Heal,
-];
-
 /// The destination of events of the world itself: after everybody else's.
 pub(crate) const WORLD: u8 = u8::MAX;
 
@@ -68,6 +56,11 @@ impl Tie {
         )
     }
 
+    /// The order of the second copy of the same.
+    pub(crate) const fn of_copy(self) -> Self {
+        Self(self.0 | 1 << 32)
+    }
+
     #[inline]
     pub(crate) const fn destination(self) -> u8 {
         (self.0 >> 51) as u8
@@ -75,12 +68,28 @@ impl Tie {
 
     #[inline]
     pub(crate) const fn class(self) -> Class {
-        CLASSES[(self.0 >> 47 & 15) as usize]
+        match self.0 >> 47 & 15 {
+            0 => Class::Timer,
+            1 => Class::Sync,
+            2 => Class::Arrival,
+            3 => Class::Order,
+            4 => Class::Operation,
+            5 => Class::Patience,
+            6 => Class::FaultEnd,
+            7 => Class::FaultStart,
+            8 => Class::Heal,
+            _ => panic!("there are nine classes"),
+        }
     }
 
     #[inline]
     pub(crate) const fn source(self) -> u8 {
         (self.0 >> 39) as u8
+    }
+
+    #[inline]
+    pub(crate) const fn kind(self) -> usize {
+        (self.0 >> 33 & 63) as usize
     }
 
     #[inline]
@@ -105,9 +114,9 @@ impl Entry {
     }
 }
 
-/// A bucket spans `2^WIDTH_BITS` nanoseconds: about half a millisecond, which is a handful of events.
-const WIDTH_BITS: u32 = 19;
-/// How many buckets the wheel has: it spans about 537 milliseconds, which is more than most clients' patience.
+/// A bucket spans `2^WIDTH_BITS` nanoseconds: about a millisecond, which is a handful of events.
+const WIDTH_BITS: u32 = 20;
+/// How many buckets the wheel has: it spans about a second, which is more than most clients' patience.
 const BUCKETS: u64 = 1024;
 /// One bit for each bucket.
 type Bits = [u64; (BUCKETS / 64) as usize];
@@ -173,27 +182,49 @@ impl Queue {
         let entry = Entry { time, tie, slot };
         let bucket = bucket_of(time);
         if bucket <= self.cursor {
-            let key = entry.key();
-            let place =
-                self.current.iter().rposition(|other| other.key() > key).map_or(0, |before| before + 1);
-            self.current.insert(place, entry);
+            self.place_at_once(entry);
         } else if bucket - self.cursor < BUCKETS {
-            let bit = bucket % BUCKETS;
-            self.occupied[(bit / 64) as usize] |= 1 << (bit % 64);
-            let first = &mut self.wheel[bit as usize];
-            let waiting = Waiting { entry, next: *first };
-            *first = self.free;
-            match self.waiting.get_mut(self.free as usize) {
-                Some(place) => self.free = std::mem::replace(place, waiting).next,
-                None => {
-                    *first = self.waiting.len() as u32;
-                    self.waiting.push(waiting);
-                }
-            }
+            self.place_near(entry, bucket % BUCKETS);
         } else {
-            self.far.push(entry);
-            self.far_bucket = self.far_bucket.min(bucket);
+            self.place_far(entry);
         }
+    }
+
+    /// In a bucket of the wheel.
+    #[inline]
+    fn place_near(&mut self, entry: Entry, bit: u64) {
+        let Some(place) = self.waiting.get_mut(self.free as usize) else {
+            return self.place_anew(entry, bit);
+        };
+        self.occupied[(bit / 64) as usize] |= 1 << (bit % 64);
+        let first = &mut self.wheel[bit as usize];
+        let next = std::mem::replace(first, self.free);
+        self.free = std::mem::replace(place, Waiting { entry, next }).next;
+    }
+
+    /// No place is free: here is another.
+    #[cold]
+    #[inline(never)]
+    fn place_anew(&mut self, entry: Entry, bit: u64) {
+        self.free = self.waiting.len() as u32;
+        self.waiting.push(Waiting { entry, next: NOBODY });
+        self.place_near(entry, bit);
+    }
+
+    /// Among the events whose time has come.
+    #[inline(never)]
+    fn place_at_once(&mut self, entry: Entry) {
+        let key = entry.key();
+        let place = self.current.iter().rposition(|other| other.key() > key).map_or(0, |before| before + 1);
+        self.current.insert(place, entry);
+    }
+
+    /// Further away than the wheel spans.
+    #[cold]
+    #[inline(never)]
+    fn place_far(&mut self, entry: Entry) {
+        self.far_bucket = self.far_bucket.min(bucket_of(entry.time));
+        self.far.push(entry);
     }
 
     /// The next event, unless it is due after `end`.
@@ -230,13 +261,16 @@ impl Queue {
         self.occupied[(bit / 64) as usize] &= !(1 << (bit % 64));
         let mut place = std::mem::replace(&mut self.wheel[bit as usize], NOBODY);
         while let Some(waiting) = self.waiting.get_mut(place as usize) {
-            self.current.push(waiting.entry);
+            let Entry { time, tie, slot } = waiting.entry;
             let next = std::mem::replace(&mut waiting.next, self.free);
             self.free = std::mem::replace(&mut place, next);
+            self.current.push(Entry { time, tie, slot });
         }
     }
 
     /// Adds what was far away to the bucket whose time has come.
+    #[cold]
+    #[inline(never)]
     fn fetch_far(&mut self) {
         self.far_bucket = u64::MAX;
         while let Some(time) = self.far.peek_time() {

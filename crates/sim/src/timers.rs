@@ -54,12 +54,12 @@ impl<T: Clone + Eq + Fingerprint + Kinded> Timers<T> {
     /// Arms a timer from `now`; the range is in the world's time. Returns its slot, and when to look at it if the
     /// queue does not know yet.
     #[inline]
-    pub(crate) fn set(&mut self, timer: T, now: u64, after: After) -> (u32, Option<u64>) {
+    pub(crate) fn set(&mut self, timer: &T, now: u64, after: After) -> (u32, Option<u64>) {
         let due = now.saturating_add(after.min_ns);
         let (least, spread) = (after.min_ns, after.max_ns - after.min_ns);
-        let position = self.slots.iter().position(|slot| slot.timer == timer);
+        let position = self.slots.iter().position(|slot| slot.timer == *timer);
         let index = position.unwrap_or_else(|| {
-            let queued = NOT_QUEUED;
+            let (timer, queued) = (timer.clone(), NOT_QUEUED);
             self.slots.push(Slot { timer, armed: false, mature: false, due, least, spread, queued });
             self.slots.len() - 1
         });

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use quarrel_protocol::{ClientId, NodeId, NodeSet, Protocol, RequestId};
+use quarrel_protocol::{ClientId, Effect, NodeId, NodeSet, Protocol, RequestId};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
@@ -122,10 +122,14 @@ impl<P: Protocol> Treason<P> {
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Whom a seat passes for.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn identity(&self, seat: NodeId) -> NodeId {
-        let nodes = usize::from(self.world.nodes);
-        if seat.index() < nodes { seat } else { self.treason.twins[seat.index() - nodes] }
+        if seat.0 < self.world.nodes { seat } else { self.whose_twin(seat) }
+    }
+
+    #[cold]
+    fn whose_twin(&self, seat: NodeId) -> NodeId {
+        self.treason.twins[seat.index() - usize::from(self.world.nodes)]
     }
 
     /// The seat of a node's twin, if it has one.
@@ -187,14 +191,9 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// A message is sent where some have a twin: whoever of the receiver's copies talks with this seat gets it.
     #[cold]
-    pub(crate) fn send_among_copies(
-        &mut self,
-        from: NodeId,
-        to: NodeId,
-        message: P::Message,
-        print: u64,
-        late_ns: u64,
-    ) {
+    pub(crate) fn send_among_copies(&mut self, from: NodeId, effect: &Effect<P>, print: u64, late_ns: u64) {
+        let Effect::Send { to, message, .. } = effect else { return };
+        let to = *to;
         let me = self.identity(from);
         let seats: Vec<NodeId> = self.seats_for(from, to).collect();
         self.words.mark(BETRAYED | seats.len() as u64);
@@ -204,13 +203,14 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                     self.suffer(FaultClass::Twin);
                 }
             }
-            self.carry((from, me), (seat, to), message.clone(), print, late_ns);
+            let mut effect = Effect::Send { to, message: message.clone(), unsynced: true };
+            self.carry((from, me), (seat, to), &mut effect, print, late_ns);
         }
     }
 
     /// A traitor sends a message to another node: what leaves is what its deeds make of it.
     #[cold]
-    pub(crate) fn betray(&mut self, from: NodeId, to: NodeId, message: P::Message) {
+    pub(crate) fn betray(&mut self, from: NodeId, to: NodeId, message: &P::Message) {
         let me = self.identity(from);
         let deeds: Vec<Deed> = self.treason.against(me, to).cloned().collect();
         let (mut outgoing, mut late_ns) = (vec![message.clone()], 0u64);
@@ -240,11 +240,11 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
                 self.note_deed(deed, to, &before, outgoing.len());
             }
         }
-        self.treason.remember(me, message);
+        self.treason.remember(me, message.clone());
         self.words.mark(BETRAYED | outgoing.len() as u64);
         self.words.word(late_ns);
         for message in outgoing {
-            self.post(from, to, message, late_ns);
+            self.post(from, &mut Effect::Send { to, message, unsynced: true }, late_ns);
         }
     }
 

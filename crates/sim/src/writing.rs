@@ -1,22 +1,37 @@
 //! What a node writes: at once, with a sync, or not at all.
 
-use quarrel_protocol::{NodeId, Protocol};
+use quarrel_protocol::{Effect, Fingerprint, NodeId, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
-use crate::disk::Write;
 use crate::effects::{count, plain};
 use crate::fault::FaultClass;
 use crate::observer::Observer;
 use crate::queue::{Class, Entry, Tie};
 
-/// Keeps the length of a sync apart from the words of effects in the digest.
+/// Keep writes apart from the words of other effects in the digest.
+const PERSIST: u64 = 1 << 40;
+const COMPACT: u64 = 2 << 40;
+/// Keeps the length of a sync apart from them.
 const SYNC: u64 = 10 << 40;
 
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Writes to the node's disk; `false` if the node crashed just before.
-    #[inline]
-    pub(crate) fn write(&mut self, id: NodeId, write: Write<P>, sync_ns: &mut Option<u64>) -> bool {
+    #[inline(never)]
+    pub(crate) fn write(&mut self, id: NodeId, write: &mut Effect<P>, sync_ns: &mut Option<u64>) -> bool {
+        match write {
+            Effect::Persist(record) => {
+                self.words.mark(PERSIST);
+                record.fingerprint(&mut self.words);
+                self.note(|| plain("persist", record.to_string()));
+            }
+            Effect::Compact(records) => {
+                self.words.mark(COMPACT);
+                records.fingerprint(&mut self.words);
+                self.note(|| plain("compact", format!("to {} records", records.len())));
+            }
+            _ => unreachable!("nothing else is written"),
+        }
         let node = &self.nodes[id.index()];
         if (node.crash_at_write.is_some() || node.full_until > self.now) && self.fails_to_write(id) {
             return false;
@@ -119,8 +134,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             (format!("{} durable", count(synced, "write is", "writes are")), None, None)
         });
         while self.nodes[id.index()].held.front().is_some_and(|&(needs, _)| needs <= synced) {
-            if let Some((_, held)) = self.nodes[id.index()].held.pop_front() {
-                self.release(id, held);
+            if let Some((_, mut held)) = self.nodes[id.index()].held.pop_front() {
+                self.release(id, &mut held);
             }
         }
         self.start_sync(id, None);

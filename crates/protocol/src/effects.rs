@@ -140,7 +140,7 @@ impl<P: Protocol> Effects<P> {
     /// touches the network, arrives once, and is gone only with the node.
     ///
     /// [`Pushed::unsynced`] lets it leave at once. Otherwise end a match arm that sends with a `;`.
-    #[inline]
+    #[inline(always)]
     pub fn send(&mut self, to: NodeId, message: P::Message) -> Pushed<'_> {
         self.add(|| Effect::Send { to, message, unsynced: false });
         match self.list.last_mut() {

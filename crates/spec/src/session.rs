@@ -92,6 +92,16 @@ impl Open {
             _ => Err(self.applied.len()),
         }
     }
+
+    /// Puts a receipt where it belongs.
+    #[inline]
+    fn insert(&mut self, position: usize, serial: RequestId, receipt: Receipt) {
+        if position == self.applied.len() {
+            self.applied.push_back((serial, receipt));
+        } else {
+            self.applied.insert(position, (serial, receipt));
+        }
+    }
 }
 
 impl Replica {
@@ -115,19 +125,21 @@ impl Replica {
         let open = &mut self.sessions[client];
         if oldest > open.oldest {
             open.oldest = oldest;
-            while open.applied.front().is_some_and(|&(serial, _)| serial < oldest) {
-                open.applied.pop_front();
-            }
+            let forgotten = open.applied.iter().take_while(|&&(serial, _)| serial < oldest).count();
+            open.applied.drain(..forgotten);
         }
         if serial < open.oldest {
             return None;
         }
-        let position = open.find(serial).unwrap_or_else(|position| {
-            let receipt = Receipt { index, outcome: self.machine.apply(&command.call) };
-            open.applied.insert(position, (serial, receipt));
-            position
-        });
-        Some(open.applied[position].1.clone())
+        match open.find(serial) {
+            Ok(position) => Some(open.applied[position].1.clone()),
+            Err(position) => {
+                let receipt = Receipt { index, outcome: self.machine.apply(&command.call) };
+                let told = receipt.clone();
+                open.insert(position, serial, receipt);
+                Some(told)
+            }
+        }
     }
 
     /// The same machine with all sessions gone: a snapshot of this is what a deliberate flaw takes.

@@ -140,9 +140,15 @@ impl<P: Protocol> Effects<P> {
     /// touches the network, arrives once, and is gone only with the node.
     ///
     /// [`Pushed::unsynced`] lets it leave at once. Otherwise end a match arm that sends with a `;`.
-    #[inline(always)]
+    #[inline]
     pub fn send(&mut self, to: NodeId, message: P::Message) -> Pushed<'_> {
-        self.add(|| Effect::Send { to, message, unsynced: false });
+        self.send_with(to, || message)
+    }
+
+    /// The same, with a message that is built where it will lie: for those that most messages are.
+    #[inline(always)]
+    pub fn send_with(&mut self, to: NodeId, message: impl FnOnce() -> P::Message) -> Pushed<'_> {
+        self.add(|| Effect::Send { to, message: message(), unsynced: false });
         match self.list.last_mut() {
             Some(Effect::Send { unsynced, .. }) => Pushed(unsynced),
             _ => unreachable!("a send was just pushed"),

@@ -5,8 +5,8 @@ use quarrel_protocol::{After, Effects, NodeId, NodeSet};
 
 use crate::config::Changes;
 use crate::order::Refusal;
-use crate::raft::Timer;
 use crate::progress::Pace;
+use crate::raft::Timer;
 use crate::state::Role;
 use crate::{Configuration, Event, Index, Order, Payload, Raft, RaftFlaw};
 

@@ -108,7 +108,7 @@ impl Progress {
         self.assert_invariants(last);
     }
 
-    #[inline]
+    #[inline(always)]
     fn assert_invariants(&self, last: Index) {
         assert!(self.matched < self.next, "what is matched is not sent again");
         assert!(self.next <= last.next(), "only what exists is sent");

@@ -391,12 +391,7 @@ impl Raft {
     }
 
     /// Puts an entry at the end of the log, for itself (`leader` is nothing) or on behalf of a leader.
-    pub(crate) fn write_entry(
-        &mut self,
-        entry: &Entry,
-        leader: Option<NodeId>,
-        effects: &mut Effects<Self>,
-    ) {
+    pub(crate) fn write_entry(&mut self, entry: &Entry, leader: Option<NodeId>, effects: &mut Effects<Self>) {
         let Durable { term, log, .. } = &mut self.durable;
         assert!(entry.term <= *term, "no entry is of a later term than the node");
         let index = log.last_index().next();

@@ -5,8 +5,8 @@ use quarrel_spec::replicated_log::Reply;
 use quarrel_spec::session::{Command, Receipt, Session};
 
 use crate::config::Reads;
-use crate::raft::Timer;
 use crate::progress::Pace;
+use crate::raft::Timer;
 use crate::state::{Leader, Pending, Role};
 use crate::{
     AppendEntries, AppendEntriesResponse, Entry, Event, Index, Message, Outcome, Payload, Raft, RaftFlaw,
@@ -132,8 +132,8 @@ impl Raft {
         let base = self.durable.log.base();
         let entries: &[Entry] = &message.entries;
         let new = if previous < base {
-            let Some(new) = self.entries_behind_snapshot(message) else { return };
-            new
+            let Some(covered) = self.covered_by_snapshot(message) else { return };
+            &entries[covered..]
         } else if self.durable.log.term_at(previous) == Some(message.previous_term) {
             entries
         } else {
@@ -191,10 +191,10 @@ impl Raft {
         }
     }
 
-    /// What a snapshot has taken the place of is committed, and so agrees. Here is what comes behind it; nothing if that
-    /// is older than the snapshot, as in no leader's log.
+    /// How many of the entries a snapshot has taken the place of: they are committed, and so agree. Nothing if what comes
+    /// behind it is older than the snapshot, as in no leader's log.
     #[cold]
-    fn entries_behind_snapshot<'a>(&self, message: &'a AppendEntries) -> Option<&'a [Entry]> {
+    fn covered_by_snapshot(&self, message: &AppendEntries) -> Option<usize> {
         let log = &self.durable.log;
         let entries: &[Entry] = &message.entries;
         let gone = log.base().0.saturating_sub(message.previous_index.0);
@@ -205,9 +205,9 @@ impl Raft {
         {
             covered = 0;
         }
-        let new = &entries[covered..];
-        let is_older = new.first().is_some_and(|first| Some(first.term) < log.term_at(log.base()));
-        (!is_older).then_some(new)
+        let new = entries.get(covered);
+        let is_older = new.is_some_and(|first| Some(first.term) < log.term_at(log.base()));
+        (!is_older).then_some(covered)
     }
 
     #[inline]
@@ -235,7 +235,6 @@ impl Raft {
         }
     }
 
-    #[inline]
     pub(crate) fn send_append_entries_response(
         &self,
         to: NodeId,
@@ -243,8 +242,9 @@ impl Raft {
         round: Round,
         effects: &mut Effects<Self>,
     ) {
-        let response = AppendEntriesResponse { term: self.durable.term, outcome, round };
-        let sent = effects.send(to, Message::AppendEntriesResponse(response));
+        let term = self.durable.term;
+        let sent = effects
+            .send_with(to, || Message::AppendEntriesResponse(AppendEntriesResponse { term, outcome, round }));
         // Figure 2, State: what is confirmed is on stable storage first. A message waits for that by itself.
         if self.config.has(RaftFlaw::AckBeforeFsync) {
             sent.unsynced();
@@ -308,6 +308,7 @@ impl Raft {
     }
 
     /// The node holds what it was sent: on to what it lacks, and to what waited for that.
+    #[inline(always)]
     fn go_on_with(&mut self, from: NodeId, effects: &mut Effects<Self>) {
         // What it confirmed may have committed the removal of this leader.
         let Role::Leader(leader) = &self.role else { return };
@@ -351,7 +352,7 @@ impl Raft {
     }
 
     /// Sends what the follower lacks, as far as the window allows; nothing while a probe is out.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send_entries(&mut self, to: NodeId, effects: &mut Effects<Self>) {
         let window = u64::from(self.config.entries_in_flight_max.max(1));
         let last = self.durable.log.last_index();
@@ -360,15 +361,16 @@ impl Raft {
         }
     }
 
+    #[inline(never)]
     fn send_next_entries(&mut self, to: NodeId, last: Index, effects: &mut Effects<Self>) {
         let next = self.leader_role().progress[to.index()].next();
         if next <= self.durable.log.base() {
             return self.send_snapshot(to, effects);
         }
-        let message = self.entries_from(next, self.entries_limit());
-        let count = message.entries.len();
+        let limit = self.entries_limit();
+        effects.send_with(to, || Message::AppendEntries(self.entries_from(next, limit))).unsynced();
+        let count = self.durable.log.after(next.previous()).len().min(limit);
         assert!(count > 0, "each round sends something");
-        effects.send(to, Message::AppendEntries(message)).unsynced();
         self.leader_role().progress[to.index()].on_sent(count, last);
     }
 

@@ -269,7 +269,6 @@ impl Leader {
         }
         self.reads.cancel_timers(effects);
     }
-
 }
 
 impl Waiting {
@@ -298,7 +297,6 @@ impl Waiting {
         self.0.into_iter()
     }
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -37,7 +37,7 @@ impl Display for Command {
 }
 
 impl Fingerprint for Command {
-    #[inline]
+    #[inline(always)]
     fn fingerprint(&self, into: &mut Fingerprinter) {
         let Session { client, serial, oldest } = self.session;
         into.pair(u64::from(client.0) << 32 | u64::from(serial.0), u64::from(oldest.0));

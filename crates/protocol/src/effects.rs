@@ -175,6 +175,7 @@ impl<P: Protocol> Effects<P> {
     }
 
     /// Sets or re-arms a timer.
+    #[inline(never)]
     pub fn set_timer(&mut self, timer: P::Timer, after: After) {
         self.add(|| Effect::SetTimer { timer, after });
     }

@@ -451,8 +451,12 @@ impl Raft {
         while self.replayed < self.applied {
             self.replayed = self.replayed.next();
             // Thesis, section 6.3: what was applied before is not applied again, and has its first outcome.
-            let command = self.durable.log.get(self.replayed).and_then(|entry| entry.command());
-            receipt = command.and_then(|command| self.replica.apply(self.replayed.0, &command));
+            receipt = match self.durable.log.get(self.replayed) {
+                Some(Entry { payload: Payload::Command(command), .. }) => {
+                    self.replica.apply(self.replayed.0, command)
+                }
+                _ => None,
+            };
         }
         receipt
     }

@@ -83,14 +83,17 @@ struct Open {
 
 impl Open {
     /// Where the receipt of a command is, or where it belongs. Mostly the command is the client's latest.
-    #[inline]
+    #[inline(always)]
     fn find(&self, serial: RequestId) -> Result<usize, usize> {
         match self.applied.back() {
-            Some(&(last, _)) if last >= serial => {
-                self.applied.binary_search_by_key(&serial, |&(serial, _)| serial)
-            }
+            Some(&(last, _)) if last >= serial => self.search(serial),
             _ => Err(self.applied.len()),
         }
+    }
+
+    #[inline(never)]
+    fn search(&self, serial: RequestId) -> Result<usize, usize> {
+        self.applied.binary_search_by_key(&serial, |&(serial, _)| serial)
     }
 
     /// Puts a receipt where it belongs.

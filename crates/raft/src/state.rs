@@ -283,7 +283,8 @@ impl Waiting {
     /// Takes out who waits for the entry at `index`, which is being applied.
     #[inline]
     pub(crate) fn take(&mut self, index: Index) -> Option<Pending> {
-        self.0.pop_front_if(|first| first.index == index)
+        let is_first = self.0.front().is_some_and(|first| first.index == index);
+        if is_first { self.0.pop_front() } else { None }
     }
 
     /// Whether this client waits for this request already. The newest are looked at first: a client retries what it

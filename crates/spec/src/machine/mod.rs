@@ -243,7 +243,7 @@ impl Outcome {
             Outcome::Kv(outcome) => Outcome::Kv(outcome.clone()),
             Outcome::Bank(outcome) => Outcome::Bank(outcome.clone()),
             Outcome::Seats(outcome) => Outcome::Seats(outcome.clone()),
-            Outcome::Lock(outcome) => Outcome::Lock(outcome.clone()),
+            Outcome::Lock(outcome) => Outcome::Lock(*outcome),
             Outcome::Membership(outcome) => Outcome::Membership(outcome.clone()),
             Outcome::Queue(outcome) => Outcome::Queue(outcome.clone()),
             Outcome::NotUnderstood => Outcome::NotUnderstood,

@@ -118,7 +118,13 @@ impl<P: Protocol> Effects<P> {
     /// Appends a record to the disk.
     #[inline]
     pub fn persist(&mut self, record: P::Record) {
-        self.add(|| Effect::Persist(record));
+        self.persist_with(|| record);
+    }
+
+    /// The same, with a record that is built where it will lie: for those that most records are.
+    #[inline(always)]
+    pub fn persist_with(&mut self, record: impl FnOnce() -> P::Record) {
+        self.add(|| Effect::Persist(record()));
     }
 
     /// Replaces the disk's records atomically.

@@ -395,7 +395,8 @@ impl Raft {
         let Durable { term, log, .. } = &mut self.durable;
         assert!(entry.term <= *term, "no entry is of a later term than the node");
         let index = log.last_index().next();
-        effects.persist(Record::Append { index, previous_term: log.last_term(), entry: *entry });
+        let previous_term = log.last_term();
+        effects.persist_with(|| Record::Append { index, previous_term, entry: *entry });
         log.push(*entry);
         self.written += 1;
         effects.announce(Event::Appended { index, entry: *entry, current_term: *term, leader });
@@ -405,6 +406,7 @@ impl Raft {
     }
 
     /// Drops the entry at `from` and all that follow.
+    #[inline(never)]
     pub(crate) fn write_truncation(&mut self, from: Index, effects: &mut Effects<Self>) {
         // Figure 3, Leader Append-Only.
         assert!(!self.is_leader(), "a leader never deletes entries of its log");

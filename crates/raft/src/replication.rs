@@ -52,8 +52,8 @@ impl Raft {
     /// It follows what was sent last: a follower that has missed any of that refuses it, and is sent it again.
     pub(crate) fn send_heartbeat(&self, to: NodeId, effects: &mut Effects<Self>) {
         let Role::Leader(leader) = &self.role else { return };
-        let heartbeat = self.entries_from(leader.progress[to.index()].next(), 0);
-        effects.send(to, Message::AppendEntries(heartbeat)).unsynced();
+        let next = leader.progress[to.index()].next();
+        effects.send_with(to, || Message::AppendEntries(self.entries_from(next, 0))).unsynced();
     }
 
     pub(crate) fn on_request(&mut self, command: Command, effects: &mut Effects<Self>) {
@@ -210,7 +210,7 @@ impl Raft {
         (!is_older).then_some(covered)
     }
 
-    #[inline]
+    #[inline(always)]
     fn store_entries(
         &mut self,
         leader: NodeId,
@@ -381,8 +381,10 @@ impl Raft {
             return self.send_snapshot(to, effects);
         }
         assert!(progress.pace() == Pace::Probe, "a probe is sent to a follower whose log is not known");
-        let message = self.entries_from(progress.next(), self.entries_limit());
-        effects.send(to, Message::AppendEntries(message)).unsynced();
+        let limit = self.entries_limit();
+        effects
+            .send_with(to, || Message::AppendEntries(self.entries_from(progress.next(), limit)))
+            .unsynced();
     }
 
     fn entries_limit(&self) -> usize {

@@ -125,14 +125,14 @@ impl Durable {
                     durable.term = term;
                     durable.vote = vote;
                 }
-                &Record::Append { index, previous_term, entry }
+                &Record::Append { index, previous_term, ref entry }
                     if index > durable.log.base()
                         && durable.log.term_at(index.previous()) == Some(previous_term)
                         && previous_term <= entry.term =>
                 {
                     // The truncation that made room for this entry may be among the missing.
                     durable.log.truncate(index);
-                    durable.log.push(entry);
+                    durable.log.push(*entry);
                 }
                 &Record::Truncate { from } => durable.log.truncate(from),
                 // The crash may have come before the log was cut: that is made up for.

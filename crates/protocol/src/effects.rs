@@ -118,7 +118,13 @@ impl<P: Protocol> Effects<P> {
     /// Appends a record to the disk.
     #[inline]
     pub fn persist(&mut self, record: P::Record) {
-        self.add(|| Effect::Persist(record));
+        self.persist_with(|| record);
+    }
+
+    /// The same, with a record that is built where it will lie: for those that most records are.
+    #[inline(always)]
+    pub fn persist_with(&mut self, record: impl FnOnce() -> P::Record) {
+        self.add(|| Effect::Persist(record()));
     }
 
     /// Replaces the disk's records atomically.
@@ -142,7 +148,13 @@ impl<P: Protocol> Effects<P> {
     /// [`Pushed::unsynced`] lets it leave at once. Otherwise end a match arm that sends with a `;`.
     #[inline]
     pub fn send(&mut self, to: NodeId, message: P::Message) -> Pushed<'_> {
-        self.add(|| Effect::Send { to, message, unsynced: false });
+        self.send_with(to, || message)
+    }
+
+    /// The same, with a message that is built where it will lie: for those that most messages are.
+    #[inline(always)]
+    pub fn send_with(&mut self, to: NodeId, message: impl FnOnce() -> P::Message) -> Pushed<'_> {
+        self.add(|| Effect::Send { to, message: message(), unsynced: false });
         match self.list.last_mut() {
             Some(Effect::Send { unsynced, .. }) => Pushed(unsynced),
             _ => unreachable!("a send was just pushed"),
@@ -169,6 +181,7 @@ impl<P: Protocol> Effects<P> {
     }
 
     /// Sets or re-arms a timer.
+    #[inline(never)]
     pub fn set_timer(&mut self, timer: P::Timer, after: After) {
         self.add(|| Effect::SetTimer { timer, after });
     }

@@ -5,8 +5,9 @@ use quarrel_protocol::{After, Effects, NodeId, NodeSet};
 
 use crate::config::Changes;
 use crate::order::Refusal;
+use crate::progress::Pace;
 use crate::raft::Timer;
-use crate::state::{Pace, Role};
+use crate::state::Role;
 use crate::{Configuration, Event, Index, Order, Payload, Raft, RaftFlaw};
 
 /// A server that is brought up to date before it becomes a voter (thesis, section 4.2.1).
@@ -128,12 +129,11 @@ impl Raft {
             }
             // Where the log of a new member ends is a guess.
             let progress = &mut self.leader_role().progress[to.index()];
-            if progress.pace == Pace::Snapshot {
+            if progress.pace() == Pace::Snapshot {
                 // It was a member before, and is being sent one still.
                 continue;
             }
-            progress.pace = Pace::Probe;
-            progress.next = last.max(progress.matched.next());
+            progress.probe(last, last);
             self.send_probe(to, effects);
         }
         // Thesis, section 4.2.2: a leader that is left out goes on until that is committed.
@@ -168,7 +168,7 @@ impl Raft {
 impl Raft {
     fn start_round(&mut self, node: NodeId, round: u8, effects: &mut Effects<Self>) {
         let until = self.durable.log.last_index();
-        let held = self.leader_role().progress[node.index()].matched;
+        let held = self.leader_role().progress[node.index()].matched();
         self.leader_role().catch_up = Some(CatchUp { node, until, round, is_quick: true, held });
         effects.set_timer(Timer::CatchUp, After::exactly(self.config.election_timeout.min_ns));
     }
@@ -178,7 +178,7 @@ impl Raft {
     pub(crate) fn advance_catch_up(&mut self, effects: &mut Effects<Self>) {
         let Role::Leader(leader) = &self.role else { return };
         let Some(CatchUp { node, until, round, is_quick, .. }) = leader.catch_up else { return };
-        let has_learned = leader.progress[node.index()].matched >= until;
+        let has_learned = leader.progress[node.index()].matched() >= until;
         // That the node is a learner must be committed first: one change at a time.
         if !has_learned || self.membership.index() > self.commit {
             return;
@@ -198,7 +198,7 @@ impl Raft {
     pub(crate) fn on_catch_up_timer(&mut self, effects: &mut Effects<Self>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(catch_up) = &mut leader.catch_up else { return };
-        let held = leader.progress[catch_up.node.index()].matched;
+        let held = leader.progress[catch_up.node.index()].matched();
         if held == catch_up.held {
             // It is down or cut off: the cluster does not wait for it.
             let node = catch_up.node;

@@ -44,6 +44,7 @@ pub mod log;
 pub mod membership;
 pub mod message;
 pub mod order;
+mod progress;
 pub mod raft;
 pub mod reads;
 mod replication;

@@ -198,9 +198,9 @@ impl Log {
     /// The entry at `index`, if it is held.
     #[must_use]
     #[inline(always)]
-    pub fn get(&self, index: Index) -> Option<Entry> {
+    pub fn get(&self, index: Index) -> Option<&Entry> {
         let position = usize::try_from(index.0.checked_sub(self.base.0 + 1)?).ok()?;
-        self.entries.get(position).copied()
+        self.entries.get(position)
     }
 
     /// The term of the entry at `index`, which is known where the log begins as well; 0 at the position before the
@@ -345,7 +345,7 @@ pub(crate) mod tests {
         assert_eq!((log.base(), log.last_index(), log.last_term()), (Index(3), Index(5), Term(6)));
         assert_eq!(log.term_at(Index(2)), None, "nobody knows any more");
         assert_eq!(log.term_at(Index(3)), Some(Term(3)));
-        assert_eq!((log.get(Index(3)), log.get(Index(4))), (None, Some(Entry::no_op(Term(3)))));
+        assert_eq!((log.get(Index(3)), log.get(Index(4))), (None, Some(&Entry::no_op(Term(3)))));
         assert_eq!(
             (log.after(Index(4)).len(), log.after(Index(3)).len(), log.after(Index(1)).len()),
             (1, 2, 2)

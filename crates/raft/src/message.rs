@@ -10,7 +10,7 @@ use quarrel_protocol::{Fingerprint, Fingerprinter, Kinded};
 use quarrel_spec::image::bytes_fingerprint;
 use serde::{Deserialize, Serialize};
 
-use crate::{Configuration, Entry, Index, Round, Term};
+use crate::{Configuration, Entry, Index, Payload, Round, Term};
 
 /// A candidate asks for a vote.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -145,17 +145,18 @@ impl AppendEntries {
     /// log, none is above the leader's, the position before the first has term 0, and only nodes that there are decide.
     #[inline(always)]
     pub(crate) fn is_well_formed(&self, nodes: u8) -> bool {
-        (self.previous_index == Index::ZERO) == (self.previous_term == Term(0))
-            && self
-                .entries
-                .first()
-                .is_none_or(|first| first.term >= self.previous_term && first.term > Term(0))
-            && self.entries.is_sorted_by_key(|entry| entry.term)
-            && self.entries.last().map_or(self.previous_term, |last| last.term) <= self.term
-            && self
-                .entries
-                .iter()
-                .all(|entry| entry.configuration().is_none_or(|it| it.is_well_formed(nodes)))
+        let mut latest = self.previous_term;
+        for Entry { term, payload } in self.entries.iter() {
+            let is_possible = match payload {
+                Payload::NoOp | Payload::Command(_) => true,
+                Payload::Configuration(configuration) => configuration.is_well_formed(nodes),
+            };
+            if *term < latest || *term == Term(0) || !is_possible {
+                return false;
+            }
+            latest = *term;
+        }
+        latest <= self.term && (self.previous_index == Index::ZERO) == (self.previous_term == Term(0))
     }
 }
 

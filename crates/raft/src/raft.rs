@@ -147,7 +147,7 @@ impl Protocol for Raft {
                     Message::RequestVoteResponse(message) => {
                         self.on_request_vote_response(from, message, effects);
                     }
-                    Message::AppendEntries(message) => self.on_append_entries(from, message, effects),
+                    Message::AppendEntries(ref message) => self.on_append_entries(from, message, effects),
                     Message::AppendEntriesResponse(message) => {
                         self.on_append_entries_response(from, message, effects);
                     }
@@ -177,20 +177,20 @@ impl Protocol for Raft {
         assert!(self.applied <= self.commit || may_fall, "only what is committed is applied");
         assert!(self.replayed <= self.applied, "the replica holds only what is applied");
         assert!(self.durable.log.base() <= self.replayed, "what the replica still needs is in the log");
-        let has_own_vote = self.durable.vote == Some(self.id) || self.config.has(RaftFlaw::NoSelfVote);
+        let has_own_vote = || self.durable.vote == Some(self.id) || self.config.has(RaftFlaw::NoSelfVote);
         match &self.role {
             Role::Follower(follower) => {
                 assert!(follower.leader != Some(self.id), "a follower follows another")
             }
             Role::PreCandidate(candidate) => candidate.assert_invariants(),
             Role::Candidate(candidate) => {
-                assert!(has_own_vote, "a candidate has voted for itself");
+                assert!(has_own_vote(), "a candidate has voted for itself");
                 candidate.assert_invariants();
             }
             Role::Leader(leader) => {
-                assert!(has_own_vote, "a leader has voted for itself");
+                assert!(has_own_vote(), "a leader has voted for itself");
                 assert!(self.replayed == self.applied, "a leader knows all outcomes");
-                leader.assert_invariants(self.durable.log.last_index());
+                leader.reads.assert_invariants();
             }
         }
     }
@@ -328,7 +328,7 @@ impl Raft {
         for (client, id) in before.reads.waiting() {
             effects.reply(client, id, Reply::NotLeader { hint: leader });
         }
-        for waiting in before.pending {
+        for waiting in before.pending.into_all() {
             effects.reply(waiting.client, waiting.id, Reply::NotLeader { hint: leader });
         }
     }
@@ -391,20 +391,22 @@ impl Raft {
     }
 
     /// Puts an entry at the end of the log, for itself (`leader` is nothing) or on behalf of a leader.
-    pub(crate) fn write_entry(&mut self, entry: Entry, leader: Option<NodeId>, effects: &mut Effects<Self>) {
+    pub(crate) fn write_entry(&mut self, entry: &Entry, leader: Option<NodeId>, effects: &mut Effects<Self>) {
         let Durable { term, log, .. } = &mut self.durable;
         assert!(entry.term <= *term, "no entry is of a later term than the node");
         let index = log.last_index().next();
-        effects.persist(Record::Append { index, previous_term: log.last_term(), entry });
-        log.push(entry);
+        let previous_term = log.last_term();
+        effects.persist_with(|| Record::Append { index, previous_term, entry: *entry });
+        log.push(*entry);
         self.written += 1;
-        effects.announce(Event::Appended { index, entry, current_term: *term, leader });
+        effects.announce(Event::Appended { index, entry: *entry, current_term: *term, leader });
         if let Payload::Configuration(configuration) = entry.payload {
             self.membership.push(index, configuration);
         }
     }
 
     /// Drops the entry at `from` and all that follow.
+    #[inline(never)]
     pub(crate) fn write_truncation(&mut self, from: Index, effects: &mut Effects<Self>) {
         // Figure 3, Leader Append-Only.
         assert!(!self.is_leader(), "a leader never deletes entries of its log");
@@ -414,7 +416,7 @@ impl Raft {
         }
         let log = &mut self.durable.log;
         let last = log.last_index();
-        let Some(entry) = log.get(from) else { unreachable!("only what exists is dropped") };
+        let Some(&entry) = log.get(from) else { unreachable!("only what exists is dropped") };
         effects.persist(Record::Truncate { from });
         log.truncate(from);
         self.tidy_disk(effects);
@@ -436,7 +438,7 @@ impl Raft {
             // Nothing there: only if committed entries were taken back, which the monitors see.
             let Some(entry) = self.durable.log.get(index) else { return };
             self.applied = index;
-            effects.output(Applied { index: index.0, command: entry.command() }.into());
+            effects.output(Output::Applied(Applied { index: index.0, command: entry.command() }));
             if self.is_leader() {
                 let receipt = self.replay_applied();
                 self.answer_pending(index, receipt, effects);
@@ -451,8 +453,12 @@ impl Raft {
         while self.replayed < self.applied {
             self.replayed = self.replayed.next();
             // Thesis, section 6.3: what was applied before is not applied again, and has its first outcome.
-            let command = self.durable.log.get(self.replayed).and_then(|entry| entry.command());
-            receipt = command.and_then(|command| self.replica.apply(self.replayed.0, &command));
+            receipt = match self.durable.log.get(self.replayed) {
+                Some(Entry { payload: Payload::Command(command), .. }) => {
+                    self.replica.apply(self.replayed.0, command)
+                }
+                _ => None,
+            };
         }
         receipt
     }
@@ -461,8 +467,7 @@ impl Raft {
     /// client has stopped waiting.
     fn answer_pending(&mut self, index: Index, receipt: Option<Receipt>, effects: &mut Effects<Self>) {
         let Role::Leader(leader) = &mut self.role else { return };
-        let Some(&waiting) = leader.pending.front().filter(|waiting| waiting.index == index) else { return };
-        leader.pending.pop_front();
+        let Some(waiting) = leader.pending.take(index) else { return };
         if let Some(Receipt { index, outcome }) = receipt {
             effects.reply(waiting.client, waiting.id, Reply::Applied { index, outcome });
         }

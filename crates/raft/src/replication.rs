@@ -5,8 +5,9 @@ use quarrel_spec::replicated_log::Reply;
 use quarrel_spec::session::{Command, Receipt, Session};
 
 use crate::config::Reads;
+use crate::progress::Pace;
 use crate::raft::Timer;
-use crate::state::{Leader, Pace, Pending, Role};
+use crate::state::{Leader, Pending, Role};
 use crate::{
     AppendEntries, AppendEntriesResponse, Entry, Event, Index, Message, Outcome, Payload, Raft, RaftFlaw,
     Round, Term,
@@ -51,8 +52,8 @@ impl Raft {
     /// It follows what was sent last: a follower that has missed any of that refuses it, and is sent it again.
     pub(crate) fn send_heartbeat(&self, to: NodeId, effects: &mut Effects<Self>) {
         let Role::Leader(leader) = &self.role else { return };
-        let heartbeat = self.entries_from(leader.progress[to.index()].next, 0);
-        effects.send(to, Message::AppendEntries(heartbeat)).unsynced();
+        let next = leader.progress[to.index()].next();
+        effects.send_with(to, || Message::AppendEntries(self.entries_from(next, 0))).unsynced();
     }
 
     pub(crate) fn on_request(&mut self, command: Command, effects: &mut Effects<Self>) {
@@ -83,19 +84,20 @@ impl Raft {
         }
         // A retry of what is on its way: its answer will do for both. This only saves an entry. That a command counts
         // once is the sessions' business, since another leader may have appended it as well.
-        if leader.is_pending(client, id) {
+        if leader.pending.contains(client, id) {
             return;
         }
         // Figure 2, Leaders, rule 2: append now, respond when it is applied.
-        leader.pending.push_back(Pending { index: self.durable.log.last_index().next(), client, id });
         self.append_as_leader(Payload::Command(command), effects);
+        let index = self.durable.log.last_index();
+        self.leader_role().pending.push(Pending { index, client, id });
         for to in self.others() {
             self.send_entries(to, effects);
         }
     }
 
     pub(crate) fn append_as_leader(&mut self, payload: Payload, effects: &mut Effects<Self>) {
-        self.write_entry(Entry { term: self.durable.term, payload }, None, effects);
+        self.write_entry(&Entry { term: self.durable.term, payload }, None, effects);
         self.send_own_match(effects);
     }
 
@@ -113,7 +115,7 @@ impl Raft {
     pub(crate) fn on_append_entries(
         &mut self,
         from: NodeId,
-        message: AppendEntries,
+        message: &AppendEntries,
         effects: &mut Effects<Self>,
     ) {
         if from == self.id || !message.is_well_formed(self.config.nodes) {
@@ -126,22 +128,22 @@ impl Raft {
         if !self.hear_leader(from, message.term, effects) {
             return;
         }
-        // Figure 2, AppendEntries, rule 2. What a snapshot has taken the place of is committed, and so agrees.
         let previous = message.previous_index;
         let base = self.durable.log.base();
-        if previous >= base && self.durable.log.term_at(previous) != Some(message.previous_term) {
+        let entries: &[Entry] = &message.entries;
+        let new = if previous < base {
+            let Some(covered) = self.covered_by_snapshot(message) else { return };
+            &entries[covered..]
+        } else if self.durable.log.term_at(previous) == Some(message.previous_term) {
+            entries
+        } else {
+            // Figure 2, AppendEntries, rule 2.
             let outcome = self.conflict_at(previous);
             return self.send_append_entries_response(from, outcome, message.round, effects);
-        }
-        let new = &message.entries[self.covered_by_snapshot(&message)..];
-        // What is behind a snapshot is not older than it, in no leader's log.
-        let follows = self.durable.log.term_at(previous.max(base));
-        if new.first().is_some_and(|entry| Some(entry.term) < follows) {
-            return;
-        }
+        };
         self.store_entries(from, previous.max(base), new, effects);
         // Figure 2, AppendEntries, rule 5: not beyond what this message has shown to agree with the leader's log.
-        let covered = previous.plus(message.entries.len());
+        let covered = previous.plus(entries.len());
         let agreed = if self.config.has(RaftFlaw::CommitBeyondMatch) {
             self.durable.log.last_index()
         } else {
@@ -189,19 +191,26 @@ impl Raft {
         }
     }
 
-    /// How many of the entries a snapshot has taken the place of.
-    fn covered_by_snapshot(&self, message: &AppendEntries) -> usize {
-        let gone = self.durable.log.base().0.saturating_sub(message.previous_index.0);
-        let covered = usize::try_from(gone).unwrap_or(usize::MAX).min(message.entries.len());
+    /// How many of the entries a snapshot has taken the place of: they are committed, and so agree. Nothing if what comes
+    /// behind it is older than the snapshot, as in no leader's log.
+    #[cold]
+    fn covered_by_snapshot(&self, message: &AppendEntries) -> Option<usize> {
+        let log = &self.durable.log;
+        let entries: &[Entry] = &message.entries;
+        let gone = log.base().0.saturating_sub(message.previous_index.0);
+        let mut covered = usize::try_from(gone).unwrap_or(usize::MAX).min(entries.len());
         if self.config.has(RaftFlaw::AppendAfterCompaction)
             && message.previous_index == Index::ZERO
-            && message.entries.first().is_some_and(|first| first.term >= self.durable.log.last_term())
+            && entries.first().is_some_and(|first| first.term >= log.last_term())
         {
-            return 0;
+            covered = 0;
         }
-        covered
+        let new = entries.get(covered);
+        let is_older = new.is_some_and(|first| Some(first.term) < log.term_at(log.base()));
+        (!is_older).then_some(covered)
     }
 
+    #[inline(always)]
     fn store_entries(
         &mut self,
         leader: NodeId,
@@ -209,25 +218,23 @@ impl Raft {
         entries: &[Entry],
         effects: &mut Effects<Self>,
     ) {
-        let held = self.durable.log.after(previous).iter();
+        let held = self.durable.log.after(previous);
         // An old message must not undo what a newer one has stored: entries that agree stay, and so does what follows.
         let agreeing = if self.config.has(RaftFlaw::UnconditionalTruncate) {
             0
         } else {
-            held.zip(entries).take_while(|(held, sent)| held.term == sent.term).count()
+            held.iter().zip(entries).take_while(|(held, sent)| held.term == sent.term).count()
         };
         // Figure 2, AppendEntries, rule 3.
-        let first_new = previous.plus(agreeing).next();
-        if agreeing < entries.len() && first_new <= self.durable.log.last_index() {
-            self.write_truncation(first_new, effects);
+        if agreeing < entries.len() && agreeing < held.len() {
+            self.write_truncation(previous.plus(agreeing).next(), effects);
         }
         // Figure 2, AppendEntries, rule 4.
-        for &entry in &entries[agreeing..] {
+        for entry in &entries[agreeing..] {
             self.write_entry(entry, Some(leader), effects);
         }
     }
 
-    #[inline]
     pub(crate) fn send_append_entries_response(
         &self,
         to: NodeId,
@@ -235,8 +242,9 @@ impl Raft {
         round: Round,
         effects: &mut Effects<Self>,
     ) {
-        let response = AppendEntriesResponse { term: self.durable.term, outcome, round };
-        let sent = effects.send(to, Message::AppendEntriesResponse(response));
+        let term = self.durable.term;
+        let sent = effects
+            .send_with(to, || Message::AppendEntriesResponse(AppendEntriesResponse { term, outcome, round }));
         // Figure 2, State: what is confirmed is on stable storage first. A message waits for that by itself.
         if self.config.has(RaftFlaw::AckBeforeFsync) {
             sent.unsynced();
@@ -265,16 +273,17 @@ impl Raft {
         match message.outcome {
             // Figure 2, Leaders, rule 3, success.
             Outcome::Matched { index } => {
-                if index > self.durable.log.last_index() {
+                let last = self.durable.log.last_index();
+                if index > last {
                     return;
                 }
-                let before = progress.matched;
-                let is_news = progress.on_matched(index);
+                let before = progress.matched();
+                let is_news = progress.on_matched(index, last);
                 if index < before && self.config.has(RaftFlaw::MatchNonmonotonic) {
                     effects.announce(Event::MatchFell { follower: from, from: before, to: index });
-                    progress.matched = index;
+                    progress.take_back(index, last);
                 }
-                if progress.pace == Pace::Pipeline && !leader.outgoing.is_empty() {
+                if progress.pace() == Pace::Pipeline && !leader.outgoing.is_empty() {
                     leader.end_transfer(from);
                 }
                 if is_news && index > self.commit {
@@ -287,7 +296,7 @@ impl Raft {
             Outcome::Conflict { previous, term, first } => {
                 let own = term.and_then(|term| self.durable.log.last_index_of_term(term, previous));
                 let retry = own.map_or(first, Index::next);
-                if from != self.id && progress.on_conflict(previous, retry) {
+                if from != self.id && progress.on_conflict(previous, retry, self.durable.log.last_index()) {
                     self.send_probe(from, effects);
                 }
             }
@@ -299,6 +308,7 @@ impl Raft {
     }
 
     /// The node holds what it was sent: on to what it lacks, and to what waited for that.
+    #[inline(always)]
     fn go_on_with(&mut self, from: NodeId, effects: &mut Effects<Self>) {
         // What it confirmed may have committed the removal of this leader.
         let Role::Leader(leader) = &self.role else { return };
@@ -327,7 +337,7 @@ impl Raft {
             return;
         }
         let index = leader.replicated(self.commit, |nodes| self.is_quorum(nodes));
-        let Some(entry) = self.durable.log.get(index) else { return };
+        let Some(&entry) = self.durable.log.get(index) else { return };
         // Figure 2, Leaders, rule 4; section 5.4.2: only an entry of the current term is committed by counting.
         let is_countable = self.config.has(RaftFlaw::CommitOldTerm) || entry.term == self.durable.term;
         // The highest such entry commits all before it, whatever their terms: nothing is looked at on the way there.
@@ -342,34 +352,39 @@ impl Raft {
     }
 
     /// Sends what the follower lacks, as far as the window allows; nothing while a probe is out.
+    #[inline(always)]
     pub(crate) fn send_entries(&mut self, to: NodeId, effects: &mut Effects<Self>) {
         let window = u64::from(self.config.entries_in_flight_max.max(1));
         let last = self.durable.log.last_index();
-        loop {
-            let progress = self.leader_role().progress[to.index()];
-            let in_flight = progress.next.0 - 1 - progress.matched.0;
-            if progress.pace != Pace::Pipeline || progress.next > last || in_flight >= window {
-                return;
-            }
-            if progress.next <= self.durable.log.base() {
-                return self.send_snapshot(to, effects);
-            }
-            let message = self.entries_from(progress.next, self.entries_limit());
-            assert!(!message.entries.is_empty(), "each round sends something");
-            self.leader_role().progress[to.index()].next = progress.next.plus(message.entries.len());
-            effects.send(to, Message::AppendEntries(message)).unsynced();
+        while self.leader_role().progress[to.index()].wants_entries(last, window) {
+            self.send_next_entries(to, last, effects);
         }
+    }
+
+    #[inline(never)]
+    fn send_next_entries(&mut self, to: NodeId, last: Index, effects: &mut Effects<Self>) {
+        let next = self.leader_role().progress[to.index()].next();
+        if next <= self.durable.log.base() {
+            return self.send_snapshot(to, effects);
+        }
+        let limit = self.entries_limit();
+        effects.send_with(to, || Message::AppendEntries(self.entries_from(next, limit))).unsynced();
+        let count = self.durable.log.after(next.previous()).len().min(limit);
+        assert!(count > 0, "each round sends something");
+        self.leader_role().progress[to.index()].on_sent(count, last);
     }
 
     /// Asks whether the logs agree before `next`, with the entries that would follow.
     pub(crate) fn send_probe(&mut self, to: NodeId, effects: &mut Effects<Self>) {
         let progress = self.leader_role().progress[to.index()];
-        if progress.next <= self.durable.log.base() {
+        if progress.next() <= self.durable.log.base() {
             return self.send_snapshot(to, effects);
         }
-        assert!(progress.pace == Pace::Probe, "a probe is sent to a follower whose log is not known");
-        let message = self.entries_from(progress.next, self.entries_limit());
-        effects.send(to, Message::AppendEntries(message)).unsynced();
+        assert!(progress.pace() == Pace::Probe, "a probe is sent to a follower whose log is not known");
+        let limit = self.entries_limit();
+        effects
+            .send_with(to, || Message::AppendEntries(self.entries_from(progress.next(), limit)))
+            .unsynced();
     }
 
     fn entries_limit(&self) -> usize {
@@ -380,6 +395,7 @@ impl Raft {
     }
 
     /// The message with the entries from `next` on, at most `limit`.
+    #[inline(always)]
     fn entries_from(&self, next: Index, limit: usize) -> AppendEntries {
         let log = &self.durable.log;
         let previous_index = next.previous();

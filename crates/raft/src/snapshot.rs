@@ -18,7 +18,8 @@ use quarrel_spec::session::Replica;
 use serde::{Deserialize, Serialize};
 
 use crate::membership::Membership;
-use crate::state::{Durable, Leader, Pace, Role};
+use crate::progress::Pace;
+use crate::state::{Durable, Leader, Role};
 use crate::{
     Configuration, Event, Index, InstallSnapshot, InstallSnapshotResponse, Message, Outcome, Raft, RaftFlaw,
     Record, Round, Term,
@@ -131,12 +132,15 @@ impl Raft {
         // Not before the entries that it covers: it would hold what nobody was told of.
         effects.barrier();
         effects.persist(Record::Snapshot(Arc::clone(&snapshot)));
+        let is_leader = self.is_leader();
         let log = &mut self.durable.log;
+        let last = log.last_index();
         match suffix {
             Suffix::Agreeing => log.begin_after(snapshot.index, snapshot.term),
             Suffix::Any => log.cut(snapshot.index, snapshot.term),
             Suffix::None => log.restart(snapshot.index, snapshot.term),
         }
+        assert!(!is_leader || log.last_index() == last, "a leader's log never becomes shorter");
         self.durable.snapshot = Some(snapshot);
         self.rewrite_disk(effects);
     }
@@ -301,7 +305,7 @@ impl Raft {
     #[inline]
     pub(crate) fn needs_snapshot(&self, leader: &Leader, to: NodeId) -> bool {
         let progress = leader.progress[to.index()];
-        progress.pace == Pace::Snapshot || progress.next <= self.durable.log.base()
+        progress.pace() == Pace::Snapshot || progress.next() <= self.durable.log.base()
     }
 
     /// Sends the chunk that the follower lacks. It waits for the writes before it, like what was applied: nobody takes
@@ -309,7 +313,7 @@ impl Raft {
     pub(crate) fn send_snapshot(&mut self, to: NodeId, effects: &mut Effects<Self>) {
         let Role::Leader(leader) = &mut self.role else { unreachable!("only a leader sends snapshots") };
         let Some(latest) = &self.durable.snapshot else { unreachable!("a snapshot took the log's place") };
-        leader.progress[to.index()].pace = Pace::Snapshot;
+        leader.progress[to.index()].send_snapshot();
         let outgoing = leader.outgoing_to(to, latest);
         let Outgoing { snapshot, offset, .. } = outgoing;
         let limit = match self.config.snapshot_chunk {
@@ -342,7 +346,7 @@ impl Raft {
             return;
         }
         leader.heard.insert(from);
-        if leader.progress[from.index()].pace == Pace::Snapshot
+        if leader.progress[from.index()].pace() == Pace::Snapshot
             && leader.outgoing_to(from, latest).goes_on(message, latest)
         {
             self.send_snapshot(from, effects);

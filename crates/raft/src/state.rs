@@ -8,6 +8,7 @@ use quarrel_protocol::{ClientId, Effects, Fingerprint, Fingerprinter, NodeId, No
 use serde::{Deserialize, Serialize};
 
 use crate::change::CatchUp;
+use crate::progress::Progress;
 use crate::raft::Timer;
 use crate::reads::Reads;
 use crate::snapshot::{Incoming, Outgoing};
@@ -124,14 +125,14 @@ impl Durable {
                     durable.term = term;
                     durable.vote = vote;
                 }
-                &Record::Append { index, previous_term, entry }
+                &Record::Append { index, previous_term, ref entry }
                     if index > durable.log.base()
                         && durable.log.term_at(index.previous()) == Some(previous_term)
                         && previous_term <= entry.term =>
                 {
                     // The truncation that made room for this entry may be among the missing.
                     durable.log.truncate(index);
-                    durable.log.push(entry);
+                    durable.log.push(*entry);
                 }
                 &Record::Truncate { from } => durable.log.truncate(from),
                 // The crash may have come before the log was cut: that is made up for.
@@ -195,8 +196,8 @@ pub(crate) struct Candidate {
 pub(crate) struct Leader {
     /// Figure 2, State, "volatile state on leaders", for every node including itself.
     pub(crate) progress: Vec<Progress>,
-    /// Requests whose entry is not applied yet. Invariant: in the order of the log.
-    pub(crate) pending: VecDeque<Pending>,
+    /// Requests whose entry is not applied yet.
+    pub(crate) pending: Waiting,
     /// The nodes that have answered since the leader last counted, if it counts.
     pub(crate) heard: NodeSet,
     /// The snapshots that are on their way. Invariant: one for each follower in that pace.
@@ -211,26 +212,10 @@ pub(crate) struct Leader {
     pub(crate) reads: Box<Reads>,
 }
 
-/// How far one node's log is known to be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Progress {
-    /// The next entry to send.
-    pub(crate) next: Index,
-    /// The last entry known to be on that node's disk. Invariant: `matched < next`.
-    pub(crate) matched: Index,
-    pub(crate) pace: Pace,
-}
-
-/// How a leader sends to one follower.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Pace {
-    /// Where the logs agree is a guess: one message, then wait for its answer. `next` stays.
-    Probe,
-    /// The logs agreed: send as entries come. `next` moves on with each message.
-    Pipeline,
-    /// What it needs is gone in a snapshot: send that, a chunk at a time. `next` stays.
-    Snapshot,
-}
+/// Clients who wait for entries to be applied. Invariant: in the order of the log. It is asserted where one comes in: to
+/// take out the first, or all, keeps it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Waiting(VecDeque<Pending>);
 
 /// A client who waits for an entry to be applied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -241,12 +226,10 @@ pub(crate) struct Pending {
 }
 
 impl Leader {
-    /// Figure 2, State: `nextIndex` starts after the leader's last entry, `matchIndex` at 0.
     pub(crate) fn new(config: &Config, last: Index) -> Self {
-        let progress = Progress { next: last.next(), matched: Index::ZERO, pace: Pace::Probe };
         Self {
-            progress: vec![progress; usize::from(config.nodes)],
-            pending: VecDeque::new(),
+            progress: vec![Progress::new(last); usize::from(config.nodes)],
+            pending: Waiting::default(),
             heard: NodeSet::EMPTY,
             outgoing: Vec::new(),
             first: last.next(),
@@ -258,7 +241,7 @@ impl Leader {
 
     /// The last position after `known` that a quorum holds on disk; `known` if there is none.
     pub(crate) fn replicated(&self, known: Index, is_quorum: impl Fn(NodeSet) -> bool) -> Index {
-        let matched = self.progress.iter().map(|progress| progress.matched);
+        let matched = self.progress.iter().map(Progress::matched);
         // No node is asked about twice: of those that hold as much, one will do.
         matched.fold(
             known,
@@ -271,8 +254,9 @@ impl Leader {
     /// The nodes that hold the log up to `index` on disk.
     #[inline]
     pub(crate) fn holders(&self, index: Index) -> NodeSet {
-        let bits = (0..).zip(&self.progress).map(|(at, progress)| u64::from(progress.matched >= index) << at);
-        NodeSet(bits.fold(0, |set, bit: u64| set | bit))
+        // The last node first: each next bit makes room for itself.
+        let bits = self.progress.iter().rev().map(|progress| u64::from(progress.matched() >= index));
+        NodeSet(bits.fold(0, |set, bit| set << 1 | bit))
     }
 
     /// It leads no longer.
@@ -285,55 +269,33 @@ impl Leader {
         }
         self.reads.cancel_timers(effects);
     }
+}
+
+impl Waiting {
+    /// A client waits for the entry that has just been appended: what it waits for exists, since a leader's log never
+    /// becomes shorter.
+    pub(crate) fn push(&mut self, pending: Pending) {
+        let is_newest = self.0.back().is_none_or(|newest| newest.index < pending.index);
+        assert!(is_newest, "clients wait in the order of the log");
+        self.0.push_back(pending);
+    }
+
+    /// Takes out who waits for the entry at `index`, which is being applied.
+    #[inline]
+    pub(crate) fn take(&mut self, index: Index) -> Option<Pending> {
+        let is_first = self.0.front().is_some_and(|first| first.index == index);
+        if is_first { self.0.pop_front() } else { None }
+    }
 
     /// Whether this client waits for this request already. The newest are looked at first: a client retries what it
     /// asked last.
-    pub(crate) fn is_pending(&self, client: ClientId, id: RequestId) -> bool {
-        self.pending.iter().rev().any(|waiting| (waiting.client, waiting.id) == (client, id))
+    pub(crate) fn contains(&self, client: ClientId, id: RequestId) -> bool {
+        self.0.iter().rev().any(|waiting| (waiting.client, waiting.id) == (client, id))
     }
 
-    pub(crate) fn assert_invariants(&self, last: Index) {
-        for progress in &self.progress {
-            assert!(progress.matched < progress.next, "what is matched is not sent again");
-            assert!(progress.next <= last.next(), "only what exists is sent");
-        }
-        if let (Some(first), Some(newest)) = (self.pending.front(), self.pending.back()) {
-            assert!(first.index <= newest.index, "clients wait in the order of the log");
-            assert!(newest.index <= last, "clients wait for entries that exist");
-        }
-        self.reads.assert_invariants();
-    }
-}
-
-impl Progress {
-    /// The node holds everything up to `index`. Returns whether that is news.
-    #[inline(always)]
-    pub(crate) fn on_matched(&mut self, index: Index) -> bool {
-        if index.next() >= self.next {
-            // What the next message follows is there: the guess was right.
-            self.next = index.next();
-            self.pace = Pace::Pipeline;
-        }
-        let is_news = index > self.matched;
-        self.matched = self.matched.max(index);
-        is_news
-    }
-
-    /// The node refused entries after `previous`; the logs may agree before `retry`. Returns whether to probe there:
-    /// an answer to anything but what is being asked now is an echo, and answering echoes makes a storm.
-    pub(crate) fn on_conflict(&mut self, previous: Index, retry: Index) -> bool {
-        let is_current = match self.pace {
-            Pace::Probe => previous == self.next.previous(),
-            Pace::Pipeline => previous < self.next,
-            Pace::Snapshot => false,
-        };
-        // What was once on that node's disk stays there: a refusal of it is old, or no repair of ours.
-        if !is_current || previous <= self.matched {
-            return false;
-        }
-        self.pace = Pace::Probe;
-        self.next = retry.min(previous).max(self.matched.next());
-        true
+    /// All of them, in the order of the log.
+    pub(crate) fn into_all(self) -> impl Iterator<Item = Pending> {
+        self.0.into_iter()
     }
 }
 
@@ -439,7 +401,7 @@ mod tests {
             let nodes = matched.len() as u8;
             let mut leader = Leader::new(&Config::new(nodes), Index(9));
             for (progress, &matched) in leader.progress.iter_mut().zip(matched) {
-                progress.on_matched(Index(matched));
+                progress.on_matched(Index(matched), Index(9));
             }
             let all = Configuration::of(NodeSet::all(matched.len()));
             assert_eq!(
@@ -453,18 +415,5 @@ mod tests {
         check(&[7, 3, 5], 5);
         check(&[7, 3, 5, 0], 3);
         check(&[7, 3, 5, 0, 9], 5);
-    }
-
-    #[test]
-    fn an_echo_is_not_answered() {
-        let mut progress = Progress { next: Index(9), matched: Index(2), pace: Pace::Pipeline };
-        assert!(!progress.on_conflict(Index(2), Index(1)), "it is on that node's disk");
-        assert!(!progress.on_conflict(Index(9), Index(1)), "that was never sent");
-        assert!(progress.on_conflict(Index(6), Index(4)));
-        assert_eq!((progress.next, progress.pace), (Index(4), Pace::Probe));
-        assert!(!progress.on_conflict(Index(7), Index(4)), "another of the same burst");
-        assert!(progress.on_conflict(Index(3), Index(0)), "the answer to the probe");
-        assert_eq!(progress.next, Index(3), "never to what is matched");
-        assert!(!progress.on_conflict(Index(2), Index(0)));
     }
 }

@@ -36,7 +36,7 @@ impl Raft {
     pub(crate) fn advance_transfer(&mut self, effects: &mut Effects<Self>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(to) = leader.transfer else { return };
-        if leader.progress[to.index()].matched < self.durable.log.last_index() {
+        if leader.progress[to.index()].matched() < self.durable.log.last_index() {
             return;
         }
         // The target campaigns although its fellows hear a leader, and whenever this message arrives: from now on no

@@ -37,7 +37,7 @@ impl Display for Command {
 }
 
 impl Fingerprint for Command {
-    #[inline]
+    #[inline(always)]
     fn fingerprint(&self, into: &mut Fingerprinter) {
         let Session { client, serial, oldest } = self.session;
         into.pair(u64::from(client.0) << 32 | u64::from(serial.0), u64::from(oldest.0));
@@ -83,13 +83,26 @@ struct Open {
 
 impl Open {
     /// Where the receipt of a command is, or where it belongs. Mostly the command is the client's latest.
-    #[inline]
+    #[inline(always)]
     fn find(&self, serial: RequestId) -> Result<usize, usize> {
         match self.applied.back() {
-            Some(&(last, _)) if last >= serial => {
-                self.applied.binary_search_by_key(&serial, |&(serial, _)| serial)
-            }
+            Some(&(last, _)) if last >= serial => self.search(serial),
             _ => Err(self.applied.len()),
+        }
+    }
+
+    #[inline(never)]
+    fn search(&self, serial: RequestId) -> Result<usize, usize> {
+        self.applied.binary_search_by_key(&serial, |&(serial, _)| serial)
+    }
+
+    /// Puts a receipt where it belongs.
+    #[inline]
+    fn insert(&mut self, position: usize, serial: RequestId, receipt: Receipt) {
+        if position == self.applied.len() {
+            self.applied.push_back((serial, receipt));
+        } else {
+            self.applied.insert(position, (serial, receipt));
         }
     }
 }
@@ -115,19 +128,21 @@ impl Replica {
         let open = &mut self.sessions[client];
         if oldest > open.oldest {
             open.oldest = oldest;
-            while open.applied.front().is_some_and(|&(serial, _)| serial < oldest) {
-                open.applied.pop_front();
-            }
+            let forgotten = open.applied.iter().take_while(|&&(serial, _)| serial < oldest).count();
+            open.applied.drain(..forgotten);
         }
         if serial < open.oldest {
             return None;
         }
-        let position = open.find(serial).unwrap_or_else(|position| {
-            let receipt = Receipt { index, outcome: self.machine.apply(&command.call) };
-            open.applied.insert(position, (serial, receipt));
-            position
-        });
-        Some(open.applied[position].1.clone())
+        match open.find(serial) {
+            Ok(position) => Some(open.applied[position].1.clone()),
+            Err(position) => {
+                let receipt = Receipt { index, outcome: self.machine.apply(&command.call) };
+                let told = receipt.clone();
+                open.insert(position, serial, receipt);
+                Some(told)
+            }
+        }
     }
 
     /// The same machine with all sessions gone: a snapshot of this is what a deliberate flaw takes.

@@ -128,7 +128,7 @@ pub enum Call {
 }
 
 /// What a state machine answers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// A register's answer.
@@ -184,7 +184,17 @@ impl Machine {
     }
 
     /// Applies a call. Total: a call of another machine changes nothing.
+    #[inline]
     pub fn apply(&mut self, call: &Call) -> Outcome {
+        // Most machines are registers: what they do needs no call of ours.
+        if let (Machine::Register(register), Call::Register(call)) = (&mut *self, call) {
+            return Outcome::Register(register.apply(call));
+        }
+        self.apply_others(call)
+    }
+
+    #[inline(never)]
+    fn apply_others(&mut self, call: &Call) -> Outcome {
         match (self, call) {
             (Machine::Register(register), Call::Register(call)) => Outcome::Register(register.apply(call)),
             (Machine::Kv(store), Call::Kv(call)) => Outcome::Kv(store.apply(call)),
@@ -213,6 +223,30 @@ impl Machine {
             }
             (Machine::Queue(queue), Call::Queue(call)) => queue.peek(call).map(Outcome::Queue),
             _ => call.is_read().then_some(Outcome::NotUnderstood),
+        }
+    }
+}
+
+impl Clone for Outcome {
+    /// Most are a register's, and copied on the spot.
+    #[inline]
+    fn clone(&self) -> Self {
+        if let Outcome::Register(outcome) = self { Outcome::Register(*outcome) } else { self.clone_others() }
+    }
+}
+
+impl Outcome {
+    #[inline(never)]
+    fn clone_others(&self) -> Self {
+        match self {
+            Outcome::Register(outcome) => Outcome::Register(*outcome),
+            Outcome::Kv(outcome) => Outcome::Kv(outcome.clone()),
+            Outcome::Bank(outcome) => Outcome::Bank(outcome.clone()),
+            Outcome::Seats(outcome) => Outcome::Seats(outcome.clone()),
+            Outcome::Lock(outcome) => Outcome::Lock(*outcome),
+            Outcome::Membership(outcome) => Outcome::Membership(outcome.clone()),
+            Outcome::Queue(outcome) => Outcome::Queue(outcome.clone()),
+            Outcome::NotUnderstood => Outcome::NotUnderstood,
         }
     }
 }

@@ -128,8 +128,9 @@ impl Replica {
         let open = &mut self.sessions[client];
         if oldest > open.oldest {
             open.oldest = oldest;
-            let forgotten = open.applied.iter().take_while(|&&(serial, _)| serial < oldest).count();
-            open.applied.drain(..forgotten);
+            while open.applied.front().is_some_and(|&(serial, _)| serial < oldest) {
+                open.applied.pop_front();
+            }
         }
         if serial < open.oldest {
             return None;

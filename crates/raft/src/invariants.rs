@@ -118,8 +118,8 @@ impl Monitor<Raft> for Invariants {
             Event::Voted { term, candidate } => self.on_voted(node, term, candidate, report),
             Event::Elected { term, voters } => self.on_elected(node, term, voters, report),
             Event::SteppedDown { term } => self.on_stepped_down(node, term, report),
-            Event::Appended { index, entry, .. } => self.on_appended(node, index, entry, report),
-            Event::Truncated { from, entry, .. } => self.on_truncated(node, from, entry, report),
+            Event::Appended { index, ref entry, .. } => self.on_appended(node, index, entry, report),
+            Event::Truncated { from, ref entry, .. } => self.on_truncated(node, from, entry, report),
             Event::Committed { index, leader_term, .. } => {
                 self.on_committed(node, index, leader_term, report)
             }
@@ -208,7 +208,7 @@ impl Monitor<Raft> for Invariants {
             common = start;
         }
         self.nodes[node.index()].log.truncate(common);
-        for &entry in disk.after(Index::ZERO.plus(common)) {
+        for entry in disk.after(Index::ZERO.plus(common)) {
             self.hold(node, entry, report);
         }
     }
@@ -330,7 +330,7 @@ impl Invariants {
 /// Logs and commitment.
 impl Invariants {
     #[inline]
-    fn on_appended(&mut self, node: NodeId, index: Index, entry: Entry, report: &mut Report) {
+    fn on_appended(&mut self, node: NodeId, index: Index, entry: &Entry, report: &mut Report) {
         let Node { log, leads, .. } = &mut self.nodes[node.index()];
         let position = index.0.wrapping_sub(1) as usize;
         if let Some(term) = *leads {
@@ -343,7 +343,7 @@ impl Invariants {
             self.configurations.truncate(node, position);
         }
         // A gap can only mean that nobody told of a recovery: then there is nothing to compare with.
-        if self.nodes[node.index()].log.len() == position {
+        if log.len() == position {
             self.hold(node, entry, report);
             if let Some(configuration) = entry.configuration() {
                 self.configurations.push(node, position, configuration);
@@ -353,12 +353,12 @@ impl Invariants {
 
     /// The node has this entry at the end of its log.
     #[inline]
-    fn hold(&mut self, node: NodeId, entry: Entry, report: &mut Report) {
+    fn hold(&mut self, node: NodeId, entry: &Entry, report: &mut Report) {
         let log = &mut self.nodes[node.index()].log;
         let position = log.len();
         let mut prefix = Fingerprinter::default();
-        prefix.word(log.last().map_or(0, |last| last.prefix));
-        entry.fingerprint(&mut prefix);
+        prefix.pair(log.last().map_or(0, |last| last.prefix), entry.term.0);
+        entry.payload.fingerprint(&mut prefix);
         let held = Held { term: entry.term, prefix: prefix.finish() };
         log.push(held);
         let (first, by) = self.created.first_holder(position, held, node);
@@ -374,7 +374,7 @@ impl Invariants {
         });
     }
 
-    fn on_truncated(&mut self, node: NodeId, from: Index, entry: Entry, report: &mut Report) {
+    fn on_truncated(&mut self, node: NodeId, from: Index, entry: &Entry, report: &mut Report) {
         let position = from.0.wrapping_sub(1) as usize;
         let Node { log, leads, applied, .. } = &mut self.nodes[node.index()];
         report.check(LEADER_APPEND_ONLY, leads.is_none(), || {

@@ -1,24 +1,22 @@
 //! A list that forgets its beginning.
 
-use std::collections::VecDeque;
-
 /// Items by position, of which the first may be forgotten. Positions stay what they are.
 #[derive(Clone, Debug)]
 pub(super) struct Window<T> {
     start: usize,
-    items: VecDeque<T>,
+    items: Vec<T>,
 }
 
 impl<T> Default for Window<T> {
     fn default() -> Self {
-        Self { start: 0, items: VecDeque::new() }
+        Self { start: 0, items: Vec::new() }
     }
 }
 
 impl<T> Window<T> {
     /// Nothing is known of the positions before this one.
     pub(super) fn beginning_at(start: usize) -> Self {
-        Self { start, items: VecDeque::new() }
+        Self { start, items: Vec::new() }
     }
 
     /// The first position that is known, if there are any.
@@ -39,12 +37,12 @@ impl<T> Window<T> {
 
     #[inline]
     pub(super) fn last(&self) -> Option<&T> {
-        self.items.back()
+        self.items.last()
     }
 
     #[inline]
     pub(super) fn push(&mut self, item: T) {
-        self.items.push_back(item);
+        self.items.push(item);
     }
 
     /// Takes out what stands at `end` and after it.
@@ -56,10 +54,10 @@ impl<T> Window<T> {
 
     /// Forgets what stands before `position`; never all that there is.
     pub(super) fn forget(&mut self, position: usize) {
-        while self.start < position && self.items.len() > 1 {
-            self.items.pop_front();
-            self.start += 1;
-        }
+        let most = self.items.len().saturating_sub(1);
+        let gone = position.saturating_sub(self.start).min(most);
+        self.items.drain(..gone);
+        self.start += gone;
         if self.items.capacity() > 64 && self.items.capacity() / 4 > self.items.len() {
             self.items.shrink_to(self.items.len() * 2);
         }
@@ -78,13 +76,13 @@ impl<T> Window<T> {
     /// The items up to `end`, the last first.
     pub(super) fn backwards_from(&mut self, end: usize) -> impl Iterator<Item = &mut T> {
         let known = end.saturating_sub(self.start).min(self.items.len());
-        self.items.range_mut(..known).rev()
+        self.items[..known].iter_mut().rev()
     }
 
     /// What is known of the first `end` positions, in another form.
     pub(super) fn prefix<U>(&self, end: usize, form: impl Fn(&T) -> U) -> Window<U> {
         let known = end.saturating_sub(self.start).min(self.items.len());
-        Window { start: self.start, items: self.items.range(..known).map(form).collect() }
+        Window { start: self.start, items: self.items[..known].iter().map(form).collect() }
     }
 }
 

@@ -147,12 +147,21 @@ impl Fingerprint for Entry {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
         self.term.fingerprint(into);
-        match &self.payload {
+        self.payload.fingerprint(into);
+    }
+}
+
+impl Fingerprint for Payload {
+    #[inline]
+    fn fingerprint(&self, into: &mut Fingerprinter) {
+        // Most are commands: one comparison tells.
+        if let Payload::Command(command) = self {
+            into.mark(1);
+            return command.fingerprint(into);
+        }
+        match self {
             Payload::NoOp => into.mark(0),
-            Payload::Command(command) => {
-                into.mark(1);
-                command.fingerprint(into);
-            }
+            Payload::Command(_) => unreachable!("told above"),
             Payload::Configuration(configuration) => {
                 into.mark(2);
                 configuration.fingerprint(into);

@@ -48,7 +48,7 @@ impl Progress {
     }
 
     /// Whether it is to be sent more of a log that ends at `last`, where so many entries may be on their way.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wants_entries(&self, last: Index, window: u64) -> bool {
         self.next <= last && self.pace == Pace::Pipeline && self.next.0 - 1 - self.matched.0 < window
     }

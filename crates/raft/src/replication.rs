@@ -53,7 +53,7 @@ impl Raft {
     pub(crate) fn send_heartbeat(&self, to: NodeId, effects: &mut Effects<Self>) {
         let Role::Leader(leader) = &self.role else { return };
         let next = leader.progress[to.index()].next();
-        effects.send_with(to, || Message::AppendEntries(self.entries_from(next, 0))).unsynced();
+        effects.send_with(to, || Message::AppendEntries(self.append_after(next.previous(), &[]))).unsynced();
     }
 
     pub(crate) fn on_request(&mut self, command: Command, effects: &mut Effects<Self>) {
@@ -258,7 +258,7 @@ impl Raft {
     pub(crate) fn on_append_entries_response(
         &mut self,
         from: NodeId,
-        message: AppendEntriesResponse,
+        message: &AppendEntriesResponse,
         effects: &mut Effects<Self>,
     ) {
         if message.term > self.durable.term {
@@ -333,19 +333,20 @@ impl Raft {
             unreachable!("only a leader advances the commit index")
         };
         // Most answers are not the one that completes a quorum.
-        if !self.is_quorum(leader.holders(self.commit.next())) {
+        let next = self.commit.next();
+        if !self.is_quorum(leader.holders(next)) {
             return;
         }
-        let index = leader.replicated(self.commit, |nodes| self.is_quorum(nodes));
-        let Some(&entry) = self.durable.log.get(index) else { return };
+        let index = leader.replicated(next, |nodes| self.is_quorum(nodes));
+        let Some(entry) = self.durable.log.get(index) else { return };
         // Figure 2, Leaders, rule 4; section 5.4.2: only an entry of the current term is committed by counting.
         let is_countable = self.config.has(RaftFlaw::CommitOldTerm) || entry.term == self.durable.term;
         // The highest such entry commits all before it, whatever their terms: nothing is looked at on the way there.
         let is_stopped = self.config.has(RaftFlaw::StopCommitScan)
-            && self.durable.log.term_at(self.commit.next()) != Some(self.durable.term);
-        if index > self.commit && is_countable && !is_stopped {
+            && self.durable.log.term_at(next) != Some(self.durable.term);
+        if is_countable && !is_stopped {
+            effects.announce(Event::Committed { index, entry: *entry, leader_term: self.durable.term });
             let before = std::mem::replace(&mut self.commit, index);
-            effects.announce(Event::Committed { index, entry, leader_term: self.durable.term });
             self.apply_committed(effects);
             self.after_commit(before, effects);
         }
@@ -367,9 +368,11 @@ impl Raft {
         if next <= self.durable.log.base() {
             return self.send_snapshot(to, effects);
         }
-        let limit = self.entries_limit();
-        effects.send_with(to, || Message::AppendEntries(self.entries_from(next, limit))).unsynced();
-        let count = self.durable.log.after(next.previous()).len().min(limit);
+        let entries = self.entries_after(next.previous());
+        effects
+            .send_with(to, || Message::AppendEntries(self.append_after(next.previous(), entries)))
+            .unsynced();
+        let count = entries.len();
         assert!(count > 0, "each round sends something");
         self.leader_role().progress[to.index()].on_sent(count, last);
     }
@@ -381,33 +384,31 @@ impl Raft {
             return self.send_snapshot(to, effects);
         }
         assert!(progress.pace() == Pace::Probe, "a probe is sent to a follower whose log is not known");
-        let limit = self.entries_limit();
-        effects
-            .send_with(to, || Message::AppendEntries(self.entries_from(progress.next(), limit)))
-            .unsynced();
+        let previous = progress.next().previous();
+        let entries = self.entries_after(previous);
+        effects.send_with(to, || Message::AppendEntries(self.append_after(previous, entries))).unsynced();
     }
 
-    fn entries_limit(&self) -> usize {
+    /// The entries behind `previous`, as many as one message may hold.
+    fn entries_after(&self, previous: Index) -> &[Entry] {
+        let entries = self.durable.log.after(previous);
         match self.config.entries_per_append {
-            0 => usize::MAX,
-            limit => limit as usize,
+            0 => entries,
+            limit => &entries[..entries.len().min(limit as usize)],
         }
     }
 
-    /// The message with the entries from `next` on, at most `limit`.
+    /// The message with these entries, which follow `previous_index`.
     #[inline(always)]
-    fn entries_from(&self, next: Index, limit: usize) -> AppendEntries {
-        let log = &self.durable.log;
-        let previous_index = next.previous();
-        let Some(previous_term) = log.term_at(previous_index) else {
+    fn append_after(&self, previous_index: Index, entries: &[Entry]) -> AppendEntries {
+        let Some(previous_term) = self.durable.log.term_at(previous_index) else {
             unreachable!("a leader holds all that it has sent");
         };
-        let rest = log.after(previous_index);
         AppendEntries {
             term: self.durable.term,
             previous_index,
             previous_term,
-            entries: rest[..rest.len().min(limit)].into(),
+            entries: entries.into(),
             commit: self.commit,
             round: self.round(),
         }

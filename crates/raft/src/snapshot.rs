@@ -142,6 +142,7 @@ impl Raft {
         }
         assert!(!is_leader || log.last_index() == last, "a leader's log never becomes shorter");
         self.durable.snapshot = Some(snapshot);
+        self.has_written = true;
         self.rewrite_disk(effects);
     }
 
@@ -189,7 +190,7 @@ impl Raft {
     pub(crate) fn on_install_snapshot(
         &mut self,
         from: NodeId,
-        message: InstallSnapshot,
+        message: &InstallSnapshot,
         effects: &mut Effects<Self>,
     ) {
         if from == self.id || !message.is_well_formed(self.config.nodes) {
@@ -220,10 +221,11 @@ impl Raft {
     }
 
     /// Rules 2 and 3: a first chunk begins a new snapshot; what follows is written at its offset.
-    fn receive_chunk(&mut self, message: InstallSnapshot, effects: &mut Effects<Self>) -> Progress {
+    fn receive_chunk(&mut self, message: &InstallSnapshot, effects: &mut Effects<Self>) -> Progress {
         let Role::Follower(follower) = &mut self.role else { unreachable!("it follows the sender") };
-        let InstallSnapshot { term: leader_term, index, last_term: term, configuration, offset, data, done } =
-            message;
+        let &InstallSnapshot {
+            term: leader_term, index, last_term: term, configuration, offset, done, ..
+        } = message;
         let latest = follower.incoming.as_ref().map_or(Index::ZERO, |incoming| incoming.index);
         if index < latest {
             return Progress::Superseded;
@@ -240,7 +242,7 @@ impl Raft {
         let Some(incoming) = &mut follower.incoming else { unreachable!("it has just begun, or before") };
         let held = &mut incoming.data;
         if offset == held.len() as u64 {
-            held.extend_from_slice(&data);
+            held.extend_from_slice(&message.data);
             if done && let Some(incoming) = follower.incoming.take() {
                 return Progress::Complete(incoming.complete());
             }

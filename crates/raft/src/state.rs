@@ -76,17 +76,26 @@ impl Display for Record {
 impl Fingerprint for Record {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
+        // Most records are entries.
+        if let Record::Append { index, previous_term, entry } = self {
+            into.mark(1);
+            into.pair(index.0, previous_term.0);
+            return entry.fingerprint(into);
+        }
+        self.fingerprint_of_others(into);
+    }
+}
+
+impl Record {
+    #[inline(never)]
+    fn fingerprint_of_others(&self, into: &mut Fingerprinter) {
         match self {
             Record::Term { term, vote } => {
                 into.mark(0);
                 term.fingerprint(into);
                 vote.fingerprint(into);
             }
-            Record::Append { index, previous_term, entry } => {
-                into.mark(1);
-                into.pair(index.0, previous_term.0);
-                entry.fingerprint(into);
-            }
+            Record::Append { .. } => unreachable!("it is no other"),
             Record::Truncate { from } => {
                 into.mark(2);
                 from.fingerprint(into);
@@ -239,7 +248,7 @@ impl Leader {
         }
     }
 
-    /// The last position after `known` that a quorum holds on disk; `known` if there is none.
+    /// The last position that a quorum holds on disk, where one is known to hold everything up to `known`.
     pub(crate) fn replicated(&self, known: Index, is_quorum: impl Fn(NodeSet) -> bool) -> Index {
         let matched = self.progress.iter().map(Progress::matched);
         // No node is asked about twice: of those that hold as much, one will do.

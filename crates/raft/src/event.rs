@@ -362,6 +362,20 @@ impl Announcement for Event {
 impl Fingerprint for Event {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
+        // Most announcements are entries.
+        if let Event::Appended { index, entry, current_term, leader } = self {
+            into.mark(self.kind() as u64);
+            into.mark(leader.map_or(0, |leader| u64::from(leader.0) + 1));
+            into.pair(index.0, current_term.0);
+            return entry.fingerprint(into);
+        }
+        self.fingerprint_of_others(into);
+    }
+}
+
+impl Event {
+    #[inline(never)]
+    fn fingerprint_of_others(&self, into: &mut Fingerprinter) {
         into.mark(self.kind() as u64);
         match self {
             Event::Campaigned { term }
@@ -416,11 +430,7 @@ impl Fingerprint for Event {
                 term.fingerprint(into);
                 voters.fingerprint(into);
             }
-            Event::Appended { index, entry, current_term, leader } => {
-                into.mark(leader.map_or(0, |leader| u64::from(leader.0) + 1));
-                into.pair(index.0, current_term.0);
-                entry.fingerprint(into);
-            }
+            Event::Appended { .. } => unreachable!("it is no other"),
             Event::Truncated { from, last, entry } => {
                 into.pair(from.0, last.0);
                 entry.fingerprint(into);

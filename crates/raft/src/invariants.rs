@@ -112,59 +112,10 @@ impl Monitor<Raft> for Invariants {
 
     #[inline]
     fn on_announce(&mut self, node: NodeId, event: &Event, report: &mut Report) {
-        match *event {
-            Event::Campaigned { term } => self.on_campaigned(node, term, report),
-            Event::VoteReceived { .. } => {}
-            Event::Voted { term, candidate } => self.on_voted(node, term, candidate, report),
-            Event::Elected { term, voters } => self.on_elected(node, term, voters, report),
-            Event::SteppedDown { term } => self.on_stepped_down(node, term, report),
-            Event::Appended { index, ref entry, .. } => self.on_appended(node, index, entry, report),
-            Event::Truncated { from, ref entry, .. } => self.on_truncated(node, from, entry, report),
-            Event::Committed { index, leader_term, .. } => {
-                self.on_committed(node, index, leader_term, report)
-            }
-            Event::PreCampaigned { .. } => self.on_pre_campaigned(node, report),
-            Event::QuorumLost { term } => {
-                self.see_term(node, term, report);
-                self.stop_leading(node);
-                report.happened(QUORUM_LOST);
-            }
-            Event::CommitFell { from, to } => report.check(COMMIT_MONOTONIC, false, || {
-                (format!("{node} had committed its log up to {from}, and now up to {to}"), "")
-            }),
-            Event::MatchFell { follower, from, to } => report.check(MATCH_MONOTONIC, false, || {
-                (format!("{node} knew that {follower} holds its log up to {from}, and now up to {to}"), "")
-            }),
-            Event::Compacted { index, configuration, .. } => {
-                self.configurations.on_compacted(node, index, configuration, report);
-                self.on_compacted(node, index, report);
-            }
-            Event::Receiving { leader_term, .. } => self.on_receiving(node, leader_term),
-            Event::Installed { index, term, last, leader_term, configuration, in_force } => {
-                let install = Install { index, term, last, leader_term, configuration, in_force };
-                self.configurations.on_installed(node, install, report);
-                self.on_installed(node, install, report);
-            }
-            Event::Retired { term } => {
-                self.see_term(node, term, report);
-                self.stop_leading(node);
-                report.happened(LEADER_RETIRED);
-            }
-            Event::Reconfigured { index, configuration } => {
-                self.configurations.on_reconfigured(node, index, configuration, self.committed.len(), report);
-            }
-            Event::ConfigurationCommitted { configuration, .. } if !configuration.is_joint() => {
-                report.happened(MEMBERS_CHANGED);
-            }
-            Event::Adopted { index, configuration } => {
-                self.configurations.on_adopted(node, index, configuration);
-            }
-            Event::CaughtUp { .. } => report.happened(LEARNER_PROMOTED),
-            Event::ToldToCampaign { term, .. } => self.configurations.on_told(node, term),
-            Event::KeptLeadership { .. } => report.happened(TRANSFER_ABANDONED),
-            Event::ReadServed { by_lease, .. } => self.configurations.on_read(by_lease, report),
-            Event::OrderRefused { .. } | Event::ConfigurationCommitted { .. } | Event::HandingOver { .. } => {
-            }
+        // Most announcements are entries.
+        match event {
+            Event::Appended { index, entry, .. } => self.on_appended(node, *index, entry, report),
+            _ => self.on_other(node, event, report),
         }
     }
 
@@ -223,6 +174,67 @@ impl Monitor<Raft> for Invariants {
 
     fn on_fault(&mut self, class: &'static str, _: &mut Report) {
         self.configurations.on_fault(class);
+    }
+}
+
+impl Invariants {
+    /// An announcement that is no entry.
+    #[inline(never)]
+    fn on_other(&mut self, node: NodeId, event: &Event, report: &mut Report) {
+        match *event {
+            Event::Campaigned { term } => self.on_campaigned(node, term, report),
+            Event::VoteReceived { .. } => {}
+            Event::Voted { term, candidate } => self.on_voted(node, term, candidate, report),
+            Event::Elected { term, voters } => self.on_elected(node, term, voters, report),
+            Event::SteppedDown { term } => self.on_stepped_down(node, term, report),
+            Event::Appended { .. } => unreachable!("it is no other"),
+            Event::Truncated { from, ref entry, .. } => self.on_truncated(node, from, entry, report),
+            Event::Committed { index, leader_term, .. } => {
+                self.on_committed(node, index, leader_term, report)
+            }
+            Event::PreCampaigned { .. } => self.on_pre_campaigned(node, report),
+            Event::QuorumLost { term } => {
+                self.see_term(node, term, report);
+                self.stop_leading(node);
+                report.happened(QUORUM_LOST);
+            }
+            Event::CommitFell { from, to } => report.check(COMMIT_MONOTONIC, false, || {
+                (format!("{node} had committed its log up to {from}, and now up to {to}"), "")
+            }),
+            Event::MatchFell { follower, from, to } => report.check(MATCH_MONOTONIC, false, || {
+                (format!("{node} knew that {follower} holds its log up to {from}, and now up to {to}"), "")
+            }),
+            Event::Compacted { index, configuration, .. } => {
+                self.configurations.on_compacted(node, index, configuration, report);
+                self.on_compacted(node, index, report);
+            }
+            Event::Receiving { leader_term, .. } => self.on_receiving(node, leader_term),
+            Event::Installed { index, term, last, leader_term, configuration, in_force } => {
+                let install = Install { index, term, last, leader_term, configuration, in_force };
+                self.configurations.on_installed(node, install, report);
+                self.on_installed(node, install, report);
+            }
+            Event::Retired { term } => {
+                self.see_term(node, term, report);
+                self.stop_leading(node);
+                report.happened(LEADER_RETIRED);
+            }
+            Event::Reconfigured { index, configuration } => {
+                self.configurations.on_reconfigured(node, index, configuration, self.committed.len(), report);
+            }
+            Event::ConfigurationCommitted { configuration, .. } if !configuration.is_joint() => {
+                report.happened(MEMBERS_CHANGED);
+            }
+            Event::Adopted { index, configuration } => {
+                self.configurations.on_adopted(node, index, configuration);
+            }
+            Event::CaughtUp { .. } => report.happened(LEARNER_PROMOTED),
+            Event::ToldToCampaign { term, .. } => self.configurations.on_told(node, term),
+            Event::KeptLeadership { .. } => report.happened(TRANSFER_ABANDONED),
+            Event::ReadServed { by_lease, .. } => self.configurations.on_read(by_lease, report),
+            Event::OrderRefused { .. } | Event::ConfigurationCommitted { .. } | Event::HandingOver { .. } => {
+            }
+        }
     }
 }
 

@@ -144,7 +144,7 @@ impl Display for Entry {
 }
 
 impl Fingerprint for Entry {
-    #[inline]
+    #[inline(always)]
     fn fingerprint(&self, into: &mut Fingerprinter) {
         self.term.fingerprint(into);
         self.payload.fingerprint(into);
@@ -152,16 +152,23 @@ impl Fingerprint for Entry {
 }
 
 impl Fingerprint for Payload {
-    #[inline]
+    #[inline(always)]
     fn fingerprint(&self, into: &mut Fingerprinter) {
-        // Most are commands: one comparison tells.
+        // Most are commands, and told with one comparison and no call of ours.
         if let Payload::Command(command) = self {
             into.mark(1);
             return command.fingerprint(into);
         }
+        self.fingerprint_of_others(into);
+    }
+}
+
+impl Payload {
+    #[inline(never)]
+    fn fingerprint_of_others(&self, into: &mut Fingerprinter) {
         match self {
             Payload::NoOp => into.mark(0),
-            Payload::Command(_) => unreachable!("told above"),
+            Payload::Command(_) => unreachable!("it is no other"),
             Payload::Configuration(configuration) => {
                 into.mark(2);
                 configuration.fingerprint(into);

@@ -52,8 +52,8 @@ impl Raft {
     /// It follows what was sent last: a follower that has missed any of that refuses it, and is sent it again.
     pub(crate) fn send_heartbeat(&self, to: NodeId, effects: &mut Effects<Self>) {
         let Role::Leader(leader) = &self.role else { return };
-        let next = leader.progress[to.index()].next();
-        effects.send_with(to, || Message::AppendEntries(self.append_after(next.previous(), &[]))).unsynced();
+        let previous = leader.progress[to.index()].next().previous();
+        effects.send_with(to, || Message::AppendEntries(self.append_after(previous, &[]))).unsynced();
     }
 
     pub(crate) fn on_request(&mut self, command: Command, effects: &mut Effects<Self>) {
@@ -110,8 +110,7 @@ impl Raft {
 
 /// The follower's side.
 impl Raft {
-    // The handlers of the two kinds that most messages are of are always inlined: their message is not copied again.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn on_append_entries(
         &mut self,
         from: NodeId,
@@ -254,7 +253,7 @@ impl Raft {
 
 /// The leader's side.
 impl Raft {
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn on_append_entries_response(
         &mut self,
         from: NodeId,

@@ -264,7 +264,8 @@ impl Leader {
     #[inline]
     pub(crate) fn holders(&self, index: Index) -> NodeSet {
         // The last node first: each next bit makes room for itself.
-        let bits = self.progress.iter().rev().map(|progress| u64::from(progress.matched() >= index));
+        let nodes = (0..self.progress.len()).rev();
+        let bits = nodes.map(|node| u64::from(self.progress[node].matched() >= index));
         NodeSet(bits.fold(0, |set, bit| set << 1 | bit))
     }
 

@@ -342,7 +342,7 @@ impl Display for Call {
 }
 
 impl Fingerprint for Call {
-    #[inline]
+    #[inline(always)]
     fn fingerprint(&self, into: &mut Fingerprinter) {
         // A call is in every message, record and announcement: most are of a register, and told without a call of ours.
         if let Call::Register(call) = self {

@@ -116,13 +116,9 @@ impl<V: Display> Display for RegisterOutcome<V> {
 impl<V: Fingerprint> Fingerprint for RegisterCall<V> {
     #[inline]
     fn fingerprint(&self, into: &mut Fingerprinter) {
-        // Most calls that are told write: one comparison tells.
-        if let RegisterCall::Write(value) = self {
-            return value.fingerprint(into);
-        }
         match self {
             RegisterCall::Read => into.mark(1),
-            RegisterCall::Write(_) => unreachable!("told above"),
+            RegisterCall::Write(value) => value.fingerprint(into),
             RegisterCall::Cas { from, to } => {
                 into.mark(2);
                 from.fingerprint(into);

@@ -28,6 +28,7 @@ pub(crate) struct CatchUp {
 const ROUNDS_MAX: u8 = 10;
 
 impl Raft {
+    #[inline(never)]
     pub(crate) fn on_order(&mut self, order: Order, effects: &mut Effects<Self>) {
         if !self.is_leader() {
             return;

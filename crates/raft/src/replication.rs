@@ -56,6 +56,7 @@ impl Raft {
         effects.send_with(to, || Message::AppendEntries(self.append_after(previous, &[]))).unsynced();
     }
 
+    #[inline(never)]
     pub(crate) fn on_request(&mut self, command: Command, effects: &mut Effects<Self>) {
         let Session { client, serial: id, .. } = command.session;
         let hint = self.leader();
@@ -110,7 +111,8 @@ impl Raft {
 
 /// The follower's side.
 impl Raft {
-    #[inline(never)]
+    // The handlers of the two kinds that most messages are of are always inlined.
+    #[inline(always)]
     pub(crate) fn on_append_entries(
         &mut self,
         from: NodeId,
@@ -253,7 +255,7 @@ impl Raft {
 
 /// The leader's side.
 impl Raft {
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn on_append_entries_response(
         &mut self,
         from: NodeId,

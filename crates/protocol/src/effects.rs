@@ -170,7 +170,13 @@ impl<P: Protocol> Effects<P> {
     /// States a result, once everything persisted so far, in this step and in earlier ones, is durable.
     #[inline]
     pub fn output(&mut self, output: P::Output) {
-        self.add(|| Effect::Output(output));
+        self.output_with(|| output);
+    }
+
+    /// The same, with a result that is built where it will lie: for those that most results are.
+    #[inline(always)]
+    pub fn output_with(&mut self, output: impl FnOnce() -> P::Output) {
+        self.add(|| Effect::Output(output()));
     }
 
     /// Tells observers, once everything persisted so far, in this step and in earlier ones, is durable: what a crash can

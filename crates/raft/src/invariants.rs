@@ -158,9 +158,11 @@ impl Monitor<Raft> for Invariants {
             self.hold_prefix(node, base, term);
             common = start;
         }
-        self.nodes[node.index()].log.truncate(common);
+        let log = &mut self.nodes[node.index()].log;
+        log.truncate(common);
         for entry in disk.after(Index::ZERO.plus(common)) {
-            self.hold(node, entry, report);
+            let position = log.len();
+            hold(log, &mut self.created, (node, position), entry, report);
         }
     }
 
@@ -356,34 +358,11 @@ impl Invariants {
         }
         // A gap can only mean that nobody told of a recovery: then there is nothing to compare with.
         if log.len() == position {
-            self.hold(node, entry, report);
+            hold(log, &mut self.created, (node, position), entry, report);
             if let Some(configuration) = entry.configuration() {
                 self.configurations.push(node, position, configuration);
             }
         }
-    }
-
-    /// The node has this entry at the end of its log.
-    #[inline]
-    fn hold(&mut self, node: NodeId, entry: &Entry, report: &mut Report) {
-        let log = &mut self.nodes[node.index()].log;
-        let position = log.len();
-        let mut prefix = Fingerprinter::default();
-        prefix.pair(log.last().map_or(0, |last| last.prefix), entry.term.0);
-        entry.payload.fingerprint(&mut prefix);
-        let held = Held { term: entry.term, prefix: prefix.finish() };
-        log.push(held);
-        let (first, by) = self.created.first_holder(position, held, node);
-        report.check(LOG_MATCHING, first.prefix == held.prefix, || {
-            (
-                format!(
-                    "{by} and {node} both hold {}@{}, but their logs up to there differ",
-                    position + 1,
-                    held.term
-                ),
-                "",
-            )
-        });
     }
 
     fn on_truncated(&mut self, node: NodeId, from: Index, entry: &Entry, report: &mut Report) {
@@ -480,6 +459,33 @@ impl Invariants {
     fn holds(&self, node: NodeId, position: usize, held: Held) -> bool {
         self.nodes[node.index()].log.get(position).is_some_and(|own| own.prefix == held.prefix)
     }
+}
+
+/// A node has this entry at the end of its log, which is this position.
+#[inline]
+fn hold(
+    log: &mut Window<Held>,
+    created: &mut Created,
+    (node, position): (NodeId, usize),
+    entry: &Entry,
+    report: &mut Report,
+) {
+    let mut prefix = Fingerprinter::default();
+    prefix.pair(log.last().map_or(0, |last| last.prefix), entry.term.0);
+    entry.payload.fingerprint(&mut prefix);
+    let held = Held { term: entry.term, prefix: prefix.finish() };
+    log.push(held);
+    let (first, by) = created.first_holder(position, held, node);
+    report.check(LOG_MATCHING, first.prefix == held.prefix, || {
+        (
+            format!(
+                "{by} and {node} both hold {}@{}, but their logs up to there differ",
+                position + 1,
+                held.term
+            ),
+            "",
+        )
+    });
 }
 
 impl Created {

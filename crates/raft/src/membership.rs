@@ -75,6 +75,8 @@ impl Configuration {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Membership {
     current: Configuration,
+    /// How many of its voters are a majority: asked about most answers. While it is joint, of C_new.
+    majority: usize,
     /// Where the one in force stands; 0 for the first of all, which stands in no log.
     index: Index,
     /// Those before it, each where it stands. Invariant: positions rise, and all are below `index`.
@@ -84,7 +86,7 @@ pub(crate) struct Membership {
 impl Membership {
     /// The configurations of a log, over the one that was in force at `index` where the log begins.
     pub(crate) fn of_log(index: Index, first: Configuration, log: &Log) -> Self {
-        let mut membership = Self { current: first, index, earlier: Vec::new() };
+        let mut membership = Self { current: first, majority: majority(first), index, earlier: Vec::new() };
         let mut at = index;
         for entry in log.after(index) {
             at = at.next();
@@ -148,7 +150,11 @@ impl Membership {
     /// A configuration counts from the moment at which it is appended (thesis, section 4.1).
     pub(crate) fn push(&mut self, index: Index, configuration: Configuration) {
         self.earlier.push((self.index, self.current));
-        (self.index, self.current) = (index, configuration);
+        self.go_by(index, configuration);
+    }
+
+    fn go_by(&mut self, index: Index, configuration: Configuration) {
+        (self.index, self.current, self.majority) = (index, configuration, majority(configuration));
     }
 
     /// The log loses the entry at `from` and all that follow: what was in force before them is in force again (thesis,
@@ -157,7 +163,7 @@ impl Membership {
     pub(crate) fn truncate(&mut self, from: Index) {
         while self.index >= from {
             let Some((index, configuration)) = self.earlier.pop() else { return };
-            (self.index, self.current) = (index, configuration);
+            self.go_by(index, configuration);
         }
     }
 
@@ -165,7 +171,15 @@ impl Membership {
     pub(crate) fn stay(&mut self, from: Index) {
         let current = self.current;
         self.truncate(from);
-        self.current = current;
+        self.go_by(self.index, current);
+    }
+
+    /// Whether these nodes are a quorum of the one in force.
+    #[inline]
+    fn is_quorum(&self, nodes: NodeSet) -> bool {
+        let current = &self.current;
+        nodes.intersection(current.voters).len() >= self.majority
+            && (!current.is_joint() || is_majority(nodes, current.outgoing))
     }
 
     pub(crate) fn assert_invariants(&self) {
@@ -201,7 +215,7 @@ impl Raft {
         if self.config.has(RaftFlaw::JointUnionQuorum) {
             return is_majority(nodes, current.electors());
         }
-        current.is_quorum(nodes)
+        self.membership.is_quorum(nodes)
     }
 
     /// Whether this node may stand for election. A spare or a learner does not: nobody's vote is asked for it.
@@ -214,6 +228,10 @@ impl Raft {
         self.membership.current().has_vote(self.id)
             || is_pending && self.membership.before().is_some_and(|before| before.has_vote(self.id))
     }
+}
+
+const fn majority(configuration: Configuration) -> usize {
+    configuration.voters.len() / 2 + 1
 }
 
 const fn is_majority(nodes: NodeSet, of: NodeSet) -> bool {

@@ -133,11 +133,20 @@ impl PartialEq for Entries {
 impl Eq for Entries {}
 
 impl Fingerprint for Entries {
-    #[inline]
+    #[inline(always)]
     fn fingerprint(&self, into: &mut Fingerprinter) {
         into.mark(self.len() as u64);
-        self.iter().for_each(|entry| entry.fingerprint(into));
+        match self {
+            Entries::Few(None) => {}
+            Entries::Few(Some(entry)) => entry.fingerprint(into),
+            Entries::Many(entries) => fingerprint_of_many(entries, into),
+        }
     }
+}
+
+#[inline(never)]
+fn fingerprint_of_many(entries: &[Entry], into: &mut Fingerprinter) {
+    entries.iter().for_each(|entry| entry.fingerprint(into));
 }
 
 impl AppendEntries {

@@ -475,7 +475,7 @@ impl Raft {
             // Nothing there: only if committed entries were taken back, which the monitors see.
             let Some(entry) = self.durable.log.get(index) else { return };
             self.applied = index;
-            effects.output(Output::Applied(Applied { index: index.0, command: entry.command() }));
+            effects.output_with(|| Output::Applied(Applied { index: index.0, command: entry.command() }));
             if self.is_leader() {
                 let receipt = self.replay_applied();
                 self.answer_pending(index, receipt, effects);

@@ -2,7 +2,6 @@
 //!
 //! Ongaro, *Consensus: Bridging Theory and Practice* (2014), section 6.3.
 
-use std::collections::VecDeque;
 use std::fmt::{self, Display};
 
 use quarrel_protocol::{ClientId, Fingerprint, Fingerprinter, RequestId};
@@ -78,14 +77,14 @@ struct Open {
     /// No command below this number is applied any more: the client has stopped waiting for it.
     oldest: RequestId,
     /// Commands that were applied and whose client may still ask, in the order of their numbers.
-    applied: VecDeque<(RequestId, Receipt)>,
+    applied: Vec<(RequestId, Receipt)>,
 }
 
 impl Open {
     /// Where the receipt of a command is, or where it belongs. Mostly the command is the client's latest.
     #[inline(always)]
     fn find(&self, serial: RequestId) -> Result<usize, usize> {
-        match self.applied.back() {
+        match self.applied.last() {
             Some(&(last, _)) if last >= serial => self.search(serial),
             _ => Err(self.applied.len()),
         }
@@ -100,7 +99,7 @@ impl Open {
     #[inline]
     fn insert(&mut self, position: usize, serial: RequestId, receipt: Receipt) {
         if position == self.applied.len() {
-            self.applied.push_back((serial, receipt));
+            self.applied.push((serial, receipt));
         } else {
             self.applied.insert(position, (serial, receipt));
         }
@@ -128,9 +127,8 @@ impl Replica {
         let open = &mut self.sessions[client];
         if oldest > open.oldest {
             open.oldest = oldest;
-            while open.applied.front().is_some_and(|&(serial, _)| serial < oldest) {
-                open.applied.pop_front();
-            }
+            let forgotten = open.applied.iter().take_while(|&&(serial, _)| serial < oldest).count();
+            open.applied.drain(..forgotten);
         }
         if serial < open.oldest {
             return None;

@@ -7,11 +7,10 @@
 //! [`quarrel_spec::replicated_log::Properties`], which knows no Raft.
 
 mod configurations;
+mod created;
 mod properties;
 mod snapshots;
 mod window;
-
-use std::collections::BTreeMap;
 
 use quarrel_protocol::{
     Cell, ClientId, Fingerprint, Fingerprinter, Monitor, NodeId, NodeSet, Property, Report, RequestId,
@@ -19,6 +18,7 @@ use quarrel_protocol::{
 use quarrel_spec::replicated_log::{Output, Reply};
 
 use self::configurations::Configurations;
+use self::created::Created;
 use self::properties::*;
 pub use self::properties::{CELLS, PROPERTIES};
 use self::snapshots::Install;
@@ -71,14 +71,6 @@ struct Committed {
     /// The earliest term whose leader committed it. Never falls from one entry to the next.
     leader_term: Term,
     by: NodeId,
-}
-
-/// The first holder of each entry ever created, by index and term.
-#[derive(Default)]
-struct Created {
-    /// The first at each index: there is rarely another.
-    first: Window<(Held, NodeId)>,
-    others: BTreeMap<(usize, Term), (Held, NodeId)>,
 }
 
 /// The candidates of the highest term that has any.
@@ -486,27 +478,4 @@ fn hold(
             "",
         )
     });
-}
-
-impl Created {
-    fn forget(&mut self, position: usize) {
-        self.first.forget(position);
-        self.others = self.others.split_off(&(position, Term(0)));
-    }
-
-    /// Who first held an entry of this index and term, and in which log: `node`, if nobody did before.
-    #[inline]
-    fn first_holder(&mut self, position: usize, held: Held, node: NodeId) -> (Held, NodeId) {
-        match self.first.get(position) {
-            Some(&(first, by)) if first.term == held.term => (first, by),
-            Some(_) => *self.others.entry((position, held.term)).or_insert((held, node)),
-            None => {
-                // Logs have no gaps, so neither has this; but what is forgotten is compared with nothing.
-                if position == self.first.len() {
-                    self.first.push((held, node));
-                }
-                (held, node)
-            }
-        }
-    }
 }

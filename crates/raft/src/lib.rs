@@ -39,6 +39,7 @@ pub mod config;
 mod election;
 pub mod event;
 pub mod flaw;
+mod inputs;
 pub mod invariants;
 pub mod log;
 pub mod membership;

@@ -1,6 +1,6 @@
 //! What is under way arrives: at once, later, or never.
 
-use quarrel_protocol::{Effect, Input, NodeId, Protocol};
+use quarrel_protocol::{Input, NodeId, Protocol};
 
 use crate::cluster::Cluster;
 use crate::decision::Endpoint;
@@ -124,16 +124,16 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         if self.is_recording() {
             self.record_delivery(entry.slot);
         }
-        if let Some(Cargo::Sent(Effect::Send { message, .. })) = self.slab.take(entry.slot) {
-            self.step(to, Input::Message { from, message });
-        }
+        let message = self.slab.take_message(entry.slot);
+        self.step(to, Input::Message { from, message });
     }
 
     /// Notes an arrival; `true` if a later one of its kind was here before.
     #[inline(always)]
     fn overtakes(&mut self, tie: Tie, (seat, from): (NodeId, NodeId), to: NodeId) -> bool {
         let Some(turns) = &mut self.turns else {
-            return self.links.arrive(from, self.identity(to), tie.kind(), tie.occurrence());
+            let link = self.link(from, self.identity(to));
+            return self.links.arrive(link, tie.kind(), tie.occurrence());
         };
         turns.arrive(seat, to, tie.occurrence());
         false

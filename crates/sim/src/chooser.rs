@@ -8,7 +8,7 @@ use quarrel_protocol::{ClientId, NodeId};
 
 use crate::decision::{Decision, DecisionKind, Endpoint, Remains, Which};
 use crate::draw::{between, hash_name, mix, slice, threshold};
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, Link};
 pub use crate::lanes::{Names, REPLY, REQUEST};
 use crate::odds::{Thresholds, draw_fate};
 use crate::watch::Watch;
@@ -220,10 +220,15 @@ impl Chooser {
     }
 
     /// The fate of the next message of this kind on this link, and its occurrence.
-    #[inline]
-    pub(crate) fn fate(&mut self, from: NodeId, to: NodeId, kind: usize) -> (u64, u32) {
-        let lane = self.layout.message(from.index(), to.index(), kind);
+    #[inline(always)]
+    pub(crate) fn fate(&mut self, link: Link, kind: usize) -> (u64, u32) {
+        let lane = self.layout.message(link, kind);
         self.ask(lane, draw_fate)
+    }
+
+    /// How many messages between nodes were sent: each was asked its fate.
+    pub(crate) fn messages(&self) -> u64 {
+        self.lanes[self.layout.messages()].iter().map(|lane| u64::from(lane.occurrence)).sum()
     }
 
     #[inline(never)]
@@ -356,6 +361,7 @@ mod tests {
 
     const NAMES: Names =
         Names { nodes: 3, clients: 2, messages: &["ask", "tell"], timers: &["tick", "tock", "late"] };
+    const LINK: Link = Link::between(NodeId(0), NodeId(1), 3);
 
     #[test]
     fn a_class_that_is_off_shifts_no_other() {
@@ -368,7 +374,7 @@ mod tests {
         };
         let fates = |rates| {
             let mut chooser = Chooser::random(NAMES, 7, rates, &[]);
-            (0..2000).map(|_| Fate::decode(chooser.fate(NodeId(0), NodeId(1), 0).0)).collect::<Vec<_>>()
+            (0..2000).map(|_| Fate::decode(chooser.fate(LINK, 0).0)).collect::<Vec<_>>()
         };
         let (with, without) = (fates(all), fates(Rates { loss_ppm: 0, ..all }));
         assert!(with.contains(&Fate::Lost) && !without.contains(&Fate::Lost));
@@ -381,19 +387,19 @@ mod tests {
     fn overrides_answer_their_own_occurrence_only() {
         let key = |nth| Key {
             which: Which::Nth(nth),
-            ..Lanes::new(NAMES).key(Lanes::new(NAMES).message(0, 1, 1), 1)
+            ..Lanes::new(NAMES).key(Lanes::new(NAMES).message(LINK, 1), 1)
         };
         let decisions = [3, 1].map(|nth| Decision { key: key(nth), value: Fate::Lost.encode() });
         let absent = Decision { key: Key { of: "gone".into(), ..key(1) }, value: 1 };
         let mut chooser = Chooser::replay(NAMES, &[decisions.as_slice(), &[absent]].concat());
-        let lost: Vec<bool> = (0..4).map(|_| chooser.fate(NodeId(0), NodeId(1), 1).0 == 1).collect();
+        let lost: Vec<bool> = (0..4).map(|_| chooser.fate(LINK, 1).0 == 1).collect();
         assert_eq!(lost, [true, false, true, false]);
         assert_eq!(chooser.never_asked(), 1, "the one that names no message of this protocol");
     }
 
     #[test]
     fn an_anchored_override_answers_the_first_question_from_its_time_on() {
-        let lane = Lanes::new(NAMES).key(Lanes::new(NAMES).message(0, 1, 1), 1);
+        let lane = Lanes::new(NAMES).key(Lanes::new(NAMES).message(LINK, 1), 1);
         let since = |ns| Decision {
             key: Key { which: Which::Since { ns, skip: 0 }, ..lane.clone() },
             value: Fate::Lost.encode(),
@@ -403,7 +409,7 @@ mod tests {
         let mut chooser = Chooser::replay(NAMES, &[since(50), since(20), fourth]);
         let answers = [0, 19, 25, 30, 49, 80, 90].map(|now| {
             chooser.set_now(now);
-            chooser.fate(NodeId(0), NodeId(1), 1).0
+            chooser.fate(LINK, 1).0
         });
         assert_eq!(answers, [0, 0, 1, Fate::Arrives(7).encode(), 0, 1, 0]);
         assert_eq!(chooser.never_asked(), 0);
@@ -411,13 +417,13 @@ mod tests {
 
     #[test]
     fn faults_that_strike_a_healed_world_are_counted() {
-        let lane = Lanes::new(NAMES).key(Lanes::new(NAMES).message(0, 1, 1), 1);
+        let lane = Lanes::new(NAMES).key(Lanes::new(NAMES).message(LINK, 1), 1);
         let lost = |nth| Decision {
             key: Key { which: Which::Nth(nth), ..lane.clone() },
             value: Fate::Lost.encode(),
         };
         let mut chooser = Chooser::replay(NAMES, &[1, 3, 9].map(lost));
-        let ask = |chooser: &mut Chooser| chooser.fate(NodeId(0), NodeId(1), 1).0;
+        let ask = |chooser: &mut Chooser| chooser.fate(LINK, 1).0;
         assert_eq!((ask(&mut chooser), chooser.struck_late()), (Fate::Lost.encode(), 0));
         chooser.heal();
         assert_eq!((ask(&mut chooser), chooser.struck_late()), (0, 0));
@@ -434,7 +440,7 @@ mod tests {
             ..Rates::default()
         };
         let mut chooser = Chooser::random(NAMES, 42, rates, &[]);
-        let answers: Vec<u64> = (0..6).map(|_| chooser.fate(NodeId(0), NodeId(1), 0).0).collect();
+        let answers: Vec<u64> = (0..6).map(|_| chooser.fate(LINK, 0).0).collect();
         assert_eq!(answers, [0, 1, 627_065_225_262, 344, 429_496_729_602, 1]);
     }
 }

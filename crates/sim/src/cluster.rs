@@ -42,7 +42,7 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) treason: Treason<P>,
     pub(crate) links: Links,
     /// What keeps the links in order, if anything does.
-    pub(crate) turns: Option<Turns>,
+    pub(crate) turns: Option<Box<Turns>>,
     pub(crate) queue: Queue,
     pub(crate) slab: Slab<P>,
     pub(crate) clients: Clients<P::Request>,
@@ -69,14 +69,14 @@ pub struct Cluster<P: Protocol, O: Observer<P>> {
     pub(crate) now: u64,
     pub(crate) digest: Digest,
     pub(crate) words: Fingerprinter,
-    pub(crate) effects: Effects<P>,
+    /// Where machines push their effects; nothing while one does, and its effects are applied.
+    pub(crate) effects: Option<Box<Effects<P>>>,
     pub(crate) struck: Struck,
-    pub(crate) messages: u64,
     pub(crate) partitions: u64,
     pub(crate) crashes_mid_flight: u64,
     /// The order of what the current event sends.
     pub(crate) order: u32,
-    pub(crate) recorder: Option<Recorder>,
+    pub(crate) recorder: Option<Box<Recorder>>,
     pub(crate) lose_kinds: &'static [&'static str],
     pub(crate) events: u64,
     /// When the run ends if nobody must come back.
@@ -129,7 +129,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let planned_end = world.duration_ns.saturating_add(calm_ns);
         Ok(Self {
             links: Links::new(count, P::Message::KINDS.len(), world.latency_ns.clone()),
-            turns: world.fifo.then(|| Turns::new(count)),
+            turns: world.fifo.then(|| Box::new(Turns::new(count))),
             clients: Clients::new(operations, world.clients, world.nodes, world.client),
             orders: Orders::new(orders, count),
             faults: std::mem::take(&mut world.faults),
@@ -153,9 +153,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             now: 0,
             digest: Digest::default(),
             words: Fingerprinter::default(),
-            effects: Effects::default(),
+            effects: None,
             struck: Struck { clock_ppm, traitors, ..Struck::default() },
-            messages: 0,
             partitions: 0,
             crashes_mid_flight: 0,
             order: 0,
@@ -200,7 +199,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Keeps every event for a trace.
     pub fn record_events(&mut self) {
         self.keeps_faults = true;
-        self.recorder = Some(Recorder::default());
+        self.recorder = Some(Box::default());
     }
 
     /// Keeps every decision that is not the default.
@@ -221,7 +220,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         Tally {
             digest: self.digest.value(),
             events: self.events,
-            messages: self.messages,
+            messages: self.chooser.messages(),
             ended_ns: self.now,
             struck: self.struck_by_now(),
             asked: self.clients.asked,
@@ -347,7 +346,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.instant_events += 1;
         let limits = &self.world.limits;
         if self.instant_events > limits.instant_max
-            || self.slab.pending() > limits.pending_max as usize
+            || self.slab.holds_more_than(limits.pending_max as usize)
             || self.events > limits.events_max
         {
             self.halt();
@@ -438,19 +437,20 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     #[inline(never)]
     pub(crate) fn step(&mut self, id: NodeId, input: Input<P>) {
-        self.set_clock(id);
+        let mut effects = self.effects.take().unwrap_or_default();
+        self.set_clock(id, &mut effects);
         let Some(machine) = self.nodes[id.index()].machine.as_mut() else { return };
-        machine.step(input, &mut self.effects);
-        self.settle(id);
+        machine.step(input, &mut effects);
+        self.settle(id, effects);
         self.close();
     }
 
     /// Sets the clock that the machine is about to read, if it reads one: what it says is part of the input.
     #[inline]
-    pub(crate) fn set_clock(&mut self, id: NodeId) {
+    pub(crate) fn set_clock(&mut self, id: NodeId, effects: &mut Effects<P>) {
         if P::READS_CLOCK {
             let now = self.nodes[id.index()].clock.says(self.now);
-            self.effects.set_clock(now);
+            effects.set_clock(now);
             now.fingerprint(&mut self.words);
             self.note_clock(now);
         }
@@ -458,8 +458,8 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
 
     /// Applies what a machine has just pushed, and looks at the machine.
     #[inline(always)]
-    pub(crate) fn settle(&mut self, id: NodeId) {
-        self.apply(id);
+    pub(crate) fn settle(&mut self, id: NodeId, effects: Box<Effects<P>>) {
+        self.apply(id, effects);
         if let Some(machine) = self.nodes[id.index()].machine.as_ref() {
             if self.checks_assertions {
                 self.asserting = true;

@@ -269,14 +269,15 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         let node = &mut self.nodes[id.index()];
         node.incarnation += 1;
         node.up_since_ns = self.now;
-        self.set_clock(id);
+        let mut effects = self.effects.take().unwrap_or_default();
+        self.set_clock(id, &mut effects);
         let me = self.identity(id);
         let node = &mut self.nodes[id.index()];
-        let machine = P::recover(&self.config, me, node.disk.durable(), &mut self.effects);
+        let machine = P::recover(&self.config, me, node.disk.durable(), &mut effects);
         node.machine = Some(machine);
         if let Some(machine) = node.machine.as_ref().filter(|_| !self.treason.is_traitor(id)) {
             self.observer.on_recover(id, machine);
         }
-        self.settle(id);
+        self.settle(id, effects);
     }
 }

@@ -1,6 +1,7 @@
 //! A node's disk: durable records, some of which may be unreadable, and writes that are not on it yet.
 
 use std::collections::VecDeque;
+use std::{iter, mem};
 
 use quarrel_protocol::{Effect, Protocol};
 
@@ -114,7 +115,7 @@ impl<P: Protocol> Disk<P> {
     /// As [`Disk::write_through`], where a disk lies or has lied.
     #[cold]
     fn sync_through(&mut self, write: &mut Effect<P>) {
-        self.pending.push_back(std::mem::replace(write, Effect::Barrier));
+        self.pending.push_back(mem::replace(write, Effect::Barrier));
         self.lied += 1;
         if !self.lies {
             self.come_clean();
@@ -124,7 +125,7 @@ impl<P: Protocol> Disk<P> {
     /// A write that waits for a sync.
     pub(crate) fn write(&mut self, write: &mut Effect<P>) {
         self.written += 1;
-        self.pending.push_back(std::mem::replace(write, Effect::Barrier));
+        self.pending.push_back(mem::replace(write, Effect::Barrier));
     }
 
     /// What is written from now on reaches the disk only when all that was written before is on it.
@@ -162,7 +163,7 @@ impl<P: Protocol> Disk<P> {
 
     /// All that was reported done is so.
     fn come_clean(&mut self) {
-        for _ in 0..std::mem::take(&mut self.lied) {
+        for _ in 0..mem::take(&mut self.lied) {
             let mut write = self.pending.pop_front().expect("a sync covers writes that were made");
             self.settle(&mut write);
         }
@@ -180,7 +181,7 @@ impl<P: Protocol> Disk<P> {
 
     /// A crash leaves that much of the writes that are not on the disk, from the oldest on.
     pub(crate) fn crash(&mut self, remains: &[Remains]) {
-        let pending = std::mem::take(&mut self.pending);
+        let pending = mem::take(&mut self.pending);
         assert_eq!(pending.len(), remains.len(), "of each write something or nothing remains");
         for (mut write, &remains) in pending.into_iter().zip(remains) {
             match (remains, &write) {
@@ -241,10 +242,27 @@ impl<P: Protocol> Disk<P> {
     /// The record moves to the disk out of the effect that wrote it.
     #[inline(always)]
     fn settle(&mut self, write: &mut Effect<P>) {
-        match std::mem::replace(write, Effect::Barrier) {
-            Effect::Persist(record) => self.durable.push(record),
-            Effect::Compact(records) => self.replace(records),
+        match write {
+            // Taken out where it will lie: see `Effects::add` for what a copy on the way costs.
+            Effect::Persist(_) => self.durable.extend(iter::once_with(|| take_record(write))),
+            Effect::Compact(records) => {
+                let records = mem::take(records);
+                self.replace(records);
+            }
             _ => unreachable!("nothing else is written"),
+        }
+    }
+}
+
+/// The record that an effect writes, taken out of where it lay. Nothing is dropped on the way: so it moves to the disk at
+/// once, and does not lie on the stack in between.
+#[inline(always)]
+fn take_record<P: Protocol>(write: &mut Effect<P>) -> P::Record {
+    match mem::replace(write, Effect::Barrier) {
+        Effect::Persist(record) => record,
+        other => {
+            mem::forget(other);
+            unreachable!("this effect writes a record")
         }
     }
 }

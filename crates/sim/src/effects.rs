@@ -1,13 +1,16 @@
 //! What a step's effects do to the world, by the release rule.
 
 use quarrel_protocol::Announcement;
-use quarrel_protocol::{After, ClientId, Effect, Fingerprint, Fingerprinter, Kinded, NodeId, Protocol};
+use quarrel_protocol::{
+    After, ClientId, Effect, Effects, Fingerprint, Fingerprinter, Kinded, NodeId, Protocol,
+};
 
 use crate::books::client_code;
 use crate::cluster::Cluster;
 use crate::decision::{Decision, DecisionKind, Endpoint, Fate};
 use crate::fault::FaultClass;
 use crate::flight::{Cargo, Flight};
+use crate::lanes::Link;
 use crate::observer::Observer;
 use crate::queue::{Class, Entry, Tie};
 use crate::record::TraceEffect;
@@ -28,8 +31,7 @@ mod tag {
 impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Applies the effects that the node has just pushed, in order. A crash on the way drops the rest.
     #[inline(always)]
-    pub(crate) fn apply(&mut self, id: NodeId) {
-        let mut effects = std::mem::take(&mut self.effects);
+    pub(crate) fn apply(&mut self, id: NodeId, mut effects: Box<Effects<P>>) {
         // Whether all that was written is durable: only a write of this very step can change that.
         let mut is_clean = self.nodes[id.index()].disk.is_clean();
         // Whether the sync that this step's first write asked for takes no time at all.
@@ -65,8 +67,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
             }
         }
         effects.clear();
-        // What stood in for them owns nothing.
-        std::mem::forget(std::mem::replace(&mut self.effects, effects));
+        self.effects = Some(effects);
         if !is_clean {
             self.start_sync(id, sync_ns);
         }
@@ -127,29 +128,33 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// to its place in the slab, see [`crate::flight::Slab::insert`].
     #[inline(never)]
     fn send(&mut self, from: NodeId, effect: &mut Effect<P>) {
-        if self.treason.is_traitor(from) {
-            return self.send_as_traitor(from, effect);
+        if self.treason.is_about() {
+            return self.send_amid_treason(from, effect);
         }
-        self.post(from, effect, 0);
+        self.post((from, from), effect, 0);
     }
 
     /// To itself even a traitor is honest.
     #[cold]
-    fn send_as_traitor(&mut self, from: NodeId, effect: &mut Effect<P>) {
+    fn send_amid_treason(&mut self, from: NodeId, effect: &mut Effect<P>) {
+        let me = self.identity(from);
         match effect {
-            Effect::Send { to, message, .. } if *to != self.identity(from) => self.betray(from, *to, message),
-            _ => self.post(from, effect, 0),
+            Effect::Send { to, message, .. } if self.treason.is_traitor(from) && *to != me => {
+                self.betray(from, *to, message);
+            }
+            _ => self.post((from, me), effect, 0),
         }
     }
 
-    /// A message leaves, so much later than now: what it says is settled, what becomes of it is not.
+    /// A message leaves a seat that passes for a node, so much later than now: what it says is settled, what becomes of it
+    /// is not.
     #[inline(always)]
-    pub(crate) fn post(&mut self, from: NodeId, effect: &mut Effect<P>, late_ns: u64) {
+    pub(crate) fn post(&mut self, (from, me): (NodeId, NodeId), effect: &mut Effect<P>, late_ns: u64) {
         let Effect::Send { to, message, .. } = &*effect else { unreachable!("only messages are sent") };
         let to = *to;
         let mut print = Fingerprinter::default();
         message.fingerprint(&mut print);
-        let (print, me) = (print.finish(), self.identity(from));
+        let print = print.finish();
         self.words.mark(tag::SEND | u64::from(to.0));
         if to == me {
             self.words.word(print);
@@ -176,35 +181,38 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     ) {
         let Effect::Send { message, .. } = &*effect else { unreachable!("only messages are carried") };
         let kind = message.kind();
-        self.messages += 1;
-        let (fate, occurrence) = self.chooser.fate(from, to, kind);
+        let link = self.link(from, to);
+        let (fate, occurrence) = self.chooser.fate(link, kind);
         self.words.pair(print, fate);
-        let is_disturbed = self.links.is_disturbed();
-        let cut = is_disturbed && self.links.is_cut(from, to);
-        let aimed = is_disturbed && !cut && self.links.is_aimed_at(kind, from, to);
+        let obstacle = self.links.obstacle(kind, from, to);
         if self.is_recording() {
-            self.note_send(goal, message, fate, (cut, aimed));
+            self.note_send(goal, message, fate, obstacle);
             self.note_parcel(from, to, message);
         }
-        if cut || aimed {
-            self.suffer(if cut { FaultClass::Partition } else { FaultClass::AimedLoss });
-            return;
+        if let Some(class) = obstacle {
+            return self.suffer(class);
         }
         let mut flight = self.flight(Endpoint::Node(seat), Endpoint::Node(goal), print);
         flight.sent_at = flight.sent_at.saturating_add(late_ns);
         let tie = Tie::new(goal.0, Class::Arrival, 1 + seat.0, kind as u8, 0, occurrence);
-        let latency = self.links.latency(from, to).saturating_add(late_ns);
+        let latency = self.links.latency(link).saturating_add(late_ns);
         self.launch(flight, || Cargo::of(effect), latency, fate, tie);
+    }
+
+    /// The link between two nodes.
+    #[inline]
+    pub(crate) const fn link(&self, from: NodeId, to: NodeId) -> Link {
+        Link::between(from, to, self.world.nodes)
     }
 
     #[cold]
     #[inline(never)]
-    fn note_send(&mut self, to: NodeId, message: &P::Message, fate: u64, (cut, aimed): (bool, bool)) {
-        let fate = match (cut, aimed, fate) {
-            (true, ..) => Some("cut".to_string()),
-            (_, true, _) => Some("lost (aimed)".to_string()),
-            (.., 0) => None,
-            (.., fate) => Some(Decision::answer(DecisionKind::Fate, fate)),
+    fn note_send(&mut self, to: NodeId, message: &P::Message, fate: u64, obstacle: Option<FaultClass>) {
+        let fate = match (obstacle, fate) {
+            (Some(FaultClass::Partition), _) => Some("cut".to_string()),
+            (Some(_), _) => Some("lost (aimed)".to_string()),
+            (None, 0) => None,
+            (None, fate) => Some(Decision::answer(DecisionKind::Fate, fate)),
         };
         let sent = plain("send", message.to_string());
         let to = Some(self.shown(Endpoint::Node(to)));
@@ -381,13 +389,16 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// nothing of twins.
     #[inline]
     fn tell_nemesis(&mut self, id: NodeId, event: &P::Event) {
-        if self.nemesis.watches(event.kind()) && id.0 < self.world.nodes {
+        if self.nemesis.is_watching() {
             self.ask_nemesis(id, event);
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn ask_nemesis(&mut self, id: NodeId, event: &P::Event) {
+        if !self.nemesis.watches(event.kind()) || id.0 >= self.world.nodes {
+            return;
+        }
         for fault in self.nemesis.take_awaited(id, event) {
             self.withdraw(fault);
         }

@@ -1,5 +1,7 @@
 //! What is under way: messages, requests and replies, in a slab with a free list.
 
+use std::mem;
+
 use quarrel_protocol::{Effect, NodeId, Protocol};
 
 use crate::decision::Endpoint;
@@ -16,7 +18,7 @@ impl<P: Protocol> Cargo<P> {
     /// What an effect sends, taken out of where it lay.
     #[inline(always)]
     pub(crate) fn of(effect: &mut Effect<P>) -> Self {
-        Cargo::Sent(std::mem::replace(effect, Effect::Barrier))
+        Cargo::Sent(mem::replace(effect, Effect::Barrier))
     }
 
     /// What it says.
@@ -109,7 +111,8 @@ impl<P: Protocol> Slab<P> {
         let place = &mut self.places[slot as usize];
         assert!(place.cargo.is_none(), "nothing is under way in a free place");
         place.flight = flight;
-        place.cargo = Some(cargo());
+        // Nothing was there: nothing is dropped.
+        mem::forget(place.cargo.replace(cargo()));
         slot
     }
 
@@ -135,6 +138,19 @@ impl<P: Protocol> Slab<P> {
         self.places[slot as usize].cargo.take()
     }
 
+    /// As [`Slab::take`], of a slot that holds a message. Nothing is dropped if it does not: so the message moves from here to
+    /// where it is needed at once, and does not lie on the stack in between.
+    #[inline(always)]
+    pub(crate) fn take_message(&mut self, slot: u32) -> P::Message {
+        match self.take(slot) {
+            Some(Cargo::Sent(Effect::Send { message, .. })) => message,
+            other => {
+                mem::forget(other);
+                unreachable!("a message is under way between nodes")
+            }
+        }
+    }
+
     /// The flight in this slot, which was not freed; nothing if it was struck.
     #[inline]
     pub(crate) fn flight(&self, slot: u32) -> Option<Flight> {
@@ -158,9 +174,14 @@ impl<P: Protocol> Slab<P> {
     }
 
     /// How much is under way.
-    #[inline]
     pub(crate) fn pending(&self) -> usize {
         self.places.len() - self.free.len()
+    }
+
+    /// Whether more than so much is under way. Nearly always there have never been so many places.
+    #[inline]
+    pub(crate) fn holds_more_than(&self, most: usize) -> bool {
+        self.places.len() > most && self.pending() > most
     }
 
     /// What is under way, by slot.

@@ -2,9 +2,34 @@
 //!
 //! In memory a key is a lane and an occurrence; in files it is names. Here one becomes the other.
 
+use std::ops::Range;
+
 use quarrel_protocol::{ClientId, NodeId};
 
 use crate::decision::{DecisionKind, Endpoint, Key, Which};
+
+/// A link from node to node, by its place in tables that have one for each, row by row.
+#[derive(Clone, Copy)]
+pub(crate) struct Link(u32);
+
+impl Link {
+    /// The link between two of so many nodes. From bytes, so that it can be seen to overflow nowhere.
+    #[inline]
+    pub(crate) const fn between(from: NodeId, to: NodeId, nodes: u8) -> Self {
+        Self(from.0 as u32 * nodes as u32 + to.0 as u32)
+    }
+
+    #[inline]
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The place of a message kind on this link, in tables that have one for each of so many kinds.
+    #[inline]
+    pub(crate) const fn index_of_kind(self, kind: usize, kinds: u8) -> usize {
+        self.0 as usize * kinds as usize + kind
+    }
+}
 
 /// The names that lanes are laid out by.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +53,7 @@ pub const REPLY: &str = "reply";
 /// torn; writes.
 pub(crate) struct Lanes {
     names: Names,
+    message_kinds: u8,
     requests: usize,
     replies: usize,
     timers: usize,
@@ -43,7 +69,8 @@ impl Lanes {
         let replies = requests + names.clients * names.nodes;
         let timers = replies + names.nodes * names.clients;
         let syncs = timers + names.nodes * names.timers.len();
-        Self { names, requests, replies, timers, syncs }
+        let message_kinds = u8::try_from(names.messages.len()).expect("a kind of messages is a byte");
+        Self { names, message_kinds, requests, replies, timers, syncs }
     }
 
     /// How many there are.
@@ -52,8 +79,13 @@ impl Lanes {
     }
 
     #[inline]
-    pub(crate) const fn message(&self, from: usize, to: usize, kind: usize) -> usize {
-        (from * self.names.nodes + to) * self.names.messages.len() + kind
+    pub(crate) const fn message(&self, link: Link, kind: usize) -> usize {
+        link.index_of_kind(kind, self.message_kinds)
+    }
+
+    /// The lanes of all messages between nodes.
+    pub(crate) const fn messages(&self) -> Range<usize> {
+        0..self.requests
     }
 
     #[inline]
@@ -154,7 +186,10 @@ impl Lanes {
         let named = |names: &[&str]| names.iter().position(|&name| name == key.of);
         match key.kind {
             DecisionKind::Fate => match (node(key.source), node(key.target)) {
-                (Some(from), Some(to)) => Some(self.message(from, to, named(self.names.messages)?)),
+                (Some(from), Some(to)) => {
+                    let link = Link::between(NodeId(from as u8), NodeId(to as u8), self.names.nodes as u8);
+                    Some(self.message(link, named(self.names.messages)?))
+                }
                 (None, Some(to)) if key.of == REQUEST => Some(self.request(client(key.source)?, to)),
                 (Some(from), None) if key.of == REPLY => Some(self.reply(from, client(key.target)?)),
                 _ => None,

@@ -2,6 +2,9 @@
 
 use quarrel_protocol::{NodeId, NodeSet};
 
+use crate::fault::FaultClass;
+use crate::lanes::Link;
+
 /// The state of all links.
 pub(crate) struct Links {
     nodes: usize,
@@ -14,7 +17,7 @@ pub(crate) struct Links {
     aimed: Vec<(usize, NodeSet, NodeSet)>,
     /// For each link and kind, the latest occurrence that has arrived.
     arrived: Vec<u32>,
-    kinds: usize,
+    kinds: u8,
     /// Whether any link is cut, clogged or aimed at.
     is_disturbed: bool,
 }
@@ -29,14 +32,14 @@ impl Links {
             clogged_until: vec![0; nodes * nodes],
             aimed: Vec::new(),
             arrived: vec![0; nodes * nodes * kinds],
-            kinds,
+            kinds: u8::try_from(kinds).expect("a kind of messages is a byte"),
             is_disturbed: false,
         }
     }
 
     #[inline]
-    pub(crate) fn latency(&self, from: NodeId, to: NodeId) -> u64 {
-        self.latency_ns[from.index() * self.nodes + to.index()]
+    pub(crate) fn latency(&self, link: Link) -> u64 {
+        self.latency_ns[link.index()]
     }
 
     /// Links among these nodes take no longer than that from now on.
@@ -59,12 +62,19 @@ impl Links {
         self.blocked[from.index()].contains(to)
     }
 
+    /// What keeps a message of this kind from leaving, if anything does.
     #[inline]
-    pub(crate) fn is_aimed_at(&self, kind: usize, from: NodeId, to: NodeId) -> bool {
-        !self.aimed.is_empty()
-            && self.aimed.iter().any(|&(aimed, senders, receivers)| {
-                aimed == kind && senders.contains(from) && receivers.contains(to)
-            })
+    pub(crate) fn obstacle(&self, kind: usize, from: NodeId, to: NodeId) -> Option<FaultClass> {
+        let is_aimed_at = |&(aimed, senders, receivers): &(usize, NodeSet, NodeSet)| {
+            aimed == kind && senders.contains(from) && receivers.contains(to)
+        };
+        if !self.is_disturbed {
+            None
+        } else if self.is_cut(from, to) {
+            Some(FaultClass::Partition)
+        } else {
+            self.aimed.iter().any(is_aimed_at).then_some(FaultClass::AimedLoss)
+        }
     }
 
     #[inline]
@@ -74,8 +84,8 @@ impl Links {
 
     /// Notes an arrival; `true` if a later one of its kind has overtaken it.
     #[inline(always)]
-    pub(crate) fn arrive(&mut self, from: NodeId, to: NodeId, kind: usize, occurrence: u32) -> bool {
-        let latest = &mut self.arrived[(from.index() * self.nodes + to.index()) * self.kinds + kind];
+    pub(crate) fn arrive(&mut self, link: Link, kind: usize, occurrence: u32) -> bool {
+        let latest = &mut self.arrived[link.index_of_kind(kind, self.kinds)];
         let overtaken = occurrence < *latest;
         *latest = occurrence.max(*latest);
         overtaken

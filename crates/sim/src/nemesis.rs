@@ -88,6 +88,12 @@ impl Nemesis {
         Ok(nemesis)
     }
 
+    /// Whether there is any rule.
+    #[inline]
+    pub(crate) const fn is_watching(&self) -> bool {
+        self.watched != 0
+    }
+
     /// Whether any rule watches this kind of event.
     #[inline]
     pub(crate) const fn watches(&self, kind: usize) -> bool {

@@ -171,7 +171,7 @@ const fn bucket_of(time: u64) -> u64 {
 }
 
 impl Queue {
-    /// Always inlined, so that an entry is handed over in registers.
+    /// Always inlined, and all that follows takes an entry apart, so that it is handed over in registers.
     #[inline(always)]
     pub(crate) fn push(&mut self, entry: Entry) {
         self.place(entry.time, entry.tie, entry.slot);
@@ -179,41 +179,42 @@ impl Queue {
 
     #[inline(never)]
     fn place(&mut self, time: u64, tie: Tie, slot: u32) {
-        let entry = Entry { time, tie, slot };
         let bucket = bucket_of(time);
         if bucket <= self.cursor {
-            self.place_at_once(entry);
+            self.place_at_once(time, tie, slot);
         } else if bucket - self.cursor < BUCKETS {
-            self.place_near(entry, bucket % BUCKETS);
+            self.place_near(time, tie, slot, bucket % BUCKETS);
         } else {
-            self.place_far(entry);
+            self.place_far(time, tie, slot);
         }
     }
 
     /// In a bucket of the wheel.
     #[inline]
-    fn place_near(&mut self, entry: Entry, bit: u64) {
+    fn place_near(&mut self, time: u64, tie: Tie, slot: u32, bit: u64) {
         let Some(place) = self.waiting.get_mut(self.free as usize) else {
-            return self.place_anew(entry, bit);
+            return self.place_anew(time, tie, slot, bit);
         };
         self.occupied[(bit / 64) as usize] |= 1 << (bit % 64);
         let first = &mut self.wheel[bit as usize];
         let next = std::mem::replace(first, self.free);
-        self.free = std::mem::replace(place, Waiting { entry, next }).next;
+        self.free = place.next;
+        *place = Waiting { entry: Entry { time, tie, slot }, next };
     }
 
     /// No place is free: here is another.
     #[cold]
     #[inline(never)]
-    fn place_anew(&mut self, entry: Entry, bit: u64) {
+    fn place_anew(&mut self, time: u64, tie: Tie, slot: u32, bit: u64) {
         self.free = self.waiting.len() as u32;
-        self.waiting.push(Waiting { entry, next: NOBODY });
-        self.place_near(entry, bit);
+        self.waiting.push(Waiting { entry: Entry { time, tie, slot }, next: NOBODY });
+        self.place_near(time, tie, slot, bit);
     }
 
     /// Among the events whose time has come.
     #[inline(never)]
-    fn place_at_once(&mut self, entry: Entry) {
+    fn place_at_once(&mut self, time: u64, tie: Tie, slot: u32) {
+        let entry = Entry { time, tie, slot };
         let key = entry.key();
         let place = self.current.iter().rposition(|other| other.key() > key).map_or(0, |before| before + 1);
         self.current.insert(place, entry);
@@ -222,9 +223,9 @@ impl Queue {
     /// Further away than the wheel spans.
     #[cold]
     #[inline(never)]
-    fn place_far(&mut self, entry: Entry) {
-        self.far_bucket = self.far_bucket.min(bucket_of(entry.time));
-        self.far.push(entry);
+    fn place_far(&mut self, time: u64, tie: Tie, slot: u32) {
+        self.far_bucket = self.far_bucket.min(bucket_of(time));
+        self.far.push(Entry { time, tie, slot });
     }
 
     /// The next event, unless it is due after `end`.

@@ -17,7 +17,6 @@ use crate::fault::FaultClass;
 use crate::node::Node;
 use crate::observer::Observer;
 use crate::record::TraceEffect;
-use crate::turns::Turns;
 
 /// How many of its messages a traitor can still repeat.
 const REMEMBERED: usize = 64;
@@ -52,7 +51,13 @@ impl<P: Protocol> Treason<P> {
 
     #[inline]
     pub(crate) const fn is_traitor(&self, seat: NodeId) -> bool {
-        self.seats.contains(seat)
+        self.is_about() && self.seats.contains(seat)
+    }
+
+    /// Whether anybody is a traitor at all. In most runs nobody is, and nobody then has a twin.
+    #[inline]
+    pub(crate) const fn is_about(&self) -> bool {
+        !self.seats.is_empty()
     }
 
     /// Forgets what is in force; whoever calls lays it again.
@@ -141,7 +146,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     /// Whether somebody has a twin.
     #[inline]
     pub(crate) const fn has_twins(&self) -> bool {
-        !self.treason.twins.is_empty()
+        self.treason.is_about() && !self.treason.twins.is_empty()
     }
 
     /// Who it is, as traces have it.
@@ -163,7 +168,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.treason.seats.insert(seat);
         self.treason.twins.push(node);
         self.nodes.push(Node { clock: self.nodes[node.index()].clock, ..Node::default() });
-        self.turns.iter_mut().for_each(Turns::grow);
+        self.turns.iter_mut().for_each(|turns| turns.grow());
         self.world.sync_ns.push(self.world.sync_ns[node.index()]);
         self.open(Some(Endpoint::Node(seat)), 0, "boot", || {
             (format!("a twin of {node} starts with an empty disk"), None, None)
@@ -244,7 +249,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
         self.words.mark(BETRAYED | outgoing.len() as u64);
         self.words.word(late_ns);
         for message in outgoing {
-            self.post(from, &mut Effect::Send { to, message, unsynced: true }, late_ns);
+            self.post((from, me), &mut Effect::Send { to, message, unsynced: true }, late_ns);
         }
     }
 

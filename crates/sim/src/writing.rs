@@ -81,7 +81,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// Decides how long the next sync of the node's disk takes.
-    #[inline]
+    #[inline(always)]
     fn sync_length(&mut self, id: NodeId) -> u64 {
         let me = self.identity(id);
         let node = &mut self.nodes[id.index()];
@@ -93,6 +93,7 @@ impl<P: Protocol, O: Observer<P>> Cluster<P, O> {
     }
 
     /// Starts a sync if there is something to sync and none runs. `decided` is its length if that was asked for.
+    #[inline(never)]
     pub(crate) fn start_sync(&mut self, id: NodeId, decided: Option<u64>) {
         let node = &self.nodes[id.index()];
         if node.disk.is_clean() || node.disk.is_syncing() || !node.is_up() {

@@ -249,6 +249,7 @@ impl<P: Protocol> Effects<P> {
         if self.list.iter().any(Effect::owns_something) {
             self.list.clear();
         }
+        // What is left owns nothing: this is a loop to read, and one store to the processor.
         while let Some(effect) = self.list.pop() {
             mem::forget(effect);
         }
